@@ -1,18 +1,26 @@
 """lingmix-evaluate: any encoder, any evaluation sets -> the same scores."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from omegaconf import DictConfig
 
 from lingmix.doors import Config, build, door, evaluation_sets, overrides, resolved
-from lingmix.evaluation.evaluator import evaluate as evaluate_encoder
-from lingmix.evaluation.lexical import evaluate_lexical
+from lingmix.errors import InputError
+from lingmix.evaluation.evaluator import (
+    RunFiles,
+    evaluate_by_search,
+    evaluate_encoder,
+    evaluate_lexical,
+)
 from lingmix.evaluation.scores import SetScores
-from lingmix.model.encode import encoding
+from lingmix.model.encode import Encoding, encoding
 from lingmix.model.precision import fastest_device
 from lingmix.tracking.history import complete_runs
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import HASH, KIND, recorded_run
+from lingmix.tracking.models import model_folder
 from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.results import headline, log_results
 from lingmix.tracking.store import experiment_of, open_store, shown
@@ -22,38 +30,71 @@ def evaluate(composed: DictConfig) -> str:
     """Scores one encoder and records them, unless they are recorded already."""
     config = resolved(composed)
     client = open_store(config["tracking"]["uri"])
+    encoder = config["encoder"]
+    folder = None if "lexical" in encoder else model_folder(client, encoder["name"])
     config["tracking"]["uri"] = shown(config["tracking"]["uri"])  # what is recorded has no password
-    experiment = experiment_of(client, config["name"], output_dir=Path(config["output_dir"]))
-    identity, name = config_hash(config), f"evaluate {config['encoder']['name']}"
+    output_dir = Path(config["output_dir"])
+    experiment = experiment_of(client, config["name"], output_dir=output_dir)
+    identity, name = config_hash(config), f"evaluate {encoder['name']}"
     if found := complete_runs(client, experiment).get(identity):
         return f"{name}: complete already (run {found.info.run_id})"
-    scores = _scores(config)
-    with recorded_run(
-        client,
-        experiment=experiment,
-        name=name,
-        params=config,
-        tags={HASH: identity, KIND: "evaluation"},
-        parent=config["tracking"]["parent"],
-    ) as run_id:
-        recorder = RunRecorder(client, run_id)
-        log_results(
-            recorder,
-            scores,
-            config=config,
-            overrides=[shown(one) for one in overrides()],
-            save_model=None,
-        )
-    return f"{name}\n{headline(scores)}"
+    encode = None if folder is None else encoding_of(config, folder)
+    with TemporaryDirectory(dir=output_dir) as left:
+        scores = list(measured(config, encode, run_files=Path(left, "runs")))
+        with recorded_run(
+            client,
+            experiment=experiment,
+            name=name,
+            params=config,
+            tags={HASH: identity, KIND: "evaluation"},
+            parent=config["tracking"]["parent"],
+        ) as run_id:
+            log_results(
+                RunRecorder(client, run_id),
+                scores,
+                folder=Path(left),
+                config=config,
+                overrides=[shown(one) for one in overrides()],
+                save_model=None,
+            )
+    texts = f"\n  {encode.encoded} texts encoded, {encode.known} known" if encode else ""
+    return f"{name}\n{headline(scores)}{texts}"
 
 
-def _scores(config: Config) -> list[SetScores]:
+def encoding_of(config: Config, folder: str) -> Encoding:
+    encoder = build(config["encoder"] | {"name": folder})(
+        texts=(), cache=Path(config["output_dir"]) / "cache", seed=0
+    )
+    kept = config["embeddings"]
+    return encoding(
+        encoder.to(fastest_device("auto")),
+        name=config["encoder"]["name"],
+        precision=config["precision"],
+        folder=None if kept is None else Path(kept),
+    )
+
+
+def measured(config: Config, encode: Encoding | None, *, run_files: Path) -> Iterator[SetScores]:
     sets = evaluation_sets(config["evaluation"], languages=config["languages"])
-    if "lexical" in config["encoder"]:
-        return evaluate_lexical(sets, method=config["encoder"]["lexical"], depth=None)
-    encoder = build(config["encoder"])(texts=(), cache=Path(config["output_dir"]) / "cache", seed=0)
-    encode = encoding(encoder.to(fastest_device("auto")), precision=config["precision"])
-    return evaluate_encoder(encode, sets, depth=None, temperature=config["temperature"], seed=0)
+    depth = config["depth"]
+    files = RunFiles(run_files, config["run_files"]) if config["run_files"] else None
+    if encode is None:
+        method = config["encoder"]["lexical"]
+        return evaluate_lexical(sets, method=method, depth=depth, run_files=files)
+    if config["search"] is not None:
+        refuse_with_search(config)
+        return evaluate_by_search(encode, sets, build(config["search"]), depth=depth, seed=0)
+    temperature = config["temperature"]
+    return evaluate_encoder(
+        encode, sets, depth=depth, temperature=temperature, seed=0, run_files=files
+    )
+
+
+def refuse_with_search(config: Config) -> None:
+    if config["depth"] is None:
+        raise InputError("depth: a search needs to know how many passages to find; set depth=1000")
+    if config["run_files"]:
+        raise InputError("run_files: are of exact rankings; set search=null, or run_files=null")
 
 
 main = door("evaluate")(evaluate)

@@ -19,7 +19,7 @@ from lingmix.data.schedule import HybridSchedule
 from lingmix.data.training_pairs import TrainingPairs, training_pairs
 from lingmix.doors import Config, build, door, evaluation_sets, overrides, resolved
 from lingmix.errors import InputError
-from lingmix.evaluation.evaluator import evaluate
+from lingmix.evaluation.evaluator import RunFiles, evaluate_encoder
 from lingmix.evaluation.scores import SetScores
 from lingmix.evaluation.validation import RetrievalScores
 from lingmix.model.encode import encoding
@@ -74,10 +74,13 @@ def train(composed: DictConfig) -> str:
         recorder = RunRecorder(client, run_id)
         work = Path(config["output_dir"]) / "runs" / run_id
         fit(parts, config=config, recorder=recorder, work=work)
-        scores = measure(parts, config=config)
+        left = work / "left"
+        left.mkdir(parents=True, exist_ok=True)
+        scores = measure(parts, config=config, run_files=left / "runs")
         log_results(
             recorder,
             scores,
+            folder=left,
             config=config,
             overrides=[shown(one) for one in overrides()],
             save_model=parts.module.encoder.save,
@@ -229,16 +232,29 @@ def fit(parts: Parts, *, config: Config, recorder: RunRecorder, work: Path) -> N
 
 def scores_of(development: EvaluationSet, config: Config) -> RetrievalScores:
     return RetrievalScores(
-        development, depth=None, temperature=config["loss"]["temperature"], seed=0
+        development, depth=config["depth"], temperature=config["loss"]["temperature"], seed=0
     )
 
 
-def measure(parts: Parts, *, config: Config) -> list[SetScores]:
+def measure(parts: Parts, *, config: Config, run_files: Path) -> list[SetScores]:
     """All settings of all evaluation sets, from one encoding of each text."""
     encoder = parts.module.encoder.to(fastest_device(config["trainer"]["accelerator"]))
-    encode = encoding(encoder, precision=config["trainer"]["precision"])
-    temperature = config["loss"]["temperature"]
-    return evaluate(encode, parts.sets, depth=None, temperature=temperature, seed=0)
+    encode = encoding(
+        encoder,
+        name=config["encoder"]["name"],
+        precision=config["trainer"]["precision"],
+        folder=None,
+    )
+    return list(
+        evaluate_encoder(
+            encode,
+            parts.sets,
+            depth=config["depth"],
+            temperature=config["loss"]["temperature"],
+            seed=0,
+            run_files=RunFiles(run_files, config["run_files"]) if config["run_files"] else None,
+        )
+    )
 
 
 main = door("train")(train)

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.evaluation.pools import Positions
-from lingmix.evaluation.ranks import Matrix, Rows, Scores
+from lingmix.evaluation.ranks import Scores
+from lingmix.evaluation.tally import Matrix
 
 
 def parallel_set(
@@ -64,11 +65,18 @@ def random_set(
     )
 
 
-def matrix_scores(scores_QP: Matrix) -> Scores:
-    def over(passages: Positions) -> Rows:
-        return lambda queries: scores_QP[np.ix_(queries, passages)]
+class MatrixRows:
+    def __init__(self, scores_QP: Matrix, passages: Positions, width: int) -> None:
+        self.width = width
+        self._scores_QP = scores_QP
+        self._passages = passages
 
-    return over
+    def __call__(self, queries: Positions, columns: Positions) -> Matrix:
+        return self._scores_QP[np.ix_(queries, self._passages[columns])]
+
+
+def matrix_scores(scores_QP: Matrix, *, width: int | None = None) -> Scores:
+    return lambda passages: MatrixRows(scores_QP, passages, width or len(passages))
 
 
 def unit(vectors: NDArray[np.float64]) -> Matrix:

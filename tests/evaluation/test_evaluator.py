@@ -1,6 +1,5 @@
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.tokens import Role
 from lingmix.errors import InputError
-from lingmix.evaluation.evaluator import evaluate
+from lingmix.evaluation.evaluator import evaluate_encoder
 from lingmix.evaluation.scores import SetScores, score
 from tests.evaluation.made import matrix_scores, parallel_set, random_set, unit
 from tests.evaluation.xquad_r import xquad_r
@@ -31,7 +30,7 @@ class Encoder:
 
 
 def evaluated(*sets: EvaluationSet, encode: Encoder | None = None) -> list[SetScores]:
-    return evaluate(encode or Encoder(), sets, depth=None, temperature=0.05, seed=0)
+    return list(evaluate_encoder(encode or Encoder(), sets, depth=None, temperature=0.05, seed=0))
 
 
 def uneven_set() -> tuple[EvaluationSet, NDArray[np.float32]]:
@@ -72,6 +71,7 @@ def test_queries_without_a_relevant_passage_in_a_corpus_are_skipped_there_and_co
     of, scores_QP = uneven_set()
     scores = score(of, matrix_scores(scores_QP), depth=None, temperature=None, seed=0)
     assert scores.counts == {
+        "unjudged": 0,
         "monolingual/ranked": 3,
         "monolingual/skipped": 0,
         "crosslingual/ranked": 2,
@@ -107,21 +107,6 @@ def test_per_query_has_a_row_a_ranking_whose_means_are_the_metrics() -> None:
     assert set(scores.per_query["set"]) == {"uneven"}
 
 
-def test_each_text_is_encoded_once_in_a_role_across_all_sets() -> None:
-    one = parallel_set(items=4, languages=("de", "en"))
-    other = replace(
-        parallel_set(items=6, languages=("en", "th")),
-        passages=("shared",) * 6 + one.queries[:6],
-    )
-    encode = Encoder()
-    evaluated(one, other, one, encode=encode)
-    assert len(encode.encoded) == len(set(encode.encoded))
-    assert set(encode.encoded) == {
-        *((text, "query") for text in one.queries + other.queries),
-        *((text, "passage") for text in one.passages + other.passages),
-    }
-
-
 def test_scores_do_not_depend_on_the_sets_evaluated_beside() -> None:
     one = parallel_set(items=4, languages=("de", "en"))
     other = random_set(np.random.default_rng(0), queries=9, passages=20)
@@ -133,33 +118,48 @@ def test_scores_do_not_depend_on_the_sets_evaluated_beside() -> None:
 def test_rank_distance_counts_the_whole_pool_whatever_the_depth() -> None:
     of = parallel_set(items=30, languages=("de", "en", "th"))
     whole, cut = (
-        evaluate(Encoder(), [of], depth=depth, temperature=0.05, seed=0)[0].metrics
+        next(evaluate_encoder(Encoder(), [of], depth=depth, temperature=0.05, seed=0)).metrics
         for depth in (None, 5)
     )
     assert cut["multilingual/rank_distance"] == whole["multilingual/rank_distance"] > 10
     assert cut["multilingual/map"] < whole["multilingual/map"]
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, 0.0])
-def test_vectors_that_cannot_be_ranked_are_refused_by_name(bad: float) -> None:
-    class Diverged(Encoder):
-        def __call__(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
-            vectors = super().__call__(texts, role)
-            if role == "passage":
-                vectors[[2, 5]] = bad
-            return vectors
+class Spoilt(Encoder):
+    """Puts a value in the place of some passages' vectors."""
 
+    def __init__(self, value: float, passages: slice) -> None:
+        super().__init__()
+        self.value, self.passages = value, passages
+
+    def __call__(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
+        vectors = super().__call__(texts, role)
+        if role == "passage":
+            vectors[self.passages] = self.value
+        return vectors
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_vectors_that_are_not_finite_are_refused_by_name(value: float) -> None:
     of = parallel_set(items=4, languages=("de", "en"))
-    with pytest.raises(
-        InputError, match=r"parallel: 2 of 8 passage vectors are zero or not finite.*'p2-de'"
-    ):
-        evaluated(of, encode=Diverged())
+    with pytest.raises(InputError, match=r"parallel: the vector of passage 'p2-de' is not finite"):
+        evaluated(of, encode=Spoilt(value, slice(2, 5)))
+
+
+def test_a_text_without_a_known_token_scores_nothing_and_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    of = parallel_set(items=4, languages=("de", "en"))
+    evaluated(of, encode=Spoilt(0.0, slice(2, 5)))
+    assert "3 of 8 passage vectors are zero" in caplog.text
+    with pytest.raises(InputError, match="every passage vector is zero"):
+        evaluated(of, encode=Spoilt(0.0, slice(None)))
 
 
 def test_a_depth_below_one_is_refused() -> None:
     of = parallel_set(items=2, languages=("en",))
-    with pytest.raises(InputError, match=r"evaluation\.depth must be at least 1, .* got 0"):
-        evaluate(Encoder(), [of], depth=0, temperature=0.05, seed=0)
+    with pytest.raises(InputError, match=r"depth must be at least 1, .* got 0"):
+        list(evaluate_encoder(Encoder(), [of], depth=0, temperature=0.05, seed=0))
 
 
 def test_a_set_in_one_language_has_no_crosslingual_setting() -> None:
@@ -182,7 +182,7 @@ def test_metrics_are_plain_numbers() -> None:
 def test_random_vectors_rank_xquad_r_by_chance() -> None:
     """Of 11 passages anywhere among 13,014, the first and last are 10/12 of 13,015 ranks apart."""
     of, rng = xquad_r(), np.random.default_rng(0)
-    (scores,) = evaluate(
+    (scores,) = evaluate_encoder(
         lambda texts, role: unit(rng.standard_normal((len(texts), 256))),
         [of],
         depth=None,

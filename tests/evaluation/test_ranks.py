@@ -1,9 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
-from lingmix.evaluation import pools
+from lingmix.evaluation import dense, pools
 from lingmix.evaluation.dense import dense_scores
 from lingmix.evaluation.ranks import Ranked, rank_relevant
 from tests.evaluation.made import matrix_scores, parallel_set, random_set, unit
@@ -12,6 +14,10 @@ from tests.evaluation.made import matrix_scores, parallel_set, random_set, unit
 def ranked_of(of: EvaluationSet, scores_QP: np.ndarray) -> Ranked:
     scores = matrix_scores(scores_QP.astype(np.float32))
     return rank_relevant(of, scores, temperature=0.05, seed=0)
+
+
+def same(one: Ranked, other: Ranked) -> bool:
+    return one.relevant.equals(other.relevant) and one.places.equals(other.places)
 
 
 def one_query(ids: list[str], languages: list[str], relevant: int) -> EvaluationSet:
@@ -66,8 +72,37 @@ def test_ranks_and_entropies_are_the_same_however_queries_are_chunked(
     scores_QP = rng.standard_normal((50, 80)).round(1)
     whole = ranked_of(of, scores_QP)
     monkeypatch.setattr(pools, "CHUNK_CELLS", 7 * 80)
-    for one, other in zip(ranked_of(of, scores_QP), whole, strict=True):
-        assert one.equals(other)
+    assert same(ranked_of(of, scores_QP), whole)
+
+
+@pytest.mark.parametrize("width", [1, 7, 64, 79])
+@pytest.mark.parametrize("other_languages_only", [False, True])
+def test_a_pool_in_blocks_gives_what_it_gives_whole(width: int, other_languages_only: bool) -> None:
+    rng = np.random.default_rng(width)
+    of = random_set(rng, queries=50, passages=80, other_languages_only=other_languages_only)
+    scores_QP = rng.standard_normal((50, 80)).round(1).astype(np.float32)
+    in_blocks = matrix_scores(scores_QP, width=width)
+    whole = ranked_of(of, scores_QP)
+    assert same(rank_relevant(of, in_blocks, temperature=0.05, seed=0), whole)
+
+
+def test_vectors_on_disk_rank_as_in_memory_and_equal_ones_tie_across_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    of = random_set(rng, queries=30, passages=700)
+    vectors = unit(rng.standard_normal((700, 48)))
+    vectors[rng.integers(700, size=300)] = vectors[0]
+    queries = unit(rng.standard_normal((30, 48)))
+    whole = rank_relevant(of, dense_scores(of, queries, vectors), temperature=None, seed=0)
+    np.save(tmp_path / "vectors.npy", vectors)
+    on_disk = np.load(tmp_path / "vectors.npy", mmap_mode="r")
+    monkeypatch.setattr(dense, "WHOLE", 100)
+    monkeypatch.setattr(dense, "BLOCK", 64)
+    blocks = rank_relevant(of, dense_scores(of, queries, on_disk), temperature=None, seed=0)
+    ranks = ["query", "passage_language", "language_rank", "pool_rank"]
+    assert blocks.relevant[ranks].equals(whole.relevant[ranks])
+    assert blocks.places.equals(whole.places)
 
 
 def test_the_first_places_are_shared_out_among_those_tied_for_them() -> None:
@@ -81,7 +116,7 @@ def test_the_first_places_are_shared_out_among_those_tied_for_them() -> None:
 def test_a_query_is_not_ranked_against_its_own_language_where_that_is_left_out() -> None:
     of = parallel_set(items=5, languages=("de", "en", "th"), other_languages_only=True)
     ranked = ranked_of(of, np.eye(15))
-    for frame in ranked:
+    for frame in (ranked.relevant, ranked.places):
         assert frame.filter(frame["query_language"] == frame["passage_language"]).is_empty()
     assert ranked.relevant["pool_rank"].to_numpy().max() <= 10
     assert len(ranked.relevant) == 15 * 2

@@ -26,7 +26,7 @@ def test_trec_eval_reads_the_files_and_finds_our_figures(
     rng = np.random.default_rng(0)
     of = random_set(rng, queries=40, passages=120, other_languages_only=other_languages_only)
     scores = matrix_scores(rng.standard_normal((40, 120)).round(1).astype(np.float32))
-    write_trec(of, scores, depth=depth, folder=tmp_path, tag="test")
+    write_trec(of, scores, depth=depth, folder=tmp_path)
     ours = score(of, scores, depth=depth, temperature=None, seed=0).per_query
     compared = 0
     for row in ours.iter_rows(named=True):
@@ -50,7 +50,7 @@ def test_a_run_lists_the_best_passages_in_order_and_equal_ones_by_id_descending(
 ) -> None:
     of = parallel_set(items=2, languages=("de", "en"))
     scores_QP = np.tile(np.array([0.5, 0.25, 0.5, 0.5], dtype=np.float32), (4, 1))
-    files = write_trec(of, matrix_scores(scores_QP), depth=3, folder=tmp_path, tag="t")
+    files = write_trec(of, matrix_scores(scores_QP), depth=3, folder=tmp_path)
     assert [file.name for file in files] == [
         "crosslingual-de.qrels",
         "crosslingual-de.run",
@@ -63,13 +63,13 @@ def test_a_run_lists_the_best_passages_in_order_and_equal_ones_by_id_descending(
     ]
     assert sorted(tmp_path.iterdir()) == files
     assert (tmp_path / "multilingual.run").read_text().splitlines()[:3] == [
-        "q0-de Q0 p1-en 1 0.5 t",
-        "q0-de Q0 p0-en 2 0.5 t",
-        "q0-de Q0 p0-de 3 0.5 t",
+        "q0-de Q0 p1-en 1 0.5 lingmix",
+        "q0-de Q0 p0-en 2 0.5 lingmix",
+        "q0-de Q0 p0-de 3 0.5 lingmix",
     ]
     assert (tmp_path / "monolingual.run").read_text().splitlines()[:2] == [
-        "q0-de Q0 p0-de 1 0.5 t",
-        "q0-de Q0 p1-de 2 0.25 t",
+        "q0-de Q0 p0-de 1 0.5 lingmix",
+        "q0-de Q0 p1-de 2 0.25 lingmix",
     ]
     assert (tmp_path / "crosslingual-en.qrels").read_text() == "q0-de 0 p0-en 1\nq1-de 0 p1-en 1\n"
 
@@ -80,5 +80,5 @@ def test_an_id_that_a_trec_file_cannot_carry_is_refused_before_anything_is_writt
     of = replace(parallel_set(items=1, languages=("de", "en")), passage_ids=("p 0", "p1"))
     with pytest.raises(InputError, match="id 'p 0' is empty or holds a blank"):
         scores = matrix_scores(np.ones((2, 2), dtype=np.float32))
-        write_trec(of, scores, depth=None, folder=tmp_path / "runs", tag="t")
+        write_trec(of, scores, depth=None, folder=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()

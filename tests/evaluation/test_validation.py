@@ -11,7 +11,7 @@ from torch.multiprocessing.spawn import spawn
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.tokens import Role
 from lingmix.errors import InputError
-from lingmix.evaluation.evaluator import evaluate
+from lingmix.evaluation.evaluator import evaluate_encoder
 from lingmix.evaluation.validation import RetrievalScores
 from tests.evaluation.made import parallel_set, unit
 
@@ -23,7 +23,7 @@ def example() -> tuple[EvaluationSet, dict[Role, torch.Tensor], dict[str, float]
     of = parallel_set(items=20, languages=("de", "en", "th"))
     rng = np.random.default_rng(0)
     vectors = {role: unit(rng.standard_normal((60, 8))) for role in ROLES}
-    (scores,) = evaluate(lambda texts, role: vectors[role], [of], **SETTINGS)
+    (scores,) = evaluate_encoder(lambda texts, role: vectors[role], [of], **SETTINGS)
     return of, {role: torch.from_numpy(v) for role, v in vectors.items()}, scores.metrics
 
 

@@ -1,6 +1,6 @@
 """The training batches and the development texts, as Lightning asks for them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +42,7 @@ class HybridDataModule(pl.LightningDataModule):
     ) -> None:
         super().__init__()
 
-        def stored(texts: tuple[str, ...], role: Role) -> TokenStore:
+        def stored(texts: Sequence[str], role: Role) -> TokenStore:
             return keep_tokens(texts, role, tokenize=tokenize, tokenizer=tokenizer, folder=cache)
 
         self.batches = ScheduledBatches(

@@ -1,5 +1,6 @@
 """What is measured on: queries, passages and which of them are relevant, each with its language."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -7,8 +8,10 @@ from itertools import compress
 from typing import Self
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
+from lingmix.data.text_column import Repeated, TextColumn
 from lingmix.errors import InputError
 
 
@@ -18,29 +21,58 @@ class EvaluationSet:
     `grade_J[j]` (above 0: relevant) for query `query_J[j]`.
 
     With `other_languages_only` a query is ranked against passages of other languages alone: its
-    own language's passage holds it verbatim.
+    own language's passage holds it verbatim; with `ignore_own`, against no passage that has its id,
+    as it is that passage. `unjudged` counts queries of the source that have no
+    judgement and so are not here.
     """
 
     name: str
-    query_ids: tuple[str, ...]
-    queries: tuple[str, ...]
-    query_languages: tuple[str, ...]
-    passage_ids: tuple[str, ...]
-    passages: tuple[str, ...]
-    passage_languages: tuple[str, ...]
+    query_ids: Sequence[str]
+    queries: Sequence[str]
+    query_languages: Sequence[str]
+    passage_ids: Sequence[str]
+    passages: Sequence[str]
+    passage_languages: Sequence[str]
     query_J: NDArray[np.int32]
     passage_J: NDArray[np.int32]
     grade_J: NDArray[np.int32]
     other_languages_only: bool = False
+    ignore_own: bool = False
+    unjudged: int = 0
 
     def __post_init__(self) -> None:
         for what, ids in (("query", self.query_ids), ("passage", self.passage_ids)):
-            if not ids:
+            if not len(ids):
                 raise InputError(f"evaluation set {self.name}: it has no {what}")
-            if len(set(ids)) < len(ids):
-                seen: set[str] = set()
-                twice = next(i for i in ids if i in seen or seen.add(i))  # type: ignore[func-returns-value]
+            twice = ids.repeated() if isinstance(ids, TextColumn) else _repeated(ids)
+            if twice is not None:
                 raise InputError(f"evaluation set {self.name}: {what} id {twice!r} occurs twice")
+        self._refuse_judgements()
+
+    def _refuse_judgements(self) -> None:
+        Q, P = len(self.query_ids), len(self.passage_ids)
+        for what, position_J, end in (("query", self.query_J, Q), ("passage", self.passage_J, P)):
+            wrong = np.flatnonzero((position_J < 0) | (position_J >= end))
+            if len(wrong):
+                raise InputError(
+                    f"evaluation set {self.name}: judgement {wrong[0]} names {what} "
+                    f"{position_J[wrong[0]]}, there are {end}, counted from 0"
+                )
+        pair_J = self.query_J.astype(np.int64) * P + self.passage_J
+        pairs, counts = np.unique(pair_J, return_counts=True)
+        if len(pairs) < len(pair_J):
+            query, passage = divmod(int(pairs[counts.argmax()]), P)
+            raise InputError(
+                f"evaluation set {self.name}: query {self.query_ids[query]!r} and passage "
+                f"{self.passage_ids[passage]!r} are judged {counts.max()} times; keep one of them"
+            )
+
+    @cached_property
+    def by_descending_id(self) -> NDArray[np.int64]:
+        """Positions of the passages in the order that trec_eval gives equal scores."""
+        ids = self.passage_ids
+        series = pl.Series(ids.array if isinstance(ids, TextColumn) else ids)
+        return series.arg_sort(descending=True).to_numpy().astype(np.int64)
 
     @cached_property
     def languages(self) -> tuple[str, ...]:
@@ -59,13 +91,26 @@ class EvaluationSet:
         kept_J = query_Q[self.query_J] & passage_P[self.passage_J]
         return replace(
             self,
-            query_ids=tuple(compress(self.query_ids, query_Q)),
-            queries=tuple(compress(self.queries, query_Q)),
-            query_languages=tuple(compress(self.query_languages, query_Q)),
-            passage_ids=tuple(compress(self.passage_ids, passage_P)),
-            passages=tuple(compress(self.passages, passage_P)),
-            passage_languages=tuple(compress(self.passage_languages, passage_P)),
+            query_ids=_where(self.query_ids, query_Q),
+            queries=_where(self.queries, query_Q),
+            query_languages=_where(self.query_languages, query_Q),
+            passage_ids=_where(self.passage_ids, passage_P),
+            passages=_where(self.passages, passage_P),
+            passage_languages=_where(self.passage_languages, passage_P),
             query_J=(np.cumsum(query_Q) - 1)[self.query_J[kept_J]].astype(np.int32),
             passage_J=(np.cumsum(passage_P) - 1)[self.passage_J[kept_J]].astype(np.int32),
             grade_J=self.grade_J[kept_J],
         )
+
+
+def _where(texts: Sequence[str], mask: NDArray[np.bool_]) -> Sequence[str]:
+    """Columns on disk stay there."""
+    if isinstance(texts, TextColumn | Repeated):
+        return texts.where(mask)
+    return tuple(compress(texts, mask))
+
+
+def _repeated(ids: Sequence[str]) -> str | None:
+    if len(set(ids)) == len(ids):
+        return None
+    return Counter(ids).most_common(1)[0][0]

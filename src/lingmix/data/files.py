@@ -139,7 +139,7 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in _lines(path):
+    for number, line in lines(path):
         try:
             row = json.loads(line)
             if "\\u" in line:
@@ -159,9 +159,9 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _tsv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    lines = _lines(path)
-    header = next(lines, (0, ""))[1].split("\t")
-    for number, line in lines:
+    numbered = lines(path)
+    header = next(numbered, (0, ""))[1].split("\t")
+    for number, line in numbered:
         cells = line.split("\t")
         if len(cells) != len(header):
             raise InputError(
@@ -171,7 +171,7 @@ def _tsv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, dict(zip(header, cells, strict=True))
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def lines(path: Path) -> Iterator[tuple[int, str]]:
     """Numbered from 1, blank ones left out; arrow tells a truncated file from a whole one."""
     with pa.input_stream(str(path), compression="detect") as stream:
         for number, line in enumerate(io.BufferedReader(stream, 2**20), start=1):

@@ -80,15 +80,20 @@ def same_language_excess(excess: pl.DataFrame) -> pl.DataFrame:
 
 
 def share_figures(excess: pl.DataFrame) -> dict[str, float]:
-    """`excess_share/<language>`: how much more of the first places than its due a language holds;
-    `share_gap`: the part of them held beyond any language's due (total variation). Both macro over
-    query languages, so that each favouring itself does not cancel out in the gap."""
+    """`pair/<en-de>/excess_share`: how much more of the first places than its due German holds for
+    English queries. `multilingual/excess_share/<language>`: its mean over query languages;
+    `multilingual/share_gap`: the part of the places held beyond any language's due (total
+    variation), in each query language first, so that each favouring itself does not cancel out."""
     languages = ["query_language", "passage_language"]
     share = pl.col("excess_share")
     mean = excess.group_by(languages).agg(share.mean()).sort(languages)
     gaps = mean.group_by("query_language", maintain_order=True).agg(share.abs().sum() / 2)
     shares = mean.group_by("passage_language", maintain_order=True).agg(share.mean())
     return {
-        "share_gap": gaps.select(share.mean()).item(),
-        **{f"excess_share/{of}": excess_share for of, excess_share in sorted(shares.iter_rows())},
+        **{f"pair/{query}-{passage}/excess_share": of for query, passage, of in mean.iter_rows()},
+        "multilingual/share_gap": gaps.select(share.mean()).item(),
+        **{
+            f"multilingual/excess_share/{language}": of
+            for language, of in sorted(shares.iter_rows())
+        },
     }

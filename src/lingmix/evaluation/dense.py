@@ -1,42 +1,102 @@
 """Scores of embeddings: their inner products."""
 
+import logging
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import numpy as np
 
 from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.data.vectors import Vectors
 from lingmix.errors import InputError
-from lingmix.evaluation.pools import Positions
-from lingmix.evaluation.ranks import Matrix, Rows, Scores
+from lingmix.evaluation.pools import BLOCK, WHOLE, Positions
+from lingmix.evaluation.ranks import Rows, Scores
+from lingmix.evaluation.tally import Matrix
+
+log = logging.getLogger(__name__)
+
+Embeddings = Matrix | Vectors
 
 
-def dense_scores(evaluation_set: EvaluationSet, queries_QD: Matrix, passages_PD: Matrix) -> Scores:
+def dense_scores(
+    evaluation_set: EvaluationSet, queries_QD: Embeddings, passages_PD: Embeddings
+) -> Scores:
+    """Vectors may lie on disk: of a large pool a block is read at a time."""
     for role, vectors, ids in (
         ("query", queries_QD, evaluation_set.query_ids),
         ("passage", passages_PD, evaluation_set.passage_ids),
     ):
-        bad = np.flatnonzero(~np.isfinite(vectors).all(1) | ~vectors.any(1))
-        if len(bad):
-            raise InputError(
-                f"evaluation set {evaluation_set.name}: {len(bad)} of {len(ids)} {role} vectors "
-                f"are zero or not finite, the first that of {ids[bad[0]]!r}: has the encoder "
-                "diverged? lower the learning rate, or evaluate another checkpoint"
-            )
+        _refuse_bad(evaluation_set.name, role, vectors, ids)
 
     def over(passages: Positions) -> Rows:
-        distinct_UD, column_P = _distinct(passages_PD[passages])
-        if len(distinct_UD) == len(passages):
-            return lambda queries: queries_QD[queries] @ distinct_UD.T
-        return lambda queries: (queries_QD[queries] @ distinct_UD.T).take(column_P, axis=1)
+        kind = WholeRows if len(passages) <= WHOLE else BlockRows
+        return kind(queries_QD, passages_PD, passages)
 
     return over
 
 
-def _distinct(vectors_PD: Matrix) -> tuple[Matrix, Positions]:
-    """Equal vectors must tie, yet a matrix product may round two equal columns differently."""
-    first: dict[bytes, int] = {}
-    of_P = np.array(
-        [first.setdefault(blake2b(v, digest_size=16).digest(), len(first)) for v in vectors_PD],
-        dtype=np.int64,
-    )
-    return vectors_PD[np.unique(of_P, return_index=True)[1]], of_P
+class WholeRows:
+    """Of a pool whose vectors fit: equal vectors are multiplied once, so that they tie though a
+    matrix product may round two equal columns differently."""
+
+    def __init__(
+        self, queries_QD: Embeddings, passages_PD: Embeddings, passages_P: Positions
+    ) -> None:
+        self.width = len(passages_P)
+        self._queries_QD = queries_QD
+        vectors_PD = passages_PD[passages_P]
+        first: dict[bytes, int] = {}
+        self._place_P = np.array(
+            [
+                first.setdefault(blake2b(vector, digest_size=16).digest(), len(first))
+                for vector in vectors_PD
+            ]
+        )
+        self._distinct_UD = vectors_PD[np.unique(self._place_P, return_index=True)[1]]
+
+    def __call__(self, queries: Positions, columns: Positions) -> Matrix:
+        scores_CU = self._queries_QD[queries] @ self._distinct_UD.T
+        whole = len(self._distinct_UD) == len(columns) == self.width
+        return scores_CU if whole else scores_CU.take(self._place_P[columns], axis=1)
+
+
+class BlockRows:
+    """Of a pool too large for that: every product has one shape, on which its rounding depends."""
+
+    def __init__(
+        self, queries_QD: Embeddings, passages_PD: Embeddings, passages_P: Positions
+    ) -> None:
+        self.width = BLOCK
+        self._queries_QD = queries_QD
+        self._passages_PD = passages_PD
+        self._passages_P = passages_P
+
+    def __call__(self, queries: Positions, columns: Positions) -> Matrix:
+        vectors_BD = np.zeros((self.width, self._passages_PD.shape[1]), dtype=np.float32)
+        vectors_BD[: len(columns)] = self._passages_PD[self._passages_P[columns]]
+        return (self._queries_QD[queries] @ vectors_BD.T)[:, : len(columns)]
+
+
+def _refuse_bad(name: str, role: str, vectors_ND: Embeddings, ids: Sequence[str]) -> None:
+    """A text without a token that the encoder knows has a zero vector and scores 0."""
+    zero = 0
+    for begin in range(0, len(ids), WHOLE):
+        slab_ND = vectors_ND[begin : begin + WHOLE]
+        bad = np.flatnonzero(~np.isfinite(slab_ND).all(1))
+        if len(bad):
+            raise InputError(
+                f"evaluation set {name}: the vector of {role} {ids[begin + int(bad[0])]!r} is not "
+                "finite: has the encoder diverged? lower the learning rate, or evaluate another "
+                "checkpoint"
+            )
+        zero += len(slab_ND) - int(slab_ND.any(1).sum())
+    if zero == len(ids):
+        raise InputError(
+            f"evaluation set {name}: every {role} vector is zero: does the encoder's tokenizer "
+            "know the language?"
+        )
+    if zero:
+        log.warning(
+            "evaluation set %s: %d of %d %s vectors are zero (empty texts, or no token known)",
+            *(name, zero, len(ids), role),
+        )

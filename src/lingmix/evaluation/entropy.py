@@ -1,49 +1,60 @@
 """Contrastive entropy: the smooth measure that scaling laws are fitted on (arXiv 2403.18684)."""
 
+from typing import NamedTuple, Self
+
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from lingmix.evaluation.pools import Chunk, Pool, Positions
 
 NEGATIVES = 256
-
-BLOCK = 512
-"""Relevant passages at a time, so that their negatives stay in the processor's cache."""
+"""A query's, in each corpus it is ranked against."""
 
 
-def contrastive_entropies(
-    scores_CP: NDArray[np.float32],
-    chunk: Chunk,
-    pool: Pool,
-    *,
-    temperature: float | None,
-    generator: np.random.Generator,
-) -> pl.DataFrame:
-    """-log softmax of each relevant passage against negatives drawn from its language's corpus, and
-    against as many from the whole pool; null where all passages are relevant, or with no
-    temperature."""
-    J, P = len(chunk.row_J), scores_CP.shape[1]
-    column_J = chunk.column_CR[chunk.row_J, chunk.slot_J]
-    language_J = pool.language_of(column_J)
-    corpora = {
-        "language_entropy": (pool.begin_L[language_J], pool.end_L[language_J]),
-        "pool_entropy": (np.zeros(J, dtype=np.int64), np.full(J, P)),
-    }
-    entropies = {name: np.full(J, np.nan) for name in corpora}
-    for start in range(0, J if temperature else 0, BLOCK):
-        block = slice(start, start + BLOCK)
-        row_B1 = chunk.row_J[block, None]
-        relevant_B1 = scores_CP[row_B1, column_J[block, None]]
-        draw_BN = generator.random((len(row_B1), NEGATIVES))
-        for name, (begin_J, end_J) in corpora.items():
-            column_BN = negatives(
-                draw_BN, chunk.column_CR[row_B1[:, 0]], begin_J[block, None], end_J[block, None]
-            )
-            ahead_BN = scores_CP.ravel().take(row_B1 * P + column_BN) - relevant_B1
-            entropy_B = _softplus_sum(ahead_BN / np.float32(temperature))
-            entropies[name][block] = np.where(column_BN[:, 0] < 0, np.nan, entropy_B)
-    return pl.DataFrame(entropies, nan_to_null=True)
+class Negatives(NamedTuple):
+    """Of G corpora of queries: row of the query, negatives as columns of the pool (-1 where all
+    passages are relevant); `corpus_J` is each relevant passage's corpus."""
+
+    row_G: Positions
+    column_GN: Positions
+    corpus_J: Positions
+
+    @classmethod
+    def of_languages(cls, chunk: Chunk, pool: Pool, draw_CN: NDArray[np.float64]) -> Self:
+        """A corpus is a query's passages of a language in which it has a relevant one."""
+        column_J = chunk.column_J
+        language_J = pool.language_of(column_J)
+        new_J = (np.diff(chunk.row_J, prepend=-1) != 0) | (np.diff(language_J, prepend=-1) != 0)
+        first_G, corpus_J = np.flatnonzero(new_J), new_J.cumsum() - 1
+        slot_J = np.arange(len(column_J)) - first_G[corpus_J]
+        relevant_GR = np.tile(pool.end_L[-1] + np.arange(slot_J.max() + 1), (len(first_G), 1))
+        relevant_GR[corpus_J, slot_J] = column_J
+        row_G, language_G = chunk.row_J[first_G], language_J[first_G]
+        bounds = pool.begin_L[language_G, None], pool.end_L[language_G, None]
+        return cls(row_G, negatives(draw_CN[row_G], relevant_GR, *bounds), corpus_J)
+
+    @classmethod
+    def of_pool(cls, chunk: Chunk, pool: Pool, draw_CN: NDArray[np.float64]) -> Self:
+        C = len(chunk.queries)
+        begin_C1, end_C1 = np.zeros((C, 1), dtype=np.int64), np.full((C, 1), pool.end_L[-1])
+        column_CN = negatives(draw_CN, chunk.column_CR, begin_C1, end_C1)
+        return cls(np.arange(C), column_CN, chunk.row_J)
+
+    def entropies(
+        self,
+        score_GN: NDArray[np.float32],
+        relevant_J: NDArray[np.float32],
+        *,
+        temperature: float,
+    ) -> NDArray[np.float32]:
+        """-log softmax of each relevant passage against the negatives of its corpus; NaN where
+        there are none."""
+        logit_GN = score_GN / np.float32(temperature)
+        most_G1 = logit_GN.max(1, keepdims=True)
+        sum_G = most_G1[:, 0] + np.log(np.exp(logit_GN - most_G1).sum(1))
+        ahead_J = sum_G[self.corpus_J] - relevant_J / np.float32(temperature)
+        none_J = (self.column_GN[:, 0] < 0)[self.corpus_J]
+        return np.where(none_J, np.float32(np.nan), np.logaddexp(np.float32(0), ahead_J))
 
 
 def negatives(
@@ -62,9 +73,3 @@ def negatives(
     for slot in range(relevant_BR.shape[1]):
         passed_BN += relevant_BR[:, slot : slot + 1] - slot <= number_BN
     return np.where(low_B1 < high_B1, number_BN + passed_BN, -1)
-
-
-def _softplus_sum(ahead_BN: NDArray[np.float32]) -> NDArray[np.float32]:
-    """log(1 + sum exp), without overflow."""
-    most_B1 = np.maximum(ahead_BN.max(1, keepdims=True), 0)
-    return most_B1[:, 0] + np.log(np.exp(-most_B1[:, 0]) + np.exp(ahead_BN - most_B1).sum(1))

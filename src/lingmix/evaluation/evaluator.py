@@ -1,52 +1,79 @@
 """Scores of an encoder on evaluation sets, every setting read off one encoding."""
 
-from collections.abc import Callable, Iterator, Sequence
-
-import numpy as np
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.tokens import Role
-from lingmix.evaluation.dense import dense_scores
-from lingmix.evaluation.ranks import Matrix, Scores
+from lingmix.data.vectors import Vectors
+from lingmix.evaluation.dense import Embeddings, dense_scores
+from lingmix.evaluation.lexical import LEXICAL, Method
+from lingmix.evaluation.own import others
+from lingmix.evaluation.ranks import Scores
 from lingmix.evaluation.scores import SetScores, score
+from lingmix.evaluation.search import Searcher
+from lingmix.evaluation.searched import searched_scores
+from lingmix.evaluation.trec import write_trec
 
-Encode = Callable[[Sequence[str], Role], Matrix]
-"""Texts in a role -> unit vectors, one row a text."""
+Encode = Callable[[Sequence[str], Role], Embeddings]
+"""Texts in a role -> unit vectors, one row a text. To encode a text once, however many sets share
+it, is its affair."""
 
 
-def evaluate(
+class RunFiles(NamedTuple):
+    """TREC run and qrels files, a folder a set, of `depth` passages a query."""
+
+    folder: Path
+    depth: int
+
+
+def evaluate_encoder(
     encode: Encode,
-    evaluation_sets: Sequence[EvaluationSet],
+    evaluation_sets: Iterable[EvaluationSet],
     *,
     depth: int | None,
     temperature: float,
     seed: int,
-) -> list[SetScores]:
-    """A passage ranked beyond `depth` counts as not retrieved (None: no end), though language bias
-    looks at the whole pool. The temperature is the model's own; the seed draws the negatives of the
-    contrastive entropy."""
-    return [
-        score(evaluation_set, scores, depth=depth, temperature=temperature, seed=seed)
-        for evaluation_set, scores in zip(
-            evaluation_sets, encoded_scores(encode, evaluation_sets), strict=True
-        )
-    ]
+    run_files: RunFiles | None = None,
+) -> Iterator[SetScores]:
+    """Exact, set by set. A passage ranked beyond `depth` counts as not retrieved (None: no end),
+    though language bias looks at the whole pool. The temperature is the model's own; the seed draws
+    the negatives of the contrastive entropy."""
+    for one in evaluation_sets:
+        queries, passages = encode(one.queries, "query"), encode(one.passages, "passage")
+        scores = others(one, dense_scores(one, queries, passages))
+        write_runs(one, scores, run_files)
+        yield score(one, scores, depth=depth, temperature=temperature, seed=seed)
 
 
-def encoded_scores(encode: Encode, evaluation_sets: Sequence[EvaluationSet]) -> Iterator[Scores]:
-    """A text is encoded once in a role, however many queries, passages or sets share it."""
-    queries = _encoded(encode, [each.queries for each in evaluation_sets], "query")
-    passages = _encoded(encode, [each.passages for each in evaluation_sets], "passage")
-    yield from map(dense_scores, evaluation_sets, queries, passages)
+def evaluate_lexical(
+    evaluation_sets: Iterable[EvaluationSet],
+    *,
+    method: Method,
+    depth: int | None,
+    run_files: RunFiles | None = None,
+) -> Iterator[SetScores]:
+    for one in evaluation_sets:
+        scores = others(one, LEXICAL[method](one))
+        write_runs(one, scores, run_files)
+        yield score(one, scores, depth=depth, temperature=None, seed=0)
 
 
-def _encoded(
-    encode: Encode, texts_of_sets: Sequence[Sequence[str]], role: Role
-) -> Iterator[Matrix]:
-    number: dict[str, int] = {}
-    for texts in texts_of_sets:
-        for text in texts:
-            number.setdefault(text, len(number))
-    vectors_TD = np.asarray(encode(list(number), role), dtype=np.float32)
-    for texts in texts_of_sets:
-        yield vectors_TD[[number[text] for text in texts]]
+def evaluate_by_search(
+    encode: Callable[[Sequence[str], Role], Vectors],
+    evaluation_sets: Iterable[EvaluationSet],
+    searcher: Searcher,
+    *,
+    depth: int,
+    seed: int,
+) -> Iterator[SetScores]:
+    for one in evaluation_sets:
+        queries, passages = encode(one.queries, "query"), encode(one.passages, "passage")
+        yield searched_scores(one, queries, passages, searcher, depth=depth, seed=seed)
+
+
+def write_runs(evaluation_set: EvaluationSet, scores: Scores, files: RunFiles | None) -> None:
+    if files is not None:
+        folder = files.folder / evaluation_set.name
+        write_trec(evaluation_set, scores, depth=files.depth, folder=folder)

@@ -11,8 +11,8 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.evaluation.pools import Positions
-from lingmix.evaluation.ranks import Matrix, Rows, Scores
-from lingmix.evaluation.scores import SetScores, score
+from lingmix.evaluation.ranks import Rows, Scores
+from lingmix.evaluation.tally import Matrix
 
 Method = Literal["bm25", "tfidf"]
 
@@ -21,16 +21,6 @@ Corpus = Callable[[Positions], Matrix]
 
 UNSPACED = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+)")
 """Scripts that leave words unseparated: Thai, Lao, Burmese, Khmer, kana, Han."""
-
-
-def evaluate_lexical(
-    evaluation_sets: Sequence[EvaluationSet], *, method: Method, depth: int | None
-) -> list[SetScores]:
-    scores_of = {"bm25": bm25_scores, "tfidf": tfidf_scores}[method]
-    return [
-        score(evaluation_set, scores_of(evaluation_set), depth=depth, temperature=None, seed=0)
-        for evaluation_set in evaluation_sets
-    ]
 
 
 def bm25_scores(evaluation_set: EvaluationSet) -> Scores:
@@ -82,12 +72,25 @@ def _scores(evaluation_set: EvaluationSet, corpus: Callable[[Positions], Corpus]
         place = np.empty(len(language_P), dtype=np.int64)
         held = np.concatenate([positions[of] for of in languages])
         place[held] = np.arange(len(held))
-        column_P = place[passages]
-
-        def rows(queries: Positions) -> Matrix:
-            scores_CP = np.hstack([corpora[of](queries) for of in languages])
-            return scores_CP.take(column_P, axis=1)
-
-        return rows
+        return LexicalRows([corpora[of] for of in languages], place[passages])
 
     return over
+
+
+class LexicalRows:
+    """Of a whole pool at once: a word's postings know no blocks."""
+
+    def __init__(self, corpora: Sequence[Corpus], column_P: Positions) -> None:
+        self.width = len(column_P)
+        self._corpora = corpora
+        self._column_P = column_P
+
+    def __call__(self, queries: Positions, columns: Positions) -> Matrix:
+        scores_CP = np.hstack([corpus(queries) for corpus in self._corpora])
+        return scores_CP.take(self._column_P[columns], axis=1)
+
+
+LEXICAL: dict[Method, Callable[[EvaluationSet], Scores]] = {
+    "bm25": bm25_scores,
+    "tfidf": tfidf_scores,
+}

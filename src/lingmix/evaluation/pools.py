@@ -11,13 +11,19 @@ from lingmix.data.evaluation_set import EvaluationSet
 
 Positions = NDArray[np.int64]
 
-CHUNK_CELLS = 2**23
+WHOLE = 2**16
+"""Passages of the largest pool that is scored in one piece."""
+
+BLOCK = 2**13
+"""Passages at a time of a larger one: read from disk in order, few enough for many queries."""
+
+CHUNK_CELLS = 2**21
 """Queries times passages scored at once."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Pool:
-    """The corpora of `languages` one after the other, passages of each by id descending.
+    """The corpora of `languages` one after the other, passages of each in the set's order.
 
     `queries` and `passages_P` are positions in the evaluation set; a language's columns are
     `begin_L` up to `end_L`; `tie_P` is a passage's place among equal scores of the whole pool.
@@ -33,6 +39,18 @@ class Pool:
     def language_of(self, columns: Positions) -> Positions:
         return np.searchsorted(self.end_L, columns, side="right")
 
+    def segments(self, columns: slice) -> list[tuple[int, slice]]:
+        """The languages among these columns: which, and where counted from the first column."""
+        bounds = [
+            (language, max(begin, columns.start), min(end, columns.stop))
+            for language, (begin, end) in enumerate(zip(self.begin_L, self.end_L, strict=True))
+        ]
+        return [
+            (language, slice(begin - columns.start, end - columns.start))
+            for language, begin, end in bounds
+            if begin < end
+        ]
+
 
 class Chunk(NamedTuple):
     """C queries of a pool and their J relevant passages; a query's R stand by ascending column.
@@ -46,6 +64,7 @@ class Chunk(NamedTuple):
     count_C: Positions
     row_J: Positions
     slot_J: Positions
+    column_J: Positions
     column_CR: Positions
 
 
@@ -62,26 +81,33 @@ def pools(evaluation_set: EvaluationSet) -> Iterator[Pool]:
 
 
 def _pool(evaluation_set: EvaluationSet, queries: Positions, *, without: str | None) -> Pool:
-    ids, language_of = evaluation_set.passage_ids, evaluation_set.passage_languages
-    languages = tuple(sorted(set(language_of) - {without}))
-    number = {language: n for n, language in enumerate(languages)}
-    by_id = sorted(range(len(ids)), key=ids.__getitem__, reverse=True)
-    descending = np.array([p for p in by_id if language_of[p] != without], dtype=np.int64)
-    language_P = np.array([number[language_of[p]] for p in descending], dtype=np.int64)
-    tie_P = np.argsort(language_P, kind="stable")
-    size_L = np.bincount(language_P, minlength=len(languages))
+    language_of = np.asarray(evaluation_set.passage_languages)
+    languages = tuple(sorted(set(evaluation_set.passage_languages) - {without}))
+    language_P = np.searchsorted(languages, language_of)
+    held = np.flatnonzero(language_of != (without or ""))
+    passages_P = held[np.argsort(language_P[held], kind="stable")]
+    size_L = np.bincount(language_P[held], minlength=len(languages))
+    by_id = evaluation_set.by_descending_id
+    place = np.empty(len(by_id), dtype=np.int64)
+    place[by_id] = np.arange(len(by_id))
     return Pool(
         queries=queries,
-        passages_P=descending[tie_P],
-        tie_P=tie_P,
+        passages_P=passages_P,
+        tie_P=place[passages_P],
         languages=languages,
         begin_L=size_L.cumsum() - size_L,
         end_L=size_L.cumsum(),
     )
 
 
-def chunks(evaluation_set: EvaluationSet, pool: Pool) -> Iterator[Chunk]:
-    """All queries with a relevant passage in the pool."""
+def blocks(pool: Pool, width: int) -> list[slice]:
+    """The pool's columns in pieces of `width`, the last one shorter."""
+    P = len(pool.passages_P)
+    return [slice(begin, min(begin + width, P)) for begin in range(0, P, width)]
+
+
+def chunks(evaluation_set: EvaluationSet, pool: Pool, *, width: int) -> Iterator[Chunk]:
+    """All queries with a relevant passage in the pool, as many at once as `width` allows."""
     P = len(pool.passages_P)
     column_of = np.full(len(evaluation_set.passages), P)
     column_of[pool.passages_P] = np.arange(P)
@@ -94,7 +120,7 @@ def chunks(evaluation_set: EvaluationSet, pool: Pool) -> Iterator[Chunk]:
     judgement_J, query_J, column_J = judgement_J[order], query_J[order], column_J[order]
     start_Q = np.flatnonzero(np.diff(query_J, prepend=-1))
     count_Q = np.diff(start_Q, append=len(query_J))
-    size = max(1, CHUNK_CELLS // P)
+    size = max(1, CHUNK_CELLS // width)
     for first in range(0, len(start_Q), size):
         chosen = slice(first, first + size)
         count_C = count_Q[chosen]
@@ -104,4 +130,4 @@ def chunks(evaluation_set: EvaluationSet, pool: Pool) -> Iterator[Chunk]:
         column_CR = np.tile(np.arange(P, P + count_C[0]), (len(count_C), 1))
         column_CR[row_J, slot_J] = column_J[here]
         queries = query_J[start_Q[chosen]].astype(np.int64)
-        yield Chunk(queries, judgement_J[here], count_C, row_J, slot_J, column_CR)
+        yield Chunk(queries, judgement_J[here], count_C, row_J, slot_J, column_J[here], column_CR)

@@ -1,22 +1,36 @@
 """Exact ranks of the relevant passages: the passages ahead are counted, none is sorted or cut."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
-from lingmix.evaluation.entropy import contrastive_entropies
-from lingmix.evaluation.pools import Chunk, Pool, Positions, chunks, pools
+from lingmix.evaluation.entropy import NEGATIVES, Negatives
+from lingmix.evaluation.pools import Chunk, Pool, Positions, blocks, chunks, pools
+from lingmix.evaluation.tally import Matrix, Tally
 
-Matrix = NDArray[np.float32]
 
-Rows = Callable[[Positions], Matrix]
-"""Positions of C queries -> scores_CP."""
+class Rows(Protocol):
+    """Scores of queries over columns of one pool, `width` of which are asked for at once.
+
+    A query and a passage score the same to the last bit whatever else is asked for with them, and
+    so do equal passages: equal scores must tie.
+    """
+
+    @property
+    def width(self) -> int: ...
+
+    def __call__(self, queries: Positions, columns: Positions) -> Matrix: ...
+
 
 Scores = Callable[[Positions], Rows]
 """Positions of P passages, in the order of the columns -> the rows of scores over them."""
@@ -29,10 +43,12 @@ class Ranked(NamedTuple):
     the corpus of the passage's language and in the pool, the contrastive entropy in both.
     `places`: the share of a query's first R places that a language's passages hold, R being its
     number of relevant passages. Ties over the last place share it: no language gains by its ids.
+    `whole`: every rank is known, not only those that a search found.
     """
 
     relevant: pl.DataFrame
     places: pl.DataFrame
+    whole: bool = True
 
 
 def rank_relevant(
@@ -40,79 +56,104 @@ def rank_relevant(
 ) -> Ranked:
     """Without a temperature, for scores that no softmax is taken of, entropies are null."""
     generator = np.random.Generator(np.random.Philox(seed))
-    relevant, places = [], []
-    for pool in pools(evaluation_set):
-        rows = scores(pool.passages_P)
-        for chunk in chunks(evaluation_set, pool):
-            scores_CP = rows(chunk.queries)
-            entropies = contrastive_entropies(
-                scores_CP, chunk, pool, temperature=temperature, generator=generator
+    found: list[Ranked] = []
+    with _threads() as threads:
+        for pool in pools(evaluation_set):
+            rows = scores(pool.passages_P)
+            ranked = partial(
+                _ranked, of=evaluation_set, pool=pool, rows=rows, temperature=temperature
             )
-            relevant.append(_ranks(evaluation_set, pool, chunk, scores_CP).hstack(entropies))
-            places.append(_places(pool, chunk, scores_CP))
-    if not relevant:
+            parts = list(chunks(evaluation_set, pool, width=rows.width))
+            draws = [generator.random((len(chunk.queries), NEGATIVES)) for chunk in parts]
+            found += threads.map(ranked, parts, draws)
+    if not found:
         raise InputError(
             f"evaluation set {evaluation_set.name}: no query has a relevant passage to be ranked: "
             "check its judgements and languages"
         )
     return Ranked(
-        relevant=_with_query_language(evaluation_set, pl.concat(relevant)),
-        places=_with_query_language(evaluation_set, pl.concat(places)),
+        with_query_language(evaluation_set, pl.concat(one.relevant for one in found)),
+        with_query_language(evaluation_set, pl.concat(one.places for one in found)),
     )
 
 
-def _with_query_language(evaluation_set: EvaluationSet, frame: pl.DataFrame) -> pl.DataFrame:
+@contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """As many as cores, each computing alone: chunks side by side are faster than threads within
+    one, and sums are rounded the same on any number of cores."""
+    cores = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1), ThreadPoolExecutor(cores) as threads:
+            yield threads
+    finally:
+        torch.set_num_threads(cores)
+
+
+def with_query_language(evaluation_set: EvaluationSet, frame: pl.DataFrame) -> pl.DataFrame:
     languages = pl.Series(evaluation_set.query_languages)
     return frame.with_columns(query_language=languages.gather(frame["query"]))
 
 
-def _ranks(
-    evaluation_set: EvaluationSet, pool: Pool, chunk: Chunk, scores_CP: Matrix
-) -> pl.DataFrame:
-    column_J = chunk.column_CR[chunk.row_J, chunk.slot_J]
-    language_J = pool.language_of(column_J)
-    ahead_JL = np.empty((len(column_J), len(pool.languages)), dtype=np.int64)
-    for slot in range(chunk.column_CR.shape[1]):
-        n = np.count_nonzero(chunk.count_C > slot)
-        ahead_JL[chunk.slot_J == slot] = _ahead(pool, scores_CP[:n], chunk.column_CR[:n, slot])
-    return pl.DataFrame(
-        {
-            "query": chunk.queries[chunk.row_J],
-            "passage_language": pl.Series(pool.languages).gather(language_J),
-            "grade": evaluation_set.grade_J[chunk.judgement_J],
-            "score": scores_CP[chunk.row_J, column_J],
-            "language_rank": 1 + ahead_JL[np.arange(len(column_J)), language_J],
-            "pool_rank": 1 + ahead_JL.sum(1),
-        }
+def _ranked(
+    chunk: Chunk,
+    draw_CN: NDArray[np.float64],
+    *,
+    of: EvaluationSet,
+    pool: Pool,
+    rows: Rows,
+    temperature: float | None,
+) -> Ranked:
+    sampled = () if temperature is None else (Negatives.of_languages, Negatives.of_pool)
+    negatives = [sample(chunk, pool, draw_CN) for sample in sampled]
+    tally = _tally(pool, chunk, rows, negatives)
+    entropies = [
+        one.entropies(scores_GN, tally.relevant_J, temperature=temperature or 1)
+        for one, scores_GN in zip(negatives, tally.negative_scores, strict=True)
+    ]
+    of_language, of_pool = entropies or (None, None)
+    language_J = pool.language_of(chunk.column_J)
+    languages = pl.Series(pool.languages)
+    relevant = {
+        "query": chunk.queries[chunk.row_J],
+        "passage_language": languages.gather(language_J),
+        "grade": of.grade_J[chunk.judgement_J],
+        "score": tally.relevant_J,
+        "language_rank": 1 + tally.ahead_JL[np.arange(len(language_J)), language_J],
+        "pool_rank": 1 + tally.ahead_JL.sum(1),
+        "language_entropy": of_language,
+        "pool_entropy": of_pool,
+    }
+    places = {
+        "query": chunk.queries.repeat(len(languages)),
+        "passage_language": pl.concat([languages] * len(chunk.queries)),
+        "share": tally.shares().reshape(-1),
+    }
+    floats = {"language_entropy": pl.Float64, "pool_entropy": pl.Float64}
+    return Ranked(
+        pl.DataFrame(relevant, schema_overrides=floats, nan_to_null=True), pl.DataFrame(places)
     )
 
 
-def _ahead(pool: Pool, scores_CP: Matrix, column_C: Positions) -> Positions:
-    """How many passages of each language stand ahead of the passage in `column_C`."""
-    score_C1 = np.take_along_axis(scores_CP, column_C[:, None], axis=1)
-    ahead_CP = scores_CP > score_C1
-    equal_CP = scores_CP == score_C1
-    tied = np.flatnonzero(equal_CP.sum(1, dtype=np.int32) > 1)
-    ahead_CP[tied] |= equal_CP[tied] & (pool.tie_P < pool.tie_P[column_C[tied], None])
-    return _a_language(pool, ahead_CP)
+def _tally(pool: Pool, chunk: Chunk, rows: Rows, negatives: Sequence[Negatives]) -> Tally:
+    parts = blocks(pool, rows.width)
+    if len(parts) == 1:
+        scores_CP = rows(chunk.queries, np.arange(parts[0].stop))
+        tally = Tally(pool, chunk, scores_CP[chunk.row_J, chunk.column_J], negatives)
+        tally.add(scores_CP, parts[0])
+        return tally
+    tally = Tally(pool, chunk, _relevant_scores(chunk, rows), negatives)
+    for columns in parts:
+        tally.add(rows(chunk.queries, np.arange(columns.start, columns.stop)), columns)
+    return tally
 
 
-def _a_language(pool: Pool, these_CP: NDArray[np.bool_]) -> Positions:
-    return np.add.reduceat(these_CP, pool.begin_L, axis=1, dtype=np.int32).astype(np.int64)
-
-
-def _places(pool: Pool, chunk: Chunk, scores_CP: Matrix) -> pl.DataFrame:
-    top_CR = torch.from_numpy(scores_CP).topk(chunk.count_C[0], dim=1).values.numpy()
-    count_C1 = chunk.count_C[:, None]
-    last_C1 = np.take_along_axis(top_CR, count_C1 - 1, axis=1)
-    above_CL = _a_language(pool, scores_CP > last_C1)
-    tied_CL = _a_language(pool, scores_CP == last_C1)
-    free_C1 = count_C1 - above_CL.sum(1, keepdims=True)
-    held_CL = above_CL + free_C1 * tied_CL / tied_CL.sum(1, keepdims=True)
-    return pl.DataFrame(
-        {
-            "query": chunk.queries.repeat(len(pool.languages)),
-            "passage_language": list(pool.languages) * len(chunk.queries),
-            "share": (held_CL / count_C1).reshape(-1),
-        }
-    )
+def _relevant_scores(chunk: Chunk, rows: Rows) -> NDArray[np.float32]:
+    """Of each relevant passage, before its block's turn comes."""
+    distinct_U, place_J = np.unique(chunk.column_J, return_inverse=True)
+    scores_J = np.empty(len(place_J), dtype=np.float32)
+    for begin in range(0, len(distinct_U), rows.width):
+        scores_CB = rows(chunk.queries, distinct_U[begin : begin + rows.width])
+        here_J = (place_J >= begin) & (place_J < begin + rows.width)
+        scores_J[here_J] = scores_CB[chunk.row_J[here_J], place_J[here_J] - begin]
+    return scores_J

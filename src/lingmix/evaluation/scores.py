@@ -22,7 +22,8 @@ class SetScores:
 
     `per_query` has a row a ranking: set, setting, query_id, query_language, passage_language (null
     where languages are pooled), then metrics, null where one does not apply. `counts`: of rankings
-    a setting or pair has (`ranked`), and lacks for want of a relevant passage (`skipped`).
+    a setting or pair has (`ranked`), and lacks for want of a relevant passage (`skipped`); of the
+    source's queries that nobody judged (`unjudged`), which are not in the set.
     """
 
     name: str
@@ -39,17 +40,20 @@ def score(
     temperature: float | None,
     seed: int,
 ) -> SetScores:
-    if depth is not None and depth < 1:
-        raise InputError(
-            f"evaluation.depth must be at least 1, or null for whole corpora, got {depth}"
-        )
+    """From exact ranks; see `evaluate`."""
     ranked = rank_relevant(evaluation_set, scores, temperature=temperature, seed=seed)
-    excess = bias.excess_shares(*ranked)
+    return set_scores(evaluation_set, ranked, depth=depth)
+
+
+def set_scores(evaluation_set: EvaluationSet, ranked: Ranked, *, depth: int | None) -> SetScores:
+    if depth is not None and depth < 1:
+        raise InputError(f"depth must be at least 1, or null for whole corpora, got {depth}")
+    excess = bias.excess_shares(ranked.relevant, ranked.places)
     rankings = _rankings(ranked, excess, depth=depth)
     ids = pl.Series(evaluation_set.query_ids)
     return SetScores(
         name=evaluation_set.name,
-        metrics={**_averages(rankings), **_prefixed("multilingual", bias.share_figures(excess))},
+        metrics={**_averages(rankings), **bias.share_figures(excess)},
         per_query=rankings.select(
             pl.lit(evaluation_set.name).alias("set"),
             "setting",
@@ -68,12 +72,10 @@ def _rankings(ranked: Ranked, excess: pl.DataFrame, *, depth: int | None) -> pl.
         passage_language=pl.lit(None, dtype=pl.String)
     )
     multilingual = _measured("multilingual", pooled, depth=depth)
-    for figure in (
-        bias.rank_distance(ranked.relevant),
-        bias.same_language_preference(ranked.relevant),
-        bias.same_language_excess(excess),
-        bias.peer(ranked.relevant),
-    ):
+    figures = [bias.same_language_preference(ranked.relevant), bias.same_language_excess(excess)]
+    if ranked.whole:
+        figures += [bias.rank_distance(ranked.relevant), bias.peer(ranked.relevant)]
+    for figure in figures:
         multilingual = multilingual.join(figure, on="query", how="left", maintain_order="left")
     return pl.concat(
         [
@@ -144,4 +146,4 @@ def _counts(evaluation_set: EvaluationSet, rankings: pl.DataFrame) -> dict[str, 
         for name in (setting, f"pair/{of}-{language}")[: 1 if language is None else 2]:
             counts[f"{name}/ranked"] += ranked[corpus]
             counts[f"{name}/skipped"] += possible[corpus] - ranked[corpus]
-    return dict(counts)
+    return {"unjudged": evaluation_set.unjudged, **counts}

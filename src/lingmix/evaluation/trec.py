@@ -10,12 +10,14 @@ import torch
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
-from lingmix.evaluation.pools import CHUNK_CELLS, Positions, pools
-from lingmix.evaluation.ranks import Matrix, Scores
+from lingmix.evaluation.pools import CHUNK_CELLS, Pool, Positions, blocks, pools
+from lingmix.evaluation.ranks import Rows, Scores
+from lingmix.evaluation.search import Hits, beside
+from lingmix.evaluation.tally import Matrix
 
 
 def write_trec(
-    evaluation_set: EvaluationSet, scores: Scores, *, depth: int | None, folder: Path, tag: str
+    evaluation_set: EvaluationSet, scores: Scores, *, depth: int | None, folder: Path
 ) -> list[Path]:
     """`monolingual`, `multilingual` and `crosslingual-<passage language>`, each .run and .qrels:
     a file has one ranking a query, so those over different languages' corpora lie apart."""
@@ -25,7 +27,7 @@ def write_trec(
         for name, frame in _qrels(evaluation_set):
             _append(Path(unfinished, f"{name}.qrels"), frame)
         for name, frame in _runs(evaluation_set, scores, depth=depth):
-            _append(Path(unfinished, f"{name}.run"), frame.with_columns(tag=pl.lit(tag)))
+            _append(Path(unfinished, f"{name}.run"), frame.with_columns(tag=pl.lit("lingmix")))
         written = []
         for path in sorted(Path(unfinished).iterdir()):
             written.append(folder / path.name)
@@ -56,7 +58,7 @@ def _qrels(evaluation_set: EvaluationSet) -> Iterator[tuple[str, pl.DataFrame]]:
         {
             "query": pl.Series(evaluation_set.query_ids).gather(query_J),
             "zero": np.zeros(len(query_J), dtype=np.int32),
-            "passage": pl.Series(evaluation_set.passage_ids).gather(passage_J),
+            "passage": _ids(evaluation_set, passage_J),
             "grade": evaluation_set.grade_J,
         }
     )
@@ -77,55 +79,53 @@ def _runs(
     languages = np.asarray(evaluation_set.query_languages)
     for pool in pools(evaluation_set):
         rows = scores(pool.passages_P)
-        by_id_P = np.argsort(pool.tie_P)
-        a_chunk = max(1, CHUNK_CELLS // len(pool.passages_P))
-        for queries in np.split(pool.queries, range(a_chunk, len(pool.queries), a_chunk)):
-            scores_CP = rows(queries)
-            yield (
-                "multilingual",
-                _run(
-                    evaluation_set,
-                    queries,
-                    pool.passages_P[by_id_P],
-                    scores_CP[:, by_id_P],
-                    depth,
-                ),
-            )
-            for language, *bounds in zip(pool.languages, pool.begin_L, pool.end_L, strict=True):
-                corpus = slice(*bounds)
+        size = max(1, CHUNK_CELLS // rows.width)
+        for begin in range(0, len(pool.queries), size):
+            queries = pool.queries[begin : begin + size]
+            corpora = _best(pool, rows, queries, depth or len(pool.passages_P))
+            pooled = beside(*corpora).best(depth or len(pool.passages_P))
+            yield "multilingual", _run(evaluation_set, queries, pooled)
+            for language, hits in zip(pool.languages, corpora, strict=True):
                 own = languages[queries] == language
                 for name, chosen in (("monolingual", own), (f"crosslingual-{language}", ~own)):
-                    yield (
-                        name,
-                        _run(
-                            evaluation_set,
-                            queries[chosen],
-                            pool.passages_P[corpus],
-                            scores_CP[chosen, corpus],
-                            depth,
-                        ),
-                    )
+                    part = Hits(hits.passage_QK[chosen], hits.score_QK[chosen])
+                    yield name, _run(evaluation_set, queries[chosen], part)
 
 
-def _run(
-    evaluation_set: EvaluationSet,
-    queries: Positions,
-    passages_P: Positions,
-    scores_CP: Matrix,
-    depth: int | None,
-) -> pl.DataFrame:
-    K = min(depth or len(passages_P), len(passages_P))
-    column_CK = best_columns(scores_CP, K)
-    passage_CK = passages_P[column_CK]
+def _best(pool: Pool, rows: Rows, queries: Positions, depth: int) -> list[Hits]:
+    """In each language's corpus; a passage is called by its place among equal scores."""
+    best = [Hits.none(len(queries), 0) for _ in pool.languages]
+    for columns in blocks(pool, rows.width):
+        scores_CB = rows(queries, np.arange(columns.start, columns.stop))
+        for language, segment in pool.segments(columns):
+            tie_S = pool.tie_P[columns][segment]
+            order_S = np.argsort(tie_S)
+            scores_CS = np.ascontiguousarray(scores_CB[:, segment][:, order_S])
+            column_CK = best_columns(scores_CS, min(depth, len(tie_S)))
+            score_CK = np.take_along_axis(scores_CS, column_CK, axis=1)
+            further = Hits(tie_S[order_S][column_CK], score_CK)
+            known = best[language].passage_QK.shape[1]
+            best[language] = beside(best[language], further).best(depth) if known else further
+    return best
+
+
+def _run(evaluation_set: EvaluationSet, queries: Positions, hits: Hits) -> pl.DataFrame:
+    K = hits.passage_QK.shape[1]
+    passages = evaluation_set.by_descending_id[hits.passage_QK.reshape(-1)]
     return pl.DataFrame(
         {
             "query": pl.Series(evaluation_set.query_ids).gather(queries.repeat(K)),
-            "Q0": pl.Series(["Q0"]).new_from_index(0, passage_CK.size),
-            "passage": pl.Series(evaluation_set.passage_ids).gather(passage_CK.reshape(-1)),
+            "Q0": pl.Series(["Q0"]).new_from_index(0, len(passages)),
+            "passage": _ids(evaluation_set, passages),
             "rank": np.tile(np.arange(1, K + 1), len(queries)),
-            "score": np.take_along_axis(scores_CP, column_CK, axis=1).reshape(-1),
+            "score": hits.score_QK.reshape(-1),
         }
-    )
+    ).filter(pl.col("score") > -np.inf)
+
+
+def _ids(evaluation_set: EvaluationSet, passages: Positions) -> pl.Series:
+    distinct, place = np.unique(passages, return_inverse=True)
+    return pl.Series([evaluation_set.passage_ids[p] for p in distinct.tolist()]).gather(place)
 
 
 def best_columns(scores_CP: Matrix, K: int) -> Positions:

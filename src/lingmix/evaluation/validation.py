@@ -1,5 +1,7 @@
 """The evaluation inside training: embeddings arrive in batches, perhaps on several devices."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.tokens import Role
 from lingmix.errors import InputError
 from lingmix.evaluation.dense import dense_scores
+from lingmix.evaluation.own import others
 from lingmix.evaluation.scores import score
 
 
@@ -51,13 +54,13 @@ class RetrievalScores(Metric):
         )
         return score(
             self.evaluation_set,
-            scores,
+            others(self.evaluation_set, scores),
             depth=self.depth,
             temperature=self.temperature,
             seed=self.seed,
         ).metrics
 
-    def _embeddings(self, role: Role, ids: tuple[str, ...]) -> NDArray[np.float32]:
+    def _embeddings(self, role: Role, ids: Sequence[str]) -> NDArray[np.float32]:
         state = getattr(self, role)
         flat = state if isinstance(state, torch.Tensor) else torch.cat([torch.empty(0), *state])
         rows = flat.cpu().numpy().reshape(-1, max(1, int(self.width)))

@@ -1,8 +1,8 @@
 """Many texts to vectors: longest first, hardly any padding, results in the order given."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from lingmix.data.tokens import Role, Tokens
+from lingmix.data.vectors import Vectors
+from lingmix.model.embedding_store import EmbeddingStore, Keys, first_of_each, keys_of
 from lingmix.model.encoder import Encoder
 
 AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
@@ -17,20 +19,57 @@ AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 BATCH_TOKENS = 16_384
 
-SLAB = 50_000
-"""Texts tokenized at a time."""
+SLAB = 200_000
+"""Texts encoded, and kept, at a time."""
 
 PATIENCE = 3.0
 """Seconds before a progress bar shows."""
 
 
-def encoding(
-    encoder: Encoder, *, precision: str
-) -> Callable[[Sequence[str], Role], NDArray[np.float32]]:
-    """`encode_texts` as a function of texts and role."""
-    return partial(
-        encode_texts, encoder, batch_tokens=BATCH_TOKENS, progress=True, precision=precision
+class Encoding:
+    """Texts in a role -> unit vectors. A text that was encoded before, or that the store holds, is
+    not encoded again."""
+
+    def __init__(self, encoder: Encoder, *, precision: str, store: EmbeddingStore) -> None:
+        self._encoder = encoder
+        self._precision = precision
+        self._store = store
+        self.encoded = 0
+        self.known = 0
+
+    def __call__(self, texts: Sequence[str], role: Role) -> Vectors:
+        keys_N2 = keys_of(self._encoder.seen(texts, role))
+        self._complete(texts, role, keys_N2)
+        return self._store.vectors(keys_N2)
+
+    def _complete(self, texts: Sequence[str], role: Role, keys_N2: Keys) -> None:
+        first_U = first_of_each(keys_N2)
+        missing_U = first_U[self._store.rows(keys_N2[first_U]) < 0]
+        self.encoded += len(missing_U)
+        self.known += len(first_U) - len(missing_U)
+        for begin in range(0, len(missing_U), SLAB):
+            slab = missing_U[begin : begin + SLAB]
+            vectors_ND = encode_texts(
+                self._encoder,
+                [texts[text] for text in slab],
+                role,
+                batch_tokens=BATCH_TOKENS,
+                progress=True,
+                precision=self._precision,
+            )
+            self._store.add(keys_N2[slab], vectors_ND)
+
+
+def encoding(encoder: Encoder, *, name: str, precision: str, folder: Path | None) -> Encoding:
+    """Vectors are kept below `folder`, apart for each model and precision; None: in memory."""
+    fingerprint = f"{encoder.fingerprint()}-{precision}"
+    store = EmbeddingStore(
+        folder and folder / fingerprint,
+        name=name,
+        fingerprint=fingerprint,
+        dimension=encoder.dimension,
     )
+    return Encoding(encoder, precision=precision, store=store)
 
 
 def encode_texts(
@@ -69,12 +108,10 @@ def _tokenized(
     encoder: Encoder, texts: Sequence[str], role: Role
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """All ids in one array, and where each text's start."""
-    ids, lengths = [np.zeros(0, np.int32)], [np.zeros(1, np.int64)]
-    for start in range(0, len(texts), SLAB):
-        slab = encoder.tokenize(texts[start : start + SLAB], role)
-        ids.append(np.fromiter((one for text in slab for one in text), np.int32))
-        lengths.append(np.fromiter(map(len, slab), np.int64))
-    return np.concatenate(ids), np.concatenate(lengths).cumsum()
+    ids = encoder.tokenize(texts, role)
+    lengths_N = np.fromiter(map(len, ids), np.int64, count=len(ids))
+    ids_T = np.fromiter((one for text in ids for one in text), np.int32, count=lengths_N.sum())
+    return ids_T, np.concatenate([[0], lengths_N.cumsum()])
 
 
 def _batches(lengths_N: NDArray[np.int64], batch_tokens: int) -> Iterator[NDArray[np.int64]]:

@@ -1,6 +1,6 @@
 """The dual encoder: one set of weights for queries and passages, text to unit vector."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,10 @@ class Encoder(nn.Module):
     def tokenize(self, texts: Sequence[str], role: Role) -> list[list[int]]:
         return self._model.tokenizer(texts, role)
 
+    def seen(self, texts: Sequence[str], role: Role) -> Iterator[str]:
+        """Equal where the vectors are: the text with its role's prompt and length."""
+        return self._model.tokenizer.seen(texts, role)
+
     def forward(self, tokens: Tokens) -> Tensor:
         """Of length 1 in float32, whatever the network computes in; zero where a text is empty."""
         embeddings_BD = self.heads(self.embedder(tokens))
@@ -41,8 +45,9 @@ class Encoder(nn.Module):
         return self._model.tokenizer.fingerprint
 
     def fingerprint(self) -> str:
-        """Digest of the weights and of how they are put together."""
-        form = (getattr(self.embedder, "pooling", "mean"), str(self.heads))
+        """Digest of the weights, of how they are put together, and of the tokenizer; prompts and
+        lengths are a text's own."""
+        form = (self.embedder.form, str(self.heads), self._model.tokenizer.content)
         digest = blake2b(repr(form).encode(), digest_size=16)
         for name, tensor in sorted(self.state_dict().items()):
             digest.update(f"{name}:{tuple(tensor.shape)}:{tensor.dtype}".encode())

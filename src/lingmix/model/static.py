@@ -23,6 +23,10 @@ class Static(nn.Module):
     def dimension(self) -> int:
         return self.embedding.embedding_dim
 
+    @property
+    def form(self) -> str:
+        return "mean of static embeddings"
+
     def forward(self, tokens: Tokens) -> Tensor:
         ids_T, lengths_B = tokens
         starts_B = (lengths_B.cumsum(0) - lengths_B).to(ids_T.dtype)

@@ -1,6 +1,6 @@
 """From texts to token ids: the prompt and the length of each role."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from typing import NamedTuple, get_args
@@ -85,13 +85,23 @@ class RoleTokenizer:
         self.tokenizer.no_truncation()
         return [text.ids for text in encoded]
 
+    def seen(self, texts: Sequence[str], role: Role) -> Iterator[str]:
+        """What tells texts apart whatever their role: prompt, text, and the length it is cut to."""
+        start = f"{self.roles.max_length[role]} {self.roles.prompts[role]}"
+        return (start + text for text in texts)
+
+    @cached_property
+    def content(self) -> str:
+        """Digest of the tokenizer, whatever prompts and lengths the roles have."""
+        decides = (self.tokenizer.to_str(), self._special_tokens)
+        return blake2b(repr(decides).encode(), digest_size=16).hexdigest()
+
     @cached_property
     def fingerprint(self) -> str:
         """Digest of all that decides the token ids of a text."""
         decides = (
-            self.tokenizer.to_str(),
+            self.content,
             sorted(self.roles.prompts.items()),
             sorted(self.roles.max_length.items()),
-            self._special_tokens,
         )
         return blake2b(repr(decides).encode(), digest_size=16).hexdigest()

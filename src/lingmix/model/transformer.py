@@ -27,6 +27,10 @@ BUDGET = {"cpu": 4096, "cuda": 65536}
 """Tokens a call, by device: bounds the memory of one."""
 
 
+PASSING = ("architectures", "dtype", "torch_dtype", "transformers_version")
+"""Settings of a model that change no vector."""
+
+
 class Transformer(nn.Module):
     """`attention` None: eager on a CPU, faster there for short texts in bf16; SDPA elsewhere."""
 
@@ -48,6 +52,13 @@ class Transformer(nn.Module):
     @property
     def dimension(self) -> int:
         return self.model.config.hidden_size
+
+    @property
+    def form(self) -> str:
+        """What beside the weights decides a vector."""
+        settings = self.model.config.to_diff_dict()
+        kept = {k: settings[k] for k in sorted(settings) if k not in PASSING and k[0] != "_"}
+        return f"{self.pooling} {json.dumps(kept, default=str)}"
 
     @property
     def positions(self) -> int | None:

@@ -13,6 +13,8 @@ DECIDES_NOTHING = (
     "name",
     "output_dir",
     "data_dir",
+    "download_dir",
+    "embeddings",
     "tracking",
     "trainer.enable_progress_bar",
     "trainer.enable_model_summary",
@@ -26,7 +28,8 @@ READ = ("data.", "evaluation.", "encoder.name")
 
 def decides(key: str) -> bool:
     """Whether the value of a dotted key can change a run's result."""
-    return not any(key == free or key.startswith(f"{free}.") for free in DECIDES_NOTHING)
+    free = any(key == one or key.startswith(f"{one}.") for one in DECIDES_NOTHING)
+    return not free and not key.endswith(".download_dir")  # revisions and checksums decide
 
 
 def config_hash(config: Mapping[str, Any]) -> str:

@@ -1,13 +1,17 @@
+import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.sources.beir import read_beir
-from lingmix.data.sources.xquad_r import read_xquad_r
+from lingmix.data.sources.xquad_r import fetch_xquad_r, read_xquad_r
+from lingmix.doors import CONF
 from lingmix.errors import InputError
+from tests.data.sources.published import served
 
 DATA = Path(__file__).parents[3] / "../shared/data"
 LANGUAGES = ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh")
@@ -133,3 +137,51 @@ def test_published_files_equal_the_beir_form(split: str, queries: int) -> None:
     assert relevant(published) == relevant(prepared)
     counts = {lang: published.passage_languages.count(lang) for lang in LANGUAGES}
     assert counts == meta["candidates_per_lang"]
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    return {
+        path.stem: f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+        for path in sorted(folder.glob("*.json"))
+    }
+
+
+def fetched(folder: Path, url: str, sums: dict[str, str], *languages: str) -> EvaluationSet:
+    return fetch_xquad_r(
+        name="x",
+        folder=folder,
+        url=f"{url}/xquad-r",
+        checksums=sums,
+        download_dir=folder.parent / "downloads",
+        languages=languages,
+        articles=None,
+    )
+
+
+def test_files_that_are_not_there_are_fetched_where_they_are_published(tmp_path: Path) -> None:
+    origin = tmp_path / "origin"
+    (origin / "xquad-r").mkdir(parents=True)
+    parts = {"en": [paragraph(["One."], {"q": 0})], "de": [paragraph(["Eins."], {"q": 0})]}
+    published = write(origin / "xquad-r", **parts)
+    sums = checksums(published)
+    with served(origin) as url:
+        one = fetched(tmp_path / "none", url, sums, "en", "de")
+        with pytest.raises(InputError, match=r"en.json: the file has sha256 .*, expected 000"):
+            fetched(tmp_path / "new/none", url, {"en": "sha256:" + "0" * 64}, "en")
+    here = read_xquad_r(name="x", folder=published, languages=["en", "de"], articles=None)
+    assert relevant(one) == relevant(here)
+    assert one.passages == here.passages
+    assert fetched(published, "http://127.0.0.1:1", {}, "de").passages == ("Eins.",)
+
+
+def test_a_language_that_is_not_published_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^languages: XQuAD-R has no fr$"):
+        fetched(tmp_path / "none", "http://127.0.0.1:1", {"en": "sha256:" + "0" * 64}, "en", "fr")
+
+
+@real
+def test_the_yaml_names_the_published_files() -> None:
+    node = yaml.safe_load((CONF / "evaluation/xquad_r.yaml").read_text())["xquad_r"]
+    assert node["checksums"] == checksums(DATA / "raw/lareqa/xquad-r")
+    commit = json.loads((DATA / "xquad-r/meta.json").read_text())["commit"]
+    assert node["url"].endswith(f"/google-research-datasets/lareqa/{commit}/xquad-r")

@@ -68,6 +68,7 @@ def read_beir(
         passage_J=np.array([passage_positions[j.passage] for j in beir.judgements], np.int32),
         grade_J=np.array([j.grade for j in beir.judgements], np.int32),
         other_languages_only=other_languages_only,
+        unjudged=len(beir.queries) - len(queries),
     )
 
 

@@ -1,0 +1,239 @@
+"""Files from the web and from the Hugging Face Hub: whole and right, or not there."""
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import requests
+from filelock import FileLock
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
+from lingmix.errors import InputError
+
+ATTEMPTS = 4
+WAIT = wait_exponential(multiplier=0.5, max=30)
+TIMEOUT = 30.0
+"""Seconds without a byte from the server."""
+
+PATIENCE = 3.0
+"""Seconds before a progress bar shows."""
+
+CHUNK = 2**16
+
+
+def fetch(url: str, *, path: Path, checksum: str | None) -> Path:
+    """The file of `url` at `path`; one that lies there already is used as it is.
+
+    `checksum` is `sha256:<hex>` or `md5:<hex>`. What an interrupted transfer left in `<path>.part`
+    is continued if the server still has the same file.
+    """
+    if not re.match("https?://", url):
+        raise InputError(f"{url}: only http and https addresses can be fetched")
+    kind, expected = _parsed(checksum)
+    if path.is_file():
+        return path
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not path.is_file():
+                _transfer_patiently(url, part)
+                _check(part, url, kind, expected)
+                _validator_file(part).unlink(missing_ok=True)
+                part.replace(path)
+    except requests.RequestException as error:
+        raise InputError(
+            f"{url} cannot be fetched ({_reason(error)}); try again when it can be reached, "
+            f"or put the file at {path} by hand"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error}") from error
+    return path
+
+
+def hub_file(file: str, *, repo: str, revision: str) -> Path:
+    """A file of a Hugging Face dataset repository, in the Hub's own cache.
+
+    The Hub names a blob by its digest; the content is checked against it at every call, at about a
+    second a gigabyte.
+    """
+    place = f"{file} of the Hugging Face dataset {repo} at {revision}"
+    page = f"https://huggingface.co/datasets/{repo}"
+    try:
+        path = Path(hf_hub_download(repo, file, repo_type="dataset", revision=revision))
+    except GatedRepoError as error:
+        raise InputError(
+            f"{place} is gated: accept its terms at {page} and set HF_TOKEN to a token of yours"
+        ) from error
+    except LocalEntryNotFoundError as error:
+        raise InputError(
+            f"{place} is not in the Hub's cache and the Hub cannot be reached ({_reason(error)}); "
+            "try again online, or set HF_HOME to a cache that holds it"
+        ) from error
+    except (EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError) as error:
+        raise InputError(
+            f"{place} is not there; look at {page}, and set HF_TOKEN if it is private"
+        ) from error
+    except Exception as error:  # httpx's, hf_xet's and the disk's have no common ancestor
+        raise InputError(
+            f"{place} cannot be fetched ({_reason(error)}); try again when {page} can be reached"
+        ) from error
+    _check_blob(path, place)
+    return path
+
+
+def _transfer_patiently(url: str, part: Path) -> None:
+    attempts = Retrying(
+        retry=retry_if_exception(_is_passing),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=WAIT,
+        reraise=True,
+    )
+    attempts(_transfer, url, part)
+
+
+def _is_passing(error: BaseException) -> bool:
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return error.response.status_code == 429 or error.response.status_code >= 500
+    passing = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+    return isinstance(error, passing)
+
+
+def _transfer(url: str, part: Path) -> None:
+    """Appends what `part` lacks, or starts anew where the server's file is another one."""
+    validator = _validator_file(part)
+    held = part.stat().st_size if part.is_file() and validator.is_file() else 0
+    headers = {"Accept-Encoding": "identity"}
+    if held:
+        headers |= {"Range": f"bytes={held}-", "If-Range": validator.read_text()}
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        answered = response.headers.get("Content-Range", "")
+        if answered == f"bytes */{held}":
+            return
+        continued = response.status_code == 206 and answered.startswith(f"bytes {held}-")
+        if response.status_code in (206, 416) and not continued:
+            part.unlink(missing_ok=True)
+            raise requests.ConnectionError(f"asked for bytes {held}-, the server has {answered!r}")
+        response.raise_for_status()
+        if not continued:
+            held = 0
+            part.unlink(missing_ok=True)
+            _note_validator(response, validator)
+        size = _size(response, held)
+        with part.open("ab" if held else "wb") as file:
+            for chunk in _shown(response.iter_content(CHUNK), part.stem, held, size):
+                file.write(chunk)
+    if size is not None and part.stat().st_size != size:
+        raise requests.ConnectionError(f"{part.stat().st_size} of {size} bytes came")
+
+
+def _validator_file(part: Path) -> Path:
+    """Holds what tells the server's file from a later one of the same address."""
+    return part.with_name(f"{part.name}.validator")
+
+
+def _note_validator(response: requests.Response, path: Path) -> None:
+    etag = response.headers.get("ETag", "")
+    validator = "" if etag.startswith("W/") else etag
+    validator = validator or response.headers.get("Last-Modified", "")
+    if validator and not _is_encoded(response):
+        path.write_text(validator)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _size(response: requests.Response, held: int) -> int | None:
+    length = response.headers.get("Content-Length")
+    return None if length is None or _is_encoded(response) else held + int(length)
+
+
+def _is_encoded(response: requests.Response) -> bool:
+    """By a server that ignores `Accept-Encoding`: lengths and ranges are not those of the file."""
+    return response.headers.get("Content-Encoding", "identity") != "identity"
+
+
+def _shown(chunks: Iterable[bytes], name: str, held: int, size: int | None) -> Iterator[bytes]:
+    began = time.monotonic()
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        transient=True,
+    )
+    task = bar.add_task(f"Fetching {name}", total=size, completed=held)
+    try:
+        for chunk in chunks:
+            yield chunk
+            bar.advance(task, len(chunk))
+            if not bar.live.is_started and time.monotonic() - began > PATIENCE:
+                bar.start()
+    finally:
+        if bar.live.is_started:
+            bar.stop()
+
+
+def _parsed(checksum: str | None) -> tuple[str, str]:
+    if checksum is None:
+        return "", ""
+    kind, _, digest = checksum.partition(":")
+    length = {"sha256": 64, "md5": 32}.get(kind)
+    if length is None or not re.fullmatch(f"[0-9a-f]{{{length}}}", digest):
+        raise InputError(f"checksum must be sha256:<64 hex> or md5:<32 hex>, got {checksum!r}")
+    return kind, digest
+
+
+def _check(part: Path, url: str, kind: str, expected: str) -> None:
+    if not kind:
+        return
+    with part.open("rb") as file:
+        got = hashlib.file_digest(file, partial(hashlib.new, kind, usedforsecurity=False))
+    if got.hexdigest() != expected:
+        part.unlink()
+        raise InputError(
+            f"{url}: the file has {kind} {got.hexdigest()}, expected {expected}; it was removed: "
+            "the file at this address has changed, or was changed on its way"
+        )
+
+
+def _check_blob(path: Path, place: str) -> None:
+    """By the blob's name: the SHA-256 of a large file, git's SHA-1 of a small one."""
+    if not path.is_symlink():
+        return
+    blob = path.parent / path.readlink()
+    digest: Callable[[], Any]
+    if re.fullmatch("[0-9a-f]{64}", blob.name):
+        digest = hashlib.sha256
+    elif re.fullmatch("[0-9a-f]{40}", blob.name):
+        digest = partial(hashlib.sha1, b"blob %d\0" % blob.stat().st_size, usedforsecurity=False)
+    else:
+        return
+    with blob.open("rb") as file:
+        got = hashlib.file_digest(file, digest).hexdigest()
+    if got != blob.name:
+        for one in (blob.resolve(), blob, path):
+            one.unlink(missing_ok=True)
+        raise InputError(
+            f"{place}: the content has digest {got}, the Hub names it {blob.name}; it was removed "
+            "from the cache, run again"
+        )
+
+
+def _reason(error: BaseException) -> str:
+    """The first cause, in one line."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return " ".join(str(error).split())[:200] or type(error).__name__

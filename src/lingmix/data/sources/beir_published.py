@@ -1,0 +1,60 @@
+"""BEIR's own sets, as the zip archives that its authors publish."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from lingmix.data.archive import unzipped
+from lingmix.data.download import fetch
+from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.data.sources.beir import read_beir
+from lingmix.data.sources.beir_rows import beir_judgements, beir_passages, beir_queries
+from lingmix.data.sources.judged import Judgement, judged_set
+from lingmix.data.sources.stored import stored_passages
+
+
+def fetch_beir(
+    *,
+    name: str,
+    url: str,
+    checksum: str,
+    folder: str,
+    split: str,
+    language: str,
+    ignore_own: bool,
+    on_disk: bool,
+    download_dir: str | Path,
+) -> EvaluationSet:
+    """The set in `folder` of the archive; `on_disk` where its corpus is too large for memory.
+
+    BEIR's evaluator leaves a passage that has a query's id out of that query's hits; it matters
+    where the query is a passage of the corpus (`ignore_own`).
+    """
+    archive = Path(download_dir) / "beir" / url.rpartition("/")[2]
+    place = unzipped(fetch(url, path=archive, checksum=checksum)) / folder
+    if on_disk:
+        one = _read_on_disk(name=name, folder=place, split=split, language=language)
+    else:
+        one = read_beir(
+            name=name, folder=place, split=split, language=language, other_languages_only=False
+        )
+    return replace(one, ignore_own=ignore_own)
+
+
+def _read_on_disk(*, name: str, folder: Path, split: str, language: str) -> EvaluationSet:
+    judgements = [
+        Judgement(
+            queries=(row.identifier("query-id"),),
+            passages=(row.identifier("corpus-id"),),
+            grade=row.grade("score"),
+            place=row.place,
+        )
+        for row in beir_judgements(folder, split=split)
+    ]
+    corpus = partial(beir_passages, folder, prefix="")
+    return judged_set(
+        name=name,
+        queries=list(beir_queries(folder, language=language, prefix="")),
+        passages=stored_passages({folder / "corpus.arrow": (language, corpus)}),
+        judgements=judgements,
+    )

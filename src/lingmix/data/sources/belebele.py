@@ -1,0 +1,50 @@
+"""Belebele as its authors publish it on the Hub, asked for its passages.
+
+A passage is parallel by `link`, a question by `link` and `question_number`; the choices of answers
+are not used.
+"""
+
+from collections.abc import Mapping
+
+from lingmix.data.download import hub_file
+from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.data.files import read_rows
+from lingmix.data.sources.judged import Judgement, Passages, Query, judged_set
+from lingmix.errors import InputError
+
+FORM = "Belebele in one language, rows of link, question_number, flores_passage, question"
+
+
+def read_belebele(
+    *, name: str, repo: str, revision: str, languages: Mapping[str, str]
+) -> EvaluationSet:
+    """`languages` are FLORES codes, which name the files, by the names they get here."""
+    passages: dict[str, str] = {}
+    queries: list[Query] = []
+    translations: dict[str, dict[str, str]] = {}
+    for language, code in languages.items():
+        path = hub_file(f"data/{code}.jsonl", repo=repo, revision=revision)
+        for row in read_rows(path=path, form=FORM):
+            link = row.identifier("link")
+            passage, text = f"{language}:{link}", row.text("flores_passage").strip()
+            if passages.setdefault(passage, text) != text:
+                raise InputError(
+                    f"{row.place}: link {link!r} has another passage in an earlier row"
+                )
+            question = f"{link}#{row.identifier('question_number')}"
+            query = Query(f"{language}:{question}", row.text("question").strip(), language)
+            queries.append(query)
+            translations.setdefault(question, {})[query.id] = passage
+    return judged_set(
+        name=name,
+        queries=queries,
+        passages=Passages(
+            ids=tuple(passages),
+            texts=tuple(passages.values()),
+            languages=tuple(id.partition(":")[0] for id in passages),
+        ),
+        judgements=[
+            Judgement(tuple(same), tuple(same.values()), 1, f"{repo}, question {question}")
+            for question, same in translations.items()
+        ],
+    )

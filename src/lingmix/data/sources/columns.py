@@ -1,0 +1,44 @@
+"""Rows of a text file without a header, as TREC and MS MARCO publish them."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from lingmix.data.files import Row, lines
+from lingmix.errors import InputError
+
+TOPICS = ("id", "text")
+JUDGEMENTS = ("query", "iteration", "passage", "grade")
+TOPICS_FORM = "queries, a line each: id, tab, text"
+JUDGEMENTS_FORM = "TREC judgements, a line each: query, iteration, passage, grade"
+
+
+def read_columns(
+    *, path: Path, fields: Sequence[str], separator: str | None, form: str
+) -> Iterator[Row]:
+    """Of a line, what separates the fields; None stands for blanks and tabs of any number. The last
+    field runs to the line's end.
+    """
+    number = 0
+    try:
+        for number, line in lines(path):
+            cells = line.split(separator, len(fields) - 1)
+            if len(cells) != len(fields):
+                raise InputError(
+                    f"{path}:{number}: {len(cells)} fields ({line!r:.60}); expected {form}"
+                )
+            yield Row(f"{path}:{number}", dict(zip(fields, cells, strict=True)))
+    except (OSError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be read past line {number}: {reason}") from error
+    if not number:
+        raise InputError(f"{path}: it is empty; expected {form}")
+
+
+def read_topics(path: Path) -> Iterator[Row]:
+    return read_columns(path=path, fields=TOPICS, separator="\t", form=TOPICS_FORM)
+
+
+def read_judgements(path: Path) -> Iterator[Row]:
+    return read_columns(path=path, fields=JUDGEMENTS, separator=None, form=JUDGEMENTS_FORM)

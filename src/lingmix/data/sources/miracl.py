@@ -1,0 +1,86 @@
+"""MIRACL as its authors publish it: topics and TREC judgements, and a corpus of JSON lines."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from lingmix.data.download import hub_file
+from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.data.files import read_rows
+from lingmix.data.sources.columns import read_judgements, read_topics
+from lingmix.data.sources.judged import Judgement, Query, judged_set
+from lingmix.data.sources.stored import Rows, stored_passages, titled_text
+from lingmix.errors import InputError
+
+CORPUS_FORM = "a MIRACL corpus, rows of docid, title, text"
+FILES = {
+    "ar": 5, "bn": 1, "de": 32, "en": 66, "es": 21, "fa": 5, "fi": 4, "fr": 30, "hi": 2,
+    "id": 3, "ja": 14, "ko": 3, "ru": 20, "sw": 1, "te": 2, "th": 2, "yo": 1, "zh": 10,
+}  # fmt: skip
+"""Corpus files of each language, of 500,000 passages and less in the last."""
+
+
+def read_miracl(
+    *,
+    name: str,
+    languages: Sequence[str],
+    split: str,
+    revision: str,
+    corpus_revision: str,
+    judged_only: bool,
+    download_dir: str | Path,
+) -> EvaluationSet:
+    """Queries of each language on its own Wikipedia, or with `judged_only` on the passages of it
+    that the judges saw, relevant or not.
+    """
+    unknown = sorted(set(languages) - set(FILES))
+    if unknown:
+        raise InputError(
+            f"languages: MIRACL has no {', '.join(unknown)}; it has {', '.join(FILES)}"
+        )
+    queries: list[Query] = []
+    judgements: list[Judgement] = []
+    for language in languages:
+        file = partial(hub_file, repo="miracl/miracl", revision=revision)
+        stem = f"miracl-v1.0-{language}"
+        topics = file(f"{stem}/topics/topics.{stem}-{split}.tsv")
+        queries += [
+            Query(f"{language}:{row.identifier('id')}", row.text("text"), language)
+            for row in read_topics(topics)
+        ]
+        judgements += _judgements(file(f"{stem}/qrels/qrels.{stem}-{split}.tsv"), language)
+    folder = Path(download_dir) / "miracl" / corpus_revision
+    passages = stored_passages(
+        {
+            folder / f"{language}.arrow": (language, partial(_corpus, language, corpus_revision))
+            for language in languages
+        }
+    )
+    return judged_set(
+        name=name,
+        queries=queries,
+        passages=passages,
+        judgements=judgements,
+        judged_only=judged_only,
+    )
+
+
+def _judgements(path: Path, language: str) -> Iterator[Judgement]:
+    for row in read_judgements(path):
+        yield Judgement(
+            queries=(f"{language}:{row.identifier('query')}",),
+            passages=(f"{language}:{row.identifier('passage')}",),
+            grade=row.grade("grade"),
+            place=row.place,
+        )
+
+
+def _corpus(language: str, revision: str) -> Rows:
+    for number in range(FILES[language]):
+        path = hub_file(
+            f"miracl-corpus-v1.0-{language}/docs-{number}.jsonl.gz",
+            repo="miracl/miracl-corpus",
+            revision=revision,
+        )
+        for row in read_rows(path=path, form=CORPUS_FORM):
+            yield f"{language}:{row.identifier('docid')}", titled_text(row)

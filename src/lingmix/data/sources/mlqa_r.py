@@ -1,0 +1,85 @@
+"""MLQA-R, rebuilt from the dev files of MLQA (Lewis et al., ACL 2020)."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from lingmix.data.archive import read_member
+from lingmix.data.download import fetch
+from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.data.sentences import sentences
+from lingmix.data.sources.squad import File, Sentence, sentence_set
+from lingmix.errors import InputError
+
+FORM = "MLQA in one language, SQuAD form"
+PUBLISHED = {
+    "ar": (517, 2545),
+    "de": (512, 2362),
+    "en": (1148, 6264),
+    "es": (500, 1787),
+    "hi": (507, 2426),
+    "vi": (511, 2828),
+    "zh": (504, 2322),
+}
+"""Queries and passages of each language that MLQA-R's authors count."""
+
+log = logging.getLogger(__name__)
+
+
+def read_mlqa_r(
+    *,
+    name: str,
+    url: str,
+    checksum: str | None,
+    download_dir: str | Path,
+    languages: Sequence[str],
+) -> EvaluationSet:
+    """The authors' splitter of sentences is not public: passages are `sentences.sentences`, and
+    where their number is not the authors', both are logged.
+    """
+    unknown = sorted(set(languages) - set(PUBLISHED))
+    if unknown:
+        raise InputError(
+            f"languages: MLQA has no {', '.join(unknown)}; it has {', '.join(PUBLISHED)}"
+        )
+    path = Path(download_dir) / "mlqa" / PurePosixPath(url).name
+    archive = fetch(url, path=path, checksum=checksum)
+    rebuilt = sentence_set(
+        name=name,
+        files={language: _file(archive, language) for language in languages},
+        split=_split,
+        form=FORM,
+        articles=None,
+    )
+    _compare(rebuilt, languages)
+    return rebuilt
+
+
+def _file(archive: Path, language: str) -> File:
+    member = f"MLQA_V1/dev/dev-context-{language}-question-{language}.json"
+    return File(f"{archive}: {member}", read_member(archive, member))
+
+
+def _split(paragraph: Any, language: str) -> list[Sentence]:
+    texts = sentences(paragraph["context"], language=language)
+    ends = accumulate(map(len, texts))
+    return [
+        Sentence(text.strip(), end - len(text), end) for text, end in zip(texts, ends, strict=True)
+    ]
+
+
+def _compare(rebuilt: EvaluationSet, languages: Sequence[str]) -> None:
+    queries, passages = Counter(rebuilt.query_languages), Counter(rebuilt.passage_languages)
+    for language in languages:
+        published, got = PUBLISHED[language], (queries[language], passages[language])
+        if got != published:
+            log.warning(
+                "%s: %s has %d queries and %d passages, MLQA-R's authors count %d and %d",
+                rebuilt.name,
+                language,
+                *got,
+                *published,
+            )

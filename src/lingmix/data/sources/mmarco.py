@@ -1,0 +1,64 @@
+"""mMARCO as its authors publish it: MS MARCO's passages and small dev queries, translated."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from lingmix.data.download import hub_file
+from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.data.sources.columns import read_columns, read_judgements, read_topics
+from lingmix.data.sources.judged import Judgement, Query, judged_set
+from lingmix.data.sources.stored import Rows, stored_passages
+from lingmix.errors import InputError
+
+REPO = "unicamp-dl/mmarco"
+CORPUS_FORM = "an mMARCO collection, a line each: id, tab, text"
+NAMES = {
+    "ar": "arabic", "de": "german", "en": "english", "es": "spanish", "fr": "french",
+    "hi": "hindi", "id": "indonesian", "it": "italian", "ja": "japanese", "nl": "dutch",
+    "pt": "portuguese", "ru": "russian", "vi": "vietnamese", "zh": "chinese",
+}  # fmt: skip
+
+
+def read_mmarco(
+    *, name: str, languages: Sequence[str], revision: str, download_dir: str | Path
+) -> EvaluationSet:
+    """Queries of each language on the corpora of all: ids are those of the English original."""
+    unknown = sorted(set(languages) - set(NAMES))
+    if unknown:
+        raise InputError(
+            f"languages: mMARCO has no {', '.join(unknown)}; it has {', '.join(NAMES)}"
+        )
+    file = partial(hub_file, repo=REPO, revision=revision)
+    queries = [
+        Query(f"{language}:{row.identifier('id')}", row.text("text"), language)
+        for language in languages
+        for row in read_topics(
+            file(f"data/google/queries/dev/{NAMES[language]}_queries.dev.small.tsv")
+        )
+    ]
+    judgements = [
+        Judgement(
+            queries=tuple(f"{language}:{row.identifier('query')}" for language in languages),
+            passages=tuple(f"{language}:{row.identifier('passage')}" for language in languages),
+            grade=row.grade("grade"),
+            place=row.place,
+        )
+        for row in read_judgements(file("data/qrels.dev.small.tsv"))
+    ]
+    folder = Path(download_dir) / "mmarco" / revision
+    passages = stored_passages(
+        {
+            folder / f"{language}.arrow": (language, partial(_corpus, language, revision))
+            for language in languages
+        }
+    )
+    return judged_set(name=name, queries=queries, passages=passages, judgements=judgements)
+
+
+def _corpus(language: str, revision: str) -> Rows:
+    path = hub_file(
+        f"data/google/collections/{NAMES[language]}_collection.tsv", repo=REPO, revision=revision
+    )
+    for row in read_columns(path=path, fields=("id", "text"), separator="\t", form=CORPUS_FORM):
+        yield f"{language}:{row.identifier('id')}", row.text("text", may_be_empty=True).strip()

@@ -1,0 +1,101 @@
+"""SQuAD form asked for sentences, as LAReQA does (Roy et al., EMNLP 2020).
+
+A passage is each sentence of each paragraph, equal ones too; relevant to a query is, in every
+language that has it, the sentence that the answer begins in.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.data.sources.judged import Judgement, Passages, Query, judged_set
+from lingmix.errors import InputError
+
+
+class File(NamedTuple):
+    place: str
+    content: bytes
+
+
+class Sentence(NamedTuple):
+    """`start` and `end` are its place in the paragraph's `context`."""
+
+    text: str
+    start: int
+    end: int
+
+
+Split = Callable[[Any, str], Sequence[Sentence]]
+"""The sentences of a paragraph in a language."""
+
+
+class _Asked(NamedTuple):
+    query: Query
+    key: str
+    passage: str
+    article: int
+
+
+def sentence_set(
+    *,
+    name: str,
+    files: Mapping[str, File],
+    split: Split,
+    form: str,
+    articles: Sequence[int] | None,
+) -> EvaluationSet:
+    """Files by language; one `id` is one question in all of them. With `articles`, positions in
+    the files, only their queries are asked, still of the whole corpus.
+    """
+    passages: dict[str, str] = {}
+    asked: list[_Asked] = []
+    for language, file in files.items():
+        try:
+            for place, article, paragraph in _paragraphs(file.content, language):
+                sentences = split(paragraph, language)
+                passages |= {f"{place}s{s}": one.text for s, one in enumerate(sentences)}
+                asked += _queries(paragraph, sentences, language, place, article)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"{file.place}: expected {form}, stopped at {error!r:.100}") from error
+    unknown = set(articles or ()) - {one.article for one in asked}
+    if unknown:
+        raise InputError(f"{name}: articles {sorted(unknown)} are not in its files, count from 0")
+    kept = [one for one in asked if articles is None or one.article in articles]
+    return judged_set(
+        name=name,
+        queries=[one.query for one in kept],
+        passages=Passages(
+            ids=tuple(passages),
+            texts=tuple(passages.values()),
+            languages=tuple(id.partition(":")[0] for id in passages),
+        ),
+        judgements=list(_judgements(kept, form)),
+    )
+
+
+def _paragraphs(content: bytes, language: str) -> Iterator[tuple[str, int, Any]]:
+    for a, article in enumerate(json.loads(content)["data"]):
+        for p, paragraph in enumerate(article["paragraphs"]):
+            yield f"{language}:a{a:02}p{p}", a, paragraph
+
+
+def _queries(
+    paragraph: Any, sentences: Sequence[Sentence], language: str, place: str, article: int
+) -> Iterator[_Asked]:
+    for qa in paragraph["qas"]:
+        start = qa["answers"][0]["answer_start"]
+        held = [s for s, one in enumerate(sentences) if one.start <= start < one.end]
+        if len(held) != 1:
+            raise ValueError(f"the answer to {qa['id']} begins in {len(held)} sentences")
+        query = Query(f"{language}:{qa['id']}", qa["question"], language)
+        yield _Asked(query, qa["id"], f"{place}s{held[0]}", article)
+
+
+def _judgements(asked: Sequence[_Asked], form: str) -> Iterator[Judgement]:
+    translations: dict[str, list[_Asked]] = {}
+    for one in asked:
+        translations.setdefault(one.key, []).append(one)
+    for key, same in translations.items():
+        queries, passages = tuple(one.query.id for one in same), tuple(one.passage for one in same)
+        yield Judgement(queries, passages, 1, f"{form}, question {key}")

@@ -1,0 +1,25 @@
+"""Vectors of texts: rows of an array, in memory or on disk, in an order of their own."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Text n has row `row_N[n]` of `distinct_UD`; indexing copies what is asked for and no more."""
+
+    distinct_UD: NDArray[np.float32]
+    row_N: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.row_N)
+
+    def __getitem__(self, texts: Any) -> NDArray[np.float32]:
+        return np.asarray(self.distinct_UD[self.row_N[texts]])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.row_N), self.distinct_UD.shape[1]

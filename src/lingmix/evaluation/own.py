@@ -1,0 +1,47 @@
+"""Queries that are passages of the corpus: each ranks all others, as BEIR's evaluator has it."""
+
+import numpy as np
+
+from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.evaluation.pools import Positions
+from lingmix.evaluation.ranks import Rows, Scores
+from lingmix.evaluation.tally import Matrix
+
+
+def others(evaluation_set: EvaluationSet, scores: Scores) -> Scores:
+    """The scores, with a query's own passage behind all others where the set ignores it."""
+    if not evaluation_set.ignore_own:
+        return scores
+    own_Q, P = own_passages(evaluation_set), len(evaluation_set.passage_ids)
+
+    def over(passages: Positions) -> Rows:
+        column_P = np.full(P + 1, -1)
+        column_P[passages] = np.arange(len(passages))
+        return OthersRows(scores(passages), column_P[own_Q])
+
+    return over
+
+
+def own_passages(evaluation_set: EvaluationSet) -> Positions:
+    """The position of the passage that has the query's id; -1: none."""
+    queries = set(evaluation_set.query_ids)
+    position = {id: p for p, id in enumerate(evaluation_set.passage_ids) if id in queries}
+    return np.array([position.get(id, -1) for id in evaluation_set.query_ids], dtype=np.int64)
+
+
+class OthersRows:
+    """`own_Q`: the column of each query's own passage, or -1."""
+
+    def __init__(self, rows: Rows, own_Q: Positions) -> None:
+        self.width = rows.width
+        self._rows = rows
+        self._own_Q = own_Q
+
+    def __call__(self, queries: Positions, columns: Positions) -> Matrix:
+        """The columns ascend."""
+        scores_CB = self._rows(queries, columns)
+        own_C = self._own_Q[queries]
+        place_C = np.minimum(np.searchsorted(columns, own_C), len(columns) - 1)
+        here = np.flatnonzero(columns[place_C] == own_C)
+        scores_CB[here, place_C[here]] = -np.inf
+        return scores_CB

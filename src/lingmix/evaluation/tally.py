@@ -1,0 +1,146 @@
+"""What is counted of a chunk's scores, a block of columns at a time."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lingmix.evaluation.entropy import Negatives
+from lingmix.evaluation.pools import Chunk, Pool, Positions
+
+Matrix = NDArray[np.float32]
+
+LANES = 8
+MOST_WORDS = 255
+"""Words of eight flags that can be added before a lane overflows."""
+
+
+class Tally:
+    """After all blocks of the pool: how many passages of each language stand ahead of each relevant
+    passage, who holds the queries' first places, and the scores of their negatives."""
+
+    def __init__(
+        self, pool: Pool, chunk: Chunk, relevant_J: Matrix, negatives: Sequence[Negatives]
+    ) -> None:
+        C, L = len(chunk.queries), len(pool.languages)
+        self.pool, self.chunk = pool, chunk
+        self.relevant_J = relevant_J
+        self.negatives = negatives
+        self.ahead_JL = np.zeros((len(relevant_J), L), dtype=np.int64)
+        self.negative_scores = [np.zeros(one.column_GN.shape, np.float32) for one in negatives]
+        self._top_CR = np.full((C, chunk.count_C[0]), -np.inf, dtype=np.float32)
+        self._language_CR = np.full(self._top_CR.shape, -1, dtype=np.int64)
+        self._last_C1 = np.full((C, 1), -np.inf, dtype=np.float32)
+        self._above_CL = np.zeros((C, L), dtype=np.int64)
+        self._tied_CL = np.zeros((C, L), dtype=np.int64)
+
+    def add(self, scores_CB: Matrix, columns: slice) -> None:
+        block = Block(self.pool, columns, scores_CB)
+        self._add_ahead(block, columns)
+        self._add_places(block, scores_CB, columns)
+        for scores_GN, (row_G, column_GN, _) in zip(
+            self.negative_scores, self.negatives, strict=True
+        ):
+            place_GN = row_G[:, None] * scores_CB.shape[1] + column_GN - columns.start
+            if scores_CB.shape[1] == len(self.pool.passages_P):
+                scores_GN[:] = scores_CB.ravel().take(place_GN)
+            else:
+                here_GN = (column_GN >= columns.start) & (column_GN < columns.stop)
+                scores_GN[here_GN] = scores_CB.ravel()[place_GN[here_GN]]
+
+    def shares(self) -> NDArray[np.float64]:
+        """share_CL: of a query's first places, as many as it has relevant passages, what each
+        language holds; ties over the last place share it."""
+        free_C1 = self.chunk.count_C[:, None] - self._above_CL.sum(1, keepdims=True)
+        held_CL = self._above_CL + free_C1 * self._tied_CL / self._tied_CL.sum(1, keepdims=True)
+        return held_CL / self.chunk.count_C[:, None]
+
+    def _add_ahead(self, block: "Block", columns: slice) -> None:
+        chunk, tie_P = self.chunk, self.pool.tie_P
+        for slot in range(chunk.column_CR.shape[1]):
+            here_J = chunk.slot_J == slot
+            score_C1, column_C = self.relevant_J[here_J, None], chunk.column_J[here_J]
+            ahead_CL = block.above(score_C1)
+            own_C = (column_C >= columns.start) & (column_C < columns.stop)
+            tied = np.flatnonzero(block.equal(score_C1).sum(1) > own_C)
+            if len(tied):
+                tie_C1 = tie_P[column_C[tied], None]
+                ahead_CL[tied] += block.equal_ahead(tied, score_C1[tied], tie_C1)
+            self.ahead_JL[here_J] += ahead_CL
+
+    def _add_places(self, block: "Block", scores_CB: Matrix, columns: slice) -> None:
+        R = self._top_CR.shape[1]
+        best = torch.from_numpy(scores_CB).topk(min(R, scores_CB.shape[1]), dim=1)
+        top_CR = np.hstack([self._top_CR, best.values.numpy()])
+        language_CR = np.hstack(
+            [self._language_CR, self.pool.language_of(best.indices.numpy() + columns.start)]
+        )
+        order_CR = np.argsort(-top_CR, axis=1, kind="stable")[:, :R]
+        top_CR = np.take_along_axis(top_CR, order_CR, axis=1)
+        last_C1 = np.take_along_axis(top_CR, self.chunk.count_C[:, None] - 1, axis=1)
+        above_CL = self._seen(self._top_CR > last_C1)
+        tied_CL = np.where(
+            last_C1 == self._last_C1, self._tied_CL, self._seen(self._top_CR == last_C1)
+        )
+        self._above_CL = above_CL + block.above(last_C1)
+        self._tied_CL = tied_CL + block.equal(last_C1)
+        self._top_CR, self._last_C1 = top_CR, last_C1
+        self._language_CR = np.take_along_axis(language_CR, order_CR, axis=1)
+
+    def _seen(self, these_CR: NDArray[np.bool_]) -> Positions:
+        """Of the top scores of earlier blocks, a language."""
+        languages = range(len(self.pool.languages))
+        return np.stack([(these_CR & (self._language_CR == of)).sum(1) for of in languages], axis=1)
+
+
+class Block:
+    """Scores of a block, and in how many of a row's columns a comparison holds, by language.
+
+    Each language begins at a multiple of eight columns, so that eight flags are added as one word:
+    several times faster than flags. Between languages stands NaN, which no comparison holds for.
+    """
+
+    def __init__(self, pool: Pool, columns: slice, scores_CB: Matrix) -> None:
+        segments = pool.segments(columns)
+        widths = [-(-(of.stop - of.start) // LANES) * LANES for _, of in segments]
+        begins = np.cumsum([0, *widths])
+        places = [
+            slice(begin, begin + of.stop - of.start)
+            for begin, (_, of) in zip(begins, segments, strict=False)
+        ]
+        self._scores_CW = np.full((len(scores_CB), begins[-1]), np.nan, dtype=np.float32)
+        self._tie_W = np.zeros(begins[-1], dtype=np.int64)
+        for place, (_, of) in zip(places, segments, strict=True):
+            self._scores_CW[:, place] = scores_CB[:, of]
+            self._tie_W[place] = pool.tie_P[columns][of]
+        words = [
+            np.arange(begin, begin + width, MOST_WORDS * LANES) // LANES
+            for begin, width in zip(begins, widths, strict=False)
+        ]
+        self._words = np.concatenate(words)
+        self._pieces = np.cumsum([0, *map(len, words)])[:-1]
+        self._languages = [of for of, _ in segments]
+        self._L = len(pool.languages)
+        self._flags = np.empty(self._scores_CW.shape, dtype=np.bool_)
+
+    def above(self, score_C1: Matrix) -> Positions:
+        flags = self._flags[: len(score_C1)]
+        return self._a_language(np.greater(self._scores_CW[: len(score_C1)], score_C1, out=flags))
+
+    def equal(self, score_C1: Matrix) -> Positions:
+        flags = self._flags[: len(score_C1)]
+        return self._a_language(np.equal(self._scores_CW[: len(score_C1)], score_C1, out=flags))
+
+    def equal_ahead(self, rows: Positions, score_C1: Matrix, tie_C1: Positions) -> Positions:
+        """Of these rows: equal scores that stand ahead of the place `tie_C1`."""
+        equal_CW = self._scores_CW[rows] == score_C1
+        return self._a_language(equal_CW & (self._tie_W < tie_C1))
+
+    def _a_language(self, flags_CW: NDArray[np.bool_]) -> Positions:
+        lanes = np.add.reduceat(flags_CW.view(np.uint64), self._words, axis=1)
+        lanes = lanes.view(np.uint8).reshape(len(lanes), len(self._words), LANES)
+        counts_CL = np.zeros((len(lanes), self._L), dtype=np.int64)
+        sums = lanes.sum(2, dtype=np.int64)
+        counts_CL[:, self._languages] = np.add.reduceat(sums, self._pieces, axis=1)
+        return counts_CL

@@ -1,0 +1,25 @@
+"""Models that runs left behind."""
+
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from mlflow.exceptions import MlflowException
+
+from lingmix.errors import InputError
+
+RUNS = "runs:/"
+
+
+def model_folder(client: MlflowClient, name: str) -> str:
+    """`runs:/<run id>` is the model of that run, fetched where artifacts lie elsewhere; any other
+    name stays what it is."""
+    if not name.startswith(RUNS):
+        return name
+    run_id = name.removeprefix(RUNS).strip("/")
+    try:
+        uri = f"{client.get_run(run_id).info.artifact_uri}/model"
+        return download_artifacts(artifact_uri=uri, tracking_uri=client.tracking_uri)
+    except (MlflowException, OSError) as error:
+        raise InputError(
+            f"encoder.name: run {run_id!r} has no model that can be fetched "
+            f"({str(error).splitlines()[0]:.200}); write runs:/<run id> of a complete training"
+        ) from error

@@ -1,0 +1,72 @@
+"""A query that is a passage of the corpus, as in ArguAna."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import pytrec_eval
+
+from lingmix.data.vectors import Vectors
+from lingmix.evaluation.dense import dense_scores
+from lingmix.evaluation.own import others
+from lingmix.evaluation.scores import score
+from lingmix.evaluation.search import search
+from lingmix.evaluation.searched import searched_scores
+from tests.evaluation.made import matrix_scores, random_set, unit
+
+
+def named_alike(rng: np.random.Generator):
+    """The first 30 queries have the ids of passages, which score highest of all."""
+    of = random_set(rng, queries=40, passages=80)
+    ids = (*of.passage_ids[:30], *of.query_ids[30:])
+    return replace(of, query_ids=ids, ignore_own=True)
+
+
+@pytest.mark.parametrize("width", [None, 7])
+def test_scores_are_trec_evals_of_rankings_without_the_querys_own_passage(width: int | None):
+    rng = np.random.default_rng(0)
+    of = named_alike(rng)
+    scores_QP = rng.standard_normal((40, 80)).round(1).astype(np.float32)
+    scores_QP[np.arange(30), np.arange(30)] = 9
+    kept = (of.grade_J > 0) & (of.query_J != of.passage_J)
+    of = replace(
+        of, query_J=of.query_J[kept], passage_J=of.passage_J[kept], grade_J=of.grade_J[kept]
+    )
+    found = score(
+        of, others(of, matrix_scores(scores_QP, width=width)), depth=None, temperature=0.1, seed=0
+    ).per_query.filter(setting="multilingual")
+    qrels: dict[str, dict[str, int]] = {}
+    for q, p, grade in zip(of.query_J, of.passage_J, of.grade_J, strict=True):
+        qrels.setdefault(of.query_ids[q], {})[of.passage_ids[p]] = int(grade)
+    run = {
+        of.query_ids[q]: {
+            of.passage_ids[p]: float(scores_QP[q, p])
+            for p in range(80)
+            if of.passage_ids[p] != of.query_ids[q]
+        }
+        for q in range(40)
+    }
+    judge = pytrec_eval.RelevanceEvaluator(qrels, {"map", "ndcg_cut_10"}).evaluate(run)
+    assert len(found) == len(judge) > 30
+    for row in found.iter_rows(named=True):
+        assert row["map"] == pytest.approx(judge[row["query_id"]]["map"], abs=1e-6)
+        assert row["ndcg_at_10"] == pytest.approx(judge[row["query_id"]]["ndcg_cut_10"], abs=1e-6)
+
+
+def test_a_search_leaves_it_out_too():
+    rng = np.random.default_rng(0)
+    of = named_alike(rng)
+    passages = unit(rng.standard_normal((80, 16)))
+    queries = passages[:40]
+    exact = score(
+        of, others(of, dense_scores(of, queries, passages)), depth=9, temperature=None, seed=0
+    )
+    found = searched_scores(
+        of,
+        Vectors(queries, np.arange(40)),
+        Vectors(passages, np.arange(80)),
+        lambda q, p, *, depth: search(q, p, depth=depth, shard_mib=1),
+        depth=9,
+        seed=0,
+    )
+    assert found.metrics["multilingual/map"] == pytest.approx(exact.metrics["multilingual/map"])
