@@ -22,7 +22,7 @@ from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import HASH, KIND, recorded_run
 from lingmix.tracking.models import model_folder
 from lingmix.tracking.recorder import RunRecorder
-from lingmix.tracking.results import headline, log_results
+from lingmix.tracking.results import log_results, score_table
 from lingmix.tracking.store import experiment_of, open_store, shown
 
 
@@ -57,8 +57,8 @@ def evaluate(composed: DictConfig) -> str:
                 overrides=[shown(one) for one in overrides()],
                 save_model=None,
             )
-    texts = f"\n  {encode.encoded} texts encoded, {encode.known} known" if encode else ""
-    return f"{name}\n{headline(scores)}{texts}"
+    texts = f"\n{encode.encoded} texts encoded, {encode.known} known already" if encode else ""
+    return f"{name}\n{score_table(scores)}{texts}"
 
 
 def encoding_of(config: Config, folder: str) -> Encoding:

@@ -23,7 +23,7 @@ from lingmix.evaluation.evaluator import RunFiles, evaluate_encoder
 from lingmix.evaluation.scores import SetScores
 from lingmix.evaluation.validation import RetrievalScores
 from lingmix.model.encode import encoding
-from lingmix.model.encoder import Encoder
+from lingmix.model.encoder import Encoder, encoder_beside
 from lingmix.model.module import DualEncoder
 from lingmix.model.precision import fastest_device
 from lingmix.tracking.history import complete_runs
@@ -208,6 +208,7 @@ def fit(parts: Parts, *, config: Config, recorder: RunRecorder, work: Path) -> N
     """Trains, and leaves the weights that scored best on the development set."""
     settings = config["trainer"]
     interval = min(settings["val_check_interval"], settings["max_steps"])
+    parts.module.encoder.save(encoder_beside(work / "any.ckpt"))
     best = ModelCheckpoint(dirpath=work, monitor=parts.monitor, mode="max", save_weights_only=True)
     trainer: pl.Trainer = build(settings)(
         logger=recorder,

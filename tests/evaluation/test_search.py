@@ -95,6 +95,16 @@ def test_equal_vectors_tie_exactly_wherever_they_lie(dimension):
     assert (hits.score_QK == hits.score_QK[:, :1]).all()
 
 
+@pytest.mark.parametrize("searcher", [EXACT, HNSW])
+def test_hits_do_not_depend_on_how_many_queries_are_held_at_once(monkeypatch, searcher):
+    queries, passages = clustered(50, seed=1), clustered(1000, seed=2)
+    passages[::2] = queries[::3] = passages[0]
+    together = searcher(queries, passages, depth=10)
+    for module in ("search", "index"):
+        monkeypatch.setattr(f"lingmix.evaluation.{module}.CELLS", 300)
+    assert_same(searcher(queries, passages, depth=10), together)
+
+
 def test_a_collapsed_encoder_is_ranked_by_its_last_bits():
     rng = np.random.default_rng(0)
     passages = unit(1 + 1e-4 * rng.standard_normal((600, 64)))

@@ -2,8 +2,7 @@
 
 import hashlib
 import re
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,23 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from lingmix.errors import InputError
+from lingmix.progress import shown
 
 ATTEMPTS = 4
 WAIT = wait_exponential(multiplier=0.5, max=30)
 TIMEOUT = 30.0
 """Seconds without a byte from the server."""
 
-PATIENCE = 3.0
-"""Seconds before a progress bar shows."""
+COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    DownloadColumn(),
+    TransferSpeedColumn(),
+)
 
 CHUNK = 2**16
 
@@ -134,7 +138,10 @@ def _transfer(url: str, part: Path) -> None:
             _note_validator(response, validator)
         size = _size(response, held)
         with part.open("ab" if held else "wb") as file:
-            for chunk in _shown(response.iter_content(CHUNK), part.stem, held, size):
+            chunks = response.iter_content(CHUNK)
+            for chunk in shown(
+                chunks, f"Fetching {part.stem}", total=size, size=len, done=held, columns=COLUMNS
+            ):
                 file.write(chunk)
     if size is not None and part.stat().st_size != size:
         raise requests.ConnectionError(f"{part.stat().st_size} of {size} bytes came")
@@ -163,27 +170,6 @@ def _size(response: requests.Response, held: int) -> int | None:
 def _is_encoded(response: requests.Response) -> bool:
     """By a server that ignores `Accept-Encoding`: lengths and ranges are not those of the file."""
     return response.headers.get("Content-Encoding", "identity") != "identity"
-
-
-def _shown(chunks: Iterable[bytes], name: str, held: int, size: int | None) -> Iterator[bytes]:
-    began = time.monotonic()
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        transient=True,
-    )
-    task = bar.add_task(f"Fetching {name}", total=size, completed=held)
-    try:
-        for chunk in chunks:
-            yield chunk
-            bar.advance(task, len(chunk))
-            if not bar.live.is_started and time.monotonic() - began > PATIENCE:
-                bar.start()
-    finally:
-        if bar.live.is_started:
-            bar.stop()
 
 
 def _parsed(checksum: str | None) -> tuple[str, str]:

@@ -1,7 +1,8 @@
-"""Approximate search by FAISS indexes: less time or memory than exact search, at some recall.
+"""Approximate search, to see what a FAISS index in use would lose: its recall, and the scores.
 
-Every function is a `Searcher` once its settings are given. The index nominates and the vectors
-themselves score, so that the hits of several corpora compare and equal passages tie.
+Building one takes longer than searching once exactly. Every function is a `Searcher` once its
+settings are given. The index nominates and the vectors themselves score, so that the hits of
+several corpora compare and equal passages tie.
 """
 
 from typing import Any

@@ -17,6 +17,7 @@ from lingmix.errors import InputError
 from lingmix.evaluation.entropy import NEGATIVES, Negatives
 from lingmix.evaluation.pools import Chunk, Pool, Positions, blocks, chunks, pools
 from lingmix.evaluation.tally import Matrix, Tally
+from lingmix.progress import shown
 
 
 class Rows(Protocol):
@@ -65,7 +66,12 @@ def rank_relevant(
             )
             parts = list(chunks(evaluation_set, pool, width=rows.width))
             draws = [generator.random((len(chunk.queries), NEGATIVES)) for chunk in parts]
-            found += threads.map(ranked, parts, draws)
+            found += shown(
+                threads.map(ranked, parts, draws),
+                f"Ranking {evaluation_set.name}",
+                total=len(parts),
+                size=lambda _: 1,
+            )
     if not found:
         raise InputError(
             f"evaluation set {evaluation_set.name}: no query has a relevant passage to be ranked: "

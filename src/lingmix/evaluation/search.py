@@ -37,7 +37,7 @@ class Hits(NamedTuple):
     def none(cls, Q: int, K: int) -> Self:
         return cls(np.full((Q, K), -1), np.full((Q, K), -np.inf, dtype=np.float32))
 
-    def of(self, queries: slice) -> "Hits":
+    def of(self, queries: slice | Positions) -> "Hits":
         return Hits(self.passage_QK[queries], self.score_QK[queries])
 
     def best(self, K: int) -> "Hits":
@@ -131,18 +131,20 @@ def _with_shard(hits: Hits, queries_QD: Matrix, shard: Shard, nearest: Nearest) 
     query_N, slot_N = np.nonzero(score_QA >= hits.score_QK[:, -1:] - error_Q1)
     joined = _joined(hits, queries_QD, shard, query_N, row_QA[query_N, slot_N])
     last_Q1 = joined.score_QK[:, -1:] - error_Q1
-    for q in np.flatnonzero((score_QA[:, -1:] >= last_Q1) & (A < S)):
-        one = slice(q, q + 1)
-        row_N = np.flatnonzero(shard.vectors_SD @ queries_QD[q] >= last_Q1[q])
-        whole = _joined(hits.of(one), queries_QD[one], shard, np.zeros_like(row_N), row_N)
-        joined.passage_QK[one], joined.score_QK[one] = whole
+    open_Q = np.flatnonzero((score_QA[:, -1:] >= last_Q1) & (A < S))
+    step = max(1, CELLS // S)
+    for begin in range(0, len(open_Q), step):
+        some = open_Q[begin : begin + step]
+        near_QS = queries_QD[some] @ shard.vectors_SD.T >= last_Q1[some]
+        whole = _joined(hits.of(some), queries_QD[some], shard, *np.nonzero(near_QS))
+        joined.passage_QK[some], joined.score_QK[some] = whole
     return joined
 
 
 def _rounding(D: int) -> float:
-    """Twice the most by which a float32 sum of D products, in whatever order, can differ from the
-    rounded exact one, for vectors of norm 1 (Higham 2002, section 3.1)."""
-    return (D + 2) * 2.0**-23
+    """The most by which a float32 sum of D products, in whatever order, can differ from the rounded
+    exact one, for vectors of norm 1 (Higham 2002, section 3.1), and a little more."""
+    return (D + 8) * 2.0**-24
 
 
 def _joined(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from lingmix.model.folder import Model, find_folder, read_folder, write_folder
 from lingmix.model.pooling import PoolingChoice
 from lingmix.model.scratch import SCRATCH_KEYS, from_scratch
 from lingmix.model.transformer import Attention
+
+CHECKPOINT = ".ckpt"
 
 
 class Encoder(nn.Module):
@@ -72,7 +75,8 @@ def load_encoder(
     attention: Attention | None,
     trust_remote_code: bool,
 ) -> Encoder:
-    """`static` and `tiny` start from nothing; any other name is a folder or on Hugging Face.
+    """`static` and `tiny` start from nothing; any other name is a folder, a training's checkpoint
+    (`.ckpt`) or on Hugging Face.
 
     A folder says for itself how it pools, its prompts and its lengths; what is not None here
     stands above that.
@@ -98,12 +102,39 @@ def load_encoder(
             seed=seed,
         )
         return Encoder(Model(embedder, [], tokenizer))
+    checkpoint = Path(name) if name.endswith(CHECKPOINT) else None
+    place = str(encoder_beside(checkpoint)) if checkpoint else name
     model = read_folder(
-        find_folder(name, trust_remote_code=trust_remote_code),
+        find_folder(place, trust_remote_code=trust_remote_code),
         prompts=prompts,
         pooling=pooling,
         max_length=max_length,
         attention=attention,
         trust_remote_code=trust_remote_code,
     )
-    return Encoder(model)
+    encoder = Encoder(model)
+    if checkpoint:
+        load_weights(encoder, checkpoint)
+    return encoder
+
+
+def encoder_beside(checkpoint: Path) -> Path:
+    """Where a run keeps the form of the encoder whose weights its checkpoints hold."""
+    return checkpoint.parent / "encoder"
+
+
+def load_weights(encoder: Encoder, checkpoint: Path) -> None:
+    """The encoder's part of a Lightning checkpoint of `DualEncoder`."""
+    try:
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+        weights = {
+            name.removeprefix("encoder."): tensor
+            for name, tensor in state.items()
+            if name.startswith("encoder.")
+        }
+        encoder.load_state_dict(weights)
+    except (OSError, RuntimeError, LookupError, TypeError, UnpicklingError) as error:
+        raise InputError(
+            f"encoder.name: {checkpoint} is no checkpoint of the encoder in "
+            f"{encoder_beside(checkpoint)} ({' '.join(str(error).split())[:160]})"
+        ) from error

@@ -2,16 +2,34 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import yaml
+from rich.console import Console
+from rich.table import Table
 
 from lingmix.evaluation.scores import SetScores
 from lingmix.tracking.recorder import RunRecorder
 
 SETTINGS = ("monolingual", "crosslingual", "multilingual")
+METRICS = {
+    "map": "mAP",
+    "ndcg_at_10": "nDCG@10",
+    "recall_at_1": "R@1",
+    "recall_at_10": "R@10",
+    "recall_at_100": "R@100",
+    "mrr_at_10": "MRR@10",
+}
+BIAS = {
+    "rank_distance": ("rank distance", ".1f"),
+    "share_gap": ("share gap", ".3f"),
+    "same_language_preference": ("same-language preference", "+.3f"),
+    "same_language_excess": ("same-language excess", "+.3f"),
+    "peer": ("PEER", ".3f"),
+}
 
 
 def log_results(
@@ -42,7 +60,7 @@ def log_results(
 
 
 def headline(scores: Sequence[SetScores]) -> str:
-    """mAP in each setting, a line a set, and what was left out of it."""
+    """mAP in each setting, a line a set."""
     lines = []
     for one in scores:
         shown = (
@@ -51,10 +69,35 @@ def headline(scores: Sequence[SetScores]) -> str:
             if f"{setting}/map" in one.metrics
         )
         lines.append(f"  {one.name}: mAP {', '.join(shown)}")
-        if "search_recall" in one.metrics:
-            lines.append(f"    the search found {one.metrics['search_recall']:.3f} of exact hits")
-        lines += [f"    left out: {what}" for what in _left_out(one)]
     return "\n".join(lines)
+
+
+def score_table(scores: Sequence[SetScores]) -> str:
+    """Every setting of every set, the language bias, and what was left out."""
+    table = Table("", *METRICS.values(), box=None, padding=(0, 2, 0, 0))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    notes = []
+    for one in scores:
+        table.add_row(one.name)
+        for setting in SETTINGS:
+            if f"{setting}/map" in one.metrics:
+                figures = (f"{one.metrics[f'{setting}/{metric}']:.4f}" for metric in METRICS)
+                table.add_row(f"  {setting}", *figures)
+        notes += [f"{one.name}: {note}" for note in (*_bias(one), *_left_out(one))]
+    console = Console(file=StringIO(), width=100)
+    console.print(table)
+    console.print(*notes, sep="\n", soft_wrap=True, highlight=False)
+    return console.file.getvalue().rstrip()  # type: ignore[attr-defined]
+
+
+def _bias(scores: SetScores) -> list[str]:
+    told = [
+        f"{words} {scores.metrics[f'multilingual/{name}']:{form}}"
+        for name, (words, form) in BIAS.items()
+        if f"multilingual/{name}" in scores.metrics
+    ]
+    return [f"language bias: {', '.join(told)}"] if told else []
 
 
 def _left_out(scores: SetScores) -> list[str]:
@@ -68,7 +111,9 @@ def _left_out(scores: SetScores) -> list[str]:
     ]
     if counts.get("unjudged"):
         told.insert(0, f"{counts['unjudged']} queries without a judgement")
-    return told
+    if "search_recall" in scores.metrics:
+        told.append(f"what the search missed: it found {scores.metrics['search_recall']:.1%}")
+    return [f"left out {what}" for what in told]
 
 
 def _write_yaml(path: Path, value: object) -> None:

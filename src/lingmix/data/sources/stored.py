@@ -1,25 +1,24 @@
 """Corpora too large for memory: each language's passages in an Arrow file, written once."""
 
 import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 from filelock import FileLock
-from rich.progress import Progress, TimeElapsedColumn
 from rich.progress import TextColumn as Shown
+from rich.progress import TimeElapsedColumn
 
 from lingmix.data.files import Row
 from lingmix.data.sources.judged import Passages
 from lingmix.data.text_column import Repeated, TextColumn, mapped
 from lingmix.errors import InputError
+from lingmix.progress import shown
 
 SCHEMA = pa.schema({"id": pa.large_string(), "text": pa.large_string()})
 BATCH = 2**16
-PATIENCE = 3.0
-"""Seconds before a progress bar shows."""
+COLUMNS = (Shown("{task.description}: {task.completed:,.0f} passages"), TimeElapsedColumn())
 
 Rows = Iterable[tuple[str, str]]
 """Id and text of each passage of a corpus."""
@@ -50,7 +49,7 @@ def _stored(path: Path, language: str, rows: Callable[[], Rows]) -> pa.Table:
         with FileLock(f"{path}.lock"):
             if not path.is_file():
                 part = path.with_name(f"{path.name}.part")
-                _write(part, _counted(rows(), f"Storing {path.parent.name} {language}"))
+                _write(part, rows(), f"Storing {path.parent.name} {language}")
                 _refuse_repeated(part, path)
                 os.replace(part, path)  # noqa: PTH105
     except OSError as error:
@@ -58,10 +57,11 @@ def _stored(path: Path, language: str, rows: Callable[[], Rows]) -> pa.Table:
     return mapped(path)
 
 
-def _write(path: Path, rows: Rows) -> None:
+def _write(path: Path, rows: Rows, what: str) -> None:
     remaining = iter(rows)
+    batches = iter(lambda: list(islice(remaining, BATCH)), [])
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, SCHEMA) as writer:
-        while batch := list(islice(remaining, BATCH)):
+        for batch in shown(batches, what, total=None, size=len, columns=COLUMNS):
             columns = [pa.array(column, pa.large_string()) for column in zip(*batch, strict=True)]
             writer.write_batch(pa.record_batch(columns, schema=SCHEMA))
 
@@ -71,23 +71,3 @@ def _refuse_repeated(part: Path, path: Path) -> None:
     if repeated is not None:
         part.unlink()
         raise InputError(f"{path}: passage id {repeated!r} occurs twice in the corpus; remove one")
-
-
-def _counted(rows: Rows, what: str) -> Iterator[tuple[str, str]]:
-    began = time.monotonic()
-    bar = Progress(
-        Shown("{task.description}: {task.completed:,.0f} passages"),
-        TimeElapsedColumn(),
-        transient=True,
-    )
-    task = bar.add_task(what, total=None)
-    try:
-        for number, row in enumerate(rows, start=1):
-            yield row
-            if number % BATCH == 0:
-                bar.update(task, completed=number)
-                if not bar.live.is_started and time.monotonic() - began > PATIENCE:
-                    bar.start()
-    finally:
-        if bar.live.is_started:
-            bar.stop()

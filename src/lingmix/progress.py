@@ -1,0 +1,36 @@
+"""A bar for what takes longer than a few seconds."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from rich.progress import Progress, ProgressColumn
+
+T = TypeVar("T")
+
+PATIENCE = 3.0
+"""Seconds before the bar shows."""
+
+
+def shown(
+    parts: Iterable[T],
+    what: str,
+    *,
+    total: float | None,
+    size: Callable[[T], float],
+    done: float = 0,
+    columns: Iterable[ProgressColumn] = (),
+) -> Iterator[T]:
+    """The parts themselves; each moves the bar by its `size` once it is dealt with."""
+    began = time.monotonic()
+    bar = Progress(*(columns or Progress.get_default_columns()), transient=True)
+    task = bar.add_task(what, total=total, completed=done)
+    try:
+        for part in parts:
+            yield part
+            bar.advance(task, size(part))
+            if not bar.live.is_started and time.monotonic() - began > PATIENCE:
+                bar.start()
+    finally:
+        if bar.live.is_started:
+            bar.stop()
