@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 EXTRA := $(shell test -e /dev/nvidia0 && echo gpu || echo cpu)
 INSTALLED := $(VENV)/installed-$(EXTRA)
 
-.PHONY: help install demo test lint ui clean
+.PHONY: help install demo test lint bench ui clean
 
 help:
 	@echo "make install   set up $(VENV)"
 	@echo "make demo      set up, sweep alpha x scale on the embedded data, write the report"
 	@echo "make test      set up, run the tests"
 	@echo "make lint      ruff, mypy and the import rules"
+	@echo "make bench     set up, run the comparisons in benchmarks/ (NAME=x for one)"
 	@echo "make ui        the MLflow UI on loopback"
 
 install: $(INSTALLED)
@@ -36,6 +37,13 @@ lint: install
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/installed-bench
+	$(BIN)/python -m benchmarks $(NAME)
+
+$(VENV)/installed-bench: $(INSTALLED)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[$(EXTRA),dev,bench]'
+	touch $@
 
 ui: install
 	$(BIN)/mlflow server --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///$(CURDIR)/multirun/mlflow.db

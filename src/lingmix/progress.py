@@ -1,4 +1,4 @@
-"""A bar for what takes longer than a few seconds."""
+"""A bar on a terminal for what takes longer than a few seconds."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ def shown(
     *,
     total: float | None,
     size: Callable[[T], float],
-    done: float = 0,
+    done: int = 0,
     columns: Iterable[ProgressColumn] = (),
 ) -> Iterator[T]:
     """The parts themselves; each moves the bar by its `size` once it is dealt with."""
@@ -29,7 +29,11 @@ def shown(
         for part in parts:
             yield part
             bar.advance(task, size(part))
-            if not bar.live.is_started and time.monotonic() - began > PATIENCE:
+            if (
+                bar.console.is_terminal
+                and not bar.live.is_started
+                and time.monotonic() - began > PATIENCE
+            ):
                 bar.start()
     finally:
         if bar.live.is_started:

@@ -83,9 +83,7 @@ def test_a_second_process_encodes_nothing(load, tmp_path):
     second = encoding(encoder, name="tiny", precision="32-true", folder=tmp_path)
     assert np.array_equal(second(TEXTS, "passage")[:], vectors[:])
     assert (second.encoded, second.known) == (0, 5)
-    plain = encode_texts(
-        encoder, TEXTS, "passage", batch_tokens=999, progress=False, precision="32-true"
-    )
+    plain = encode_texts(encoder, TEXTS, "passage", batch_tokens=999, precision="32-true")
     assert vectors[:] == pytest.approx(plain, abs=1e-6)
     (folder,) = tmp_path.iterdir()
     assert json.loads((folder / "model.json").read_text())["name"] == "tiny"

@@ -70,7 +70,7 @@ def test_encoding_many_texts_keeps_their_order_and_the_encoders_mode(load, kind)
     encoder = load(kind).train()
     for batch_tokens in (1, 64, 10**6):
         vectors_ND = encode_texts(
-            encoder, LONG, "query", batch_tokens=batch_tokens, progress=False, precision="32-true"
+            encoder, LONG, "query", batch_tokens=batch_tokens, precision="32-true"
         )
         assert encoder.training
         assert vectors_ND.dtype == np.float32
@@ -81,7 +81,7 @@ def test_encoding_many_texts_keeps_their_order_and_the_encoders_mode(load, kind)
 def test_encoding_in_bf16_is_asked_for_and_near(load):
     encoder = load("tiny")
     exact, half = (
-        encode_texts(encoder, LONG, "query", batch_tokens=99, progress=False, precision=precision)
+        encode_texts(encoder, LONG, "query", batch_tokens=99, precision=precision)
         for precision in ("32-true", "bf16-mixed")
     )
     assert not np.array_equal(exact, half)
@@ -89,9 +89,7 @@ def test_encoding_in_bf16_is_asked_for_and_near(load):
 
 
 def test_encoding_no_texts_gives_no_vectors(load):
-    vectors_ND = encode_texts(
-        load("static"), [], "query", batch_tokens=9, progress=True, precision="32-true"
-    )
+    vectors_ND = encode_texts(load("static"), [], "query", batch_tokens=9, precision="32-true")
     assert vectors_ND.shape == (0, 16)
 
 

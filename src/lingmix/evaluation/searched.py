@@ -24,6 +24,9 @@ RECALL_SAMPLE = 100
 SHARD_MIB = 256
 SLAB = 2**16
 
+COMPARED = 2048
+"""Rows of hits looked through at once: they stay in the processor's cache."""
+
 
 class Found(NamedTuple):
     """Of a pool's queries: the hits in each language's corpus and in all; passages are positions in
@@ -138,7 +141,7 @@ def _relevant(
     language_rank_J = np.empty(len(row_J), dtype=np.int64)
     for language, hits in enumerate(found.languages):
         here_J = language_J == language
-        language_rank_J[here_J] = _ranks(hits, row_J[here_J], passage_J[here_J])
+        language_rank_J[here_J] = found_ranks(hits, row_J[here_J], passage_J[here_J])
     return pl.DataFrame(
         {
             "query": query_J,
@@ -146,19 +149,20 @@ def _relevant(
             "grade": evaluation_set.grade_J[judgement_J],
             "score": _scores(queries, passages, query_J, passage_J),
             "language_rank": language_rank_J,
-            "pool_rank": _ranks(found.pool, row_J, passage_J),
+            "pool_rank": found_ranks(found.pool, row_J, passage_J),
             "language_entropy": pl.Series([None] * len(row_J), dtype=pl.Float64),
             "pool_entropy": pl.Series([None] * len(row_J), dtype=pl.Float64),
         }
     )
 
 
-def _ranks(hits: Hits, row_J: Positions, passage_J: Positions) -> Positions:
+def found_ranks(hits: Hits, row_J: Positions, passage_J: Positions) -> Positions:
+    """Of each passage in the hits of its row, from 1."""
     rank_J = np.full(len(row_J), NOT_FOUND)
-    for begin in range(0, len(row_J), SLAB):
-        slab = slice(begin, begin + SLAB)
-        match_SK = hits.passage_QK[row_J[slab]] == passage_J[slab, None]
-        rank_J[slab] = np.where(match_SK.any(1), match_SK.argmax(1) + 1, NOT_FOUND)
+    for begin in range(0, len(row_J), COMPARED):
+        some = slice(begin, begin + COMPARED)
+        match_SK = hits.passage_QK[row_J[some]] == passage_J[some, None]
+        rank_J[some] = np.where(match_SK.any(1), match_SK.argmax(1) + 1, NOT_FOUND)
     return rank_J
 
 

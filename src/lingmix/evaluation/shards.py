@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lingmix.data.vectors import Vectors
 from lingmix.errors import InputError
 
 Matrix = NDArray[np.float32]
 Positions = NDArray[np.int64]
-Stored = NDArray[Any]
+Stored = NDArray[Any] | Vectors
 """Vectors in memory or a memory map, of any floating type."""
 
 SCATTERED = 1024
@@ -74,6 +75,8 @@ def inner_products(
 
 def _give_back_pages(array: Any) -> None:
     """Pages that were read stay resident else. Private ones (mode "c") would be lost, so stay."""
+    if isinstance(array, Vectors):
+        array = array.distinct_UD
     while isinstance(array, np.ndarray) and getattr(array, "mode", "r") != "c":
         array = array.base
     if isinstance(array, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):

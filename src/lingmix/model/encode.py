@@ -1,18 +1,17 @@
 """Many texts to vectors: longest first, hardly any padding, results in the order given."""
 
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import Progress
 
 from lingmix.data.tokens import Role, Tokens
 from lingmix.data.vectors import Vectors
 from lingmix.model.embedding_store import EmbeddingStore, Keys, first_of_each, keys_of
 from lingmix.model.encoder import Encoder
+from lingmix.progress import shown
 
 AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 """By Lightning's names; any other precision is float32."""
@@ -21,9 +20,6 @@ BATCH_TOKENS = 16_384
 
 SLAB = 200_000
 """Texts encoded, and kept, at a time."""
-
-PATIENCE = 3.0
-"""Seconds before a progress bar shows."""
 
 
 class Encoding:
@@ -54,7 +50,6 @@ class Encoding:
                 [texts[text] for text in slab],
                 role,
                 batch_tokens=BATCH_TOKENS,
-                progress=True,
                 precision=self._precision,
             )
             self._store.add(keys_N2[slab], vectors_ND)
@@ -78,7 +73,6 @@ def encode_texts(
     role: Role,
     *,
     batch_tokens: int,
-    progress: bool,
     precision: str,
 ) -> NDArray[np.float32]:
     """Unit vectors, one row a text, computed where the encoder is."""
@@ -92,7 +86,12 @@ def encode_texts(
     try:
         with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=bool(dtype)):
             batches = list(_batches(lengths_N, batch_tokens))
-            for rows_B in _shown(batches, lengths_N, enabled=progress):
+            for rows_B in shown(
+                batches,
+                f"Encoding {len(texts):,} texts",
+                total=int(lengths_N.sum()),
+                size=lambda rows_B: int(lengths_N[rows_B].sum()),
+            ):
                 parts = [ids_T[starts_N[row] : starts_N[row + 1]] for row in rows_B]
                 tokens = Tokens(
                     torch.from_numpy(np.concatenate(parts, dtype=np.int64)).to(device),
@@ -121,21 +120,3 @@ def _batches(lengths_N: NDArray[np.int64], batch_tokens: int) -> Iterator[NDArra
         return
     batch_N = lengths_N[order_N].cumsum() // batch_tokens
     yield from np.split(order_N, np.flatnonzero(np.diff(batch_N)) + 1)
-
-
-def _shown(
-    batches: Sequence[NDArray[np.int64]], lengths_N: NDArray[np.int64], *, enabled: bool
-) -> Iterator[NDArray[np.int64]]:
-    """Counts tokens, so that the bar moves evenly while texts grow shorter."""
-    began = time.monotonic()
-    bar = Progress(transient=True)
-    task = bar.add_task("Encoding", total=int(lengths_N.sum()))
-    try:
-        for rows_B in batches:
-            yield rows_B
-            bar.advance(task, int(lengths_N[rows_B].sum()))
-            if enabled and not bar.live.is_started and time.monotonic() - began > PATIENCE:
-                bar.start()
-    finally:
-        if bar.live.is_started:
-            bar.stop()
