@@ -4,12 +4,14 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from lingmix.analysis.cells import evaluation_sets
+from lingmix.analysis.cells import measured
+from lingmix.analysis.encoders import evaluated
+from lingmix.analysis.measures import evaluation_sets
 from lingmix.analysis.report import write_report
-from lingmix.analysis.table import markdown_table
+from lingmix.analysis.set_tables import markdown, set_tables
 from lingmix.doors import door, resolved
 from lingmix.errors import InputError
-from lingmix.tracking.history import cells, commands, unfinished
+from lingmix.tracking.history import cells, commands, evaluations, unfinished
 from lingmix.tracking.report import log_report
 from lingmix.tracking.store import open_store
 
@@ -23,10 +25,12 @@ def analyze(composed: DictConfig) -> str:
     if experiment is None:
         known = ", ".join(one.name for one in client.search_experiments())
         raise InputError(f"name: no experiment {name!r} is recorded; there are: {known}")
-    recorded = cells(client, experiment.experiment_id)
+    trained = cells(client, experiment.experiment_id)
+    as_they_are = evaluations(client, experiment.experiment_id)
     folder = Path(config["analysis"]["folder"])
     written = write_report(
-        recorded,
+        trained,
+        as_they_are,
         name=name,
         folder=folder,
         missing=unfinished(client, experiment.experiment_id),
@@ -34,7 +38,8 @@ def analyze(composed: DictConfig) -> str:
     )
     log_report(client, experiment.experiment_id, folder=folder)
     tables = "\n".join(
-        f"{one}\n\n{markdown_table(recorded, one)}" for one in evaluation_sets(recorded)
+        f"{one}\n\n{markdown(set_tables(measured(trained, one), evaluated(as_they_are, one)))}"
+        for one in evaluation_sets(trained, as_they_are)
     )
     return f"{tables}\n{written[0]}"
 

@@ -1,6 +1,8 @@
 import polars as pl
 import pytest
 
+from lingmix.tracking.history import CELL, EVALUATION
+
 Cell = dict[str, object]
 
 
@@ -14,10 +16,11 @@ def cell(
     pairs: str = "all",
     set_name: str = "toy",
     pair_maps: dict[str, float] | None = None,
+    bias: dict[str, float] | None = None,
+    excess: dict[str, float] | None = None,
     **params: object,
 ) -> Cell:
     """One complete run: mAP monolingual, cross-lingual, multilingual."""
-    settings = zip(("monolingual", "crosslingual", "multilingual"), maps, strict=True)
     return {
         "run_id": f"{alpha}/{scale}/{seed}/{pairs}",
         "run_name": f"alpha={alpha},scale={scale},seed={seed}",
@@ -26,15 +29,54 @@ def cell(
         "seed": seed,
         "pairs": pairs,
         "param.trainer.max_steps": "300",
-        **{f"param.{key.replace('__', '.')}": value for key, value in params.items()},
-        **{f"test/{set_name}/{setting}/map": value for setting, value in settings},
-        f"test/{set_name}/multilingual/rank_distance": rank_distance,
-        **{f"test/{set_name}/pair/{pair}/map": v for pair, v in (pair_maps or {}).items()},
+        **_params(params),
+        **_metrics(set_name, maps, {"rank_distance": rank_distance, **(bias or {})}),
+        **_of_pairs(set_name, "map", pair_maps),
+        **_of_pairs(set_name, "excess_share", excess),
     }
+
+
+def evaluation(
+    encoder: str = "bm25",
+    *,
+    maps: tuple[float, ...] = (0.8, 0.1, 0.3),
+    set_name: str = "toy",
+    bias: dict[str, float] | None = None,
+    excess: dict[str, float] | None = None,
+    **params: object,
+) -> Cell:
+    """One complete evaluation of an encoder as it is."""
+    return {
+        "run_id": f"{encoder} {params}",
+        "encoder": encoder,
+        **_params(params),
+        **_metrics(set_name, maps, bias or {}),
+        **_of_pairs(set_name, "excess_share", excess),
+    }
+
+
+def _params(params: dict[str, object]) -> Cell:
+    return {f"param.{key.replace('__', '.')}": value for key, value in params.items()}
+
+
+def _metrics(set_name: str, maps: tuple[float, ...], bias: dict[str, float]) -> Cell:
+    settings = zip(("monolingual", "crosslingual", "multilingual"), maps, strict=True)
+    return {
+        **{f"test/{set_name}/{setting}/map": value for setting, value in settings},
+        **{f"test/{set_name}/multilingual/{name}": value for name, value in bias.items()},
+    }
+
+
+def _of_pairs(set_name: str, figure: str, values: dict[str, float] | None) -> Cell:
+    return {f"test/{set_name}/pair/{pair}/{figure}": v for pair, v in (values or {}).items()}
 
 
 def frame(*rows: Cell) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+NO_CELLS = pl.DataFrame(schema=CELL)
+NO_EVALUATIONS = pl.DataFrame(schema=EVALUATION)
 
 
 @pytest.fixture

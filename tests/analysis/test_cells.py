@@ -3,31 +3,14 @@ import math
 import polars as pl
 import pytest
 
-from lingmix.analysis.cells import curves, evaluation_sets, gaps, groups, keys, measured
-from lingmix.errors import InputError
+from lingmix.analysis.cells import curves, gaps, groups, keys, measured
 
-from .conftest import cell, frame
-
-
-def test_no_complete_run_says_what_to_run() -> None:
-    with pytest.raises(InputError, match="lingmix-train -m sweep=demo"):
-        evaluation_sets(frame(cell()).clear())
+from .conftest import NO_CELLS, cell, frame
 
 
-def test_runs_without_evaluation_metrics_are_an_error() -> None:
-    bare = frame(cell()).drop(pl.selectors.starts_with("test/"))
-    with pytest.raises(InputError, match="1 complete runs, but none has a metric"):
-        evaluation_sets(bare)
-
-
-def test_an_unknown_set_is_an_error_that_lists_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"'typo': no run has it; choose from \['toy'\]"):
-        measured(frame(cell()), "typo")
-
-
-def test_sets_are_found_by_their_setting_metrics_alone() -> None:
-    cells = frame(cell(), cell(set_name="b")).with_columns(pl.lit(1.0).alias("test/c/loss"))
-    assert evaluation_sets(cells) == ["b", "toy"]
+def test_a_set_that_no_cell_has_gives_no_rows() -> None:
+    assert measured(frame(cell()), "b").is_empty()
+    assert measured(NO_CELLS, "b").is_empty()
 
 
 def test_only_params_that_differ_tell_runs_apart_and_copies_of_the_seed_do_not() -> None:

@@ -63,14 +63,15 @@ def test_a_missing_alpha_breaks_the_line() -> None:
 def test_query_languages_run_down_and_passage_languages_across() -> None:
     runs = measured(
         frame(
-            cell(seed=1, pair_maps={"en-de": 0.1, "de-en": 0.7}),
+            cell(seed=1, pair_maps={"en-de": 0.1, "de-en": 0.7}, excess={"en-en": 0.9}),
             cell(seed=2, pair_maps={"en-de": 0.3, "de-en": 0.7}),
         ),
         "toy",
     )
-    scores = pair_scores(runs)
+    scores = pair_scores(runs, "map")
     assert (scores.queries, scores.passages) == (("de", "en"), ("de", "en"))
     np.testing.assert_allclose(scores.scores_QP, [[np.nan, 0.7], [0.2, np.nan]])
+    assert pair_scores(runs, "excess_share").scores_QP.tolist() == [[0.9]]
 
 
 def test_the_heat_map_is_drawn_and_labelled_as_the_table_reads() -> None:

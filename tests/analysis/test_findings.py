@@ -5,7 +5,7 @@ from lingmix.analysis.cells import measured
 from lingmix.analysis.facts import facts, steps
 from lingmix.analysis.findings import findings
 
-from .conftest import cell, frame
+from .conftest import NO_EVALUATIONS, cell, frame
 
 
 def test_the_sentences_of_the_demo_follow_from_its_numbers(demo: pl.DataFrame) -> None:
@@ -69,7 +69,7 @@ def test_without_the_multilingual_setting_the_next_one_speaks() -> None:
 def test_steps_are_stated_or_said_to_differ(counts: list[str], short: str, told: str) -> None:
     cells = frame(cell(0), cell(1)).with_columns(pl.Series("param.trainer.max_steps", counts))
     assert steps(cells) == short
-    assert dict(facts(cells))["Training"] == told
+    assert dict(facts(cells, NO_EVALUATIONS))["Training"] == told
 
 
 def test_facts_count_runs_and_seeds_and_name_what_differs() -> None:
@@ -78,7 +78,8 @@ def test_facts_count_runs_and_seeds_and_name_what_differs() -> None:
             frame(
                 cell(0, None, lr="0.1", encoder__name="tiny"),
                 cell(1, 0, seed=2, lr="0.2", encoder__name="tiny"),
-            )
+            ),
+            NO_EVALUATIONS,
         )
     )
     assert told["Runs"] == "2 complete; 2 seeds (1, 2)"

@@ -9,7 +9,7 @@ from PIL import Image
 from lingmix.analysis.report import write_report
 from lingmix.errors import InputError
 
-from .conftest import cell, frame
+from .conftest import NO_CELLS, NO_EVALUATIONS, cell, evaluation, frame
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -33,7 +33,7 @@ class Page(HTMLParser):
 def test_files_stand_beside_the_page_and_pngs_decode(
     two_sets: pl.DataFrame, tmp_path: Path
 ) -> None:
-    written = write_report(two_sets, name="demo", folder=tmp_path / "new")
+    written = write_report(two_sets, NO_EVALUATIONS, name="demo", folder=tmp_path / "new")
     assert written[0].name == "report.html"
     assert {path.name for path in written} == {path.name for path in (tmp_path / "new").iterdir()}
     assert {path.name for path in written if path.name.startswith("toy")} == {
@@ -55,7 +55,7 @@ def test_files_stand_beside_the_page_and_pngs_decode(
 
 
 def test_the_page_needs_nothing_from_outside(demo: pl.DataFrame, tmp_path: Path) -> None:
-    html = write_report(demo, name="demo", folder=tmp_path)[0].read_text()
+    html = write_report(demo, NO_EVALUATIONS, name="demo", folder=tmp_path)[0].read_text()
     page = Page(html)
     sources = [str(v) for _, attrs in page.tags for k, v in attrs.items() if k in {"src", "href"}]
     assert sources
@@ -69,12 +69,13 @@ def test_text_from_outside_is_inert(tmp_path: Path) -> None:
         cell(0.5, seed=1, set_name="a<i>", lr=SCRIPT, pairs=f"[{SCRIPT}]"),
         cell(1, seed=1, set_name="a<i>", lr="1"),
     ).with_columns(run_name=pl.lit(SCRIPT), run_id=pl.lit("<b>"))
+    evaluations = frame(evaluation(SCRIPT, set_name="a<i>", excess={"en-en": 0.1}))
     [path, *_] = write_report(
-        cells, name=SCRIPT, folder=tmp_path, missing=[SCRIPT], commands=[f"x {SCRIPT}"]
+        cells, evaluations, name=SCRIPT, folder=tmp_path, missing=[SCRIPT], commands=[f"x {SCRIPT}"]
     )
     page = Page(path.read_text())
     assert not {tag for tag, _ in page.tags} & {"script", "i", "b"}
-    assert page.text.count(SCRIPT) >= 6
+    assert page.text.count(SCRIPT) >= 9
     assert all(child.parent == tmp_path for child in tmp_path.rglob("*"))
 
 
@@ -83,7 +84,12 @@ def test_the_page_states_what_was_compared_failed_and_is_missing(
 ) -> None:
     cells = demo.filter((pl.col("alpha") != 1) | (pl.col("scale") != 0))
     [path, *_] = write_report(
-        cells, name="demo", folder=tmp_path, missing=["run 7: failed"], commands=["make demo"]
+        cells,
+        NO_EVALUATIONS,
+        name="demo",
+        folder=tmp_path,
+        missing=["run 7: failed"],
+        commands=["make demo"],
     )
     text = Page(path.read_text()).text
     for part in (
@@ -112,10 +118,48 @@ def test_the_page_states_what_was_compared_failed_and_is_missing(
     ],
 )
 def test_a_thin_grid_still_gives_a_report(cells: list[dict[str, object]], tmp_path: Path) -> None:
-    assert write_report(frame(*cells), name="thin", folder=tmp_path)[0].exists()
+    [path, *_] = write_report(frame(*cells), NO_EVALUATIONS, name="thin", folder=tmp_path)
+    assert path.exists()
+
+
+def test_evaluations_stand_beside_the_cells_of_their_set(
+    two_sets: pl.DataFrame, tmp_path: Path
+) -> None:
+    excess = {"en-en": 0.1, "en-de": -0.1}
+    evaluations = frame(
+        evaluation("bm25", excess=excess, bias={"peer": 0.031}), evaluation("e5", set_name="third")
+    )
+    [path, *others] = write_report(two_sets, evaluations, name="demo", folder=tmp_path)
+    text = Page(path.read_text()).text
+    assert "bm25.800.100.300—" in text
+    assert "bm25————.031" in text
+    assert "2 encoders (bm25, e5)" in text
+    assert "toy-bias-encoder-1.png" in {other.name for other in others}
+    rows = pl.read_csv(tmp_path / "table.csv").filter(pl.col("encoder").is_not_null())
+    assert rows.select("set", "encoder", "monolingual", "alpha").rows() == [
+        ("third", "e5", 0.8, None),
+        ("toy", "bm25", 0.8, None),
+    ]
+    assert "| bm25 | .800 |" in (tmp_path / "table.md").read_text()
+
+
+def test_evaluations_alone_give_a_report_that_speaks_of_no_training(tmp_path: Path) -> None:
+    evaluations = frame(evaluation("bm25", excess={"en-en": 0.1}), evaluation("e5"))
+    written = write_report(NO_CELLS, evaluations, name="demo", folder=tmp_path)
+    assert [path.name for path in written] == [
+        "report.html",
+        "table.csv",
+        "table.md",
+        "toy-bias-encoder-1.png",
+    ]
+    page = Page(written[0].read_text())
+    assert "2 encoders (bm25, e5)" in page.text
+    assert sum(tag == "img" for tag, _ in page.tags) == 1
+    for word in ("alpha", "Alpha", "seeds", "Gaps", "Hybrid", "trade-off\n"):
+        assert word not in page.text, word
 
 
 def test_no_complete_run_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no complete run"):
-        write_report(frame(cell()).clear(), name="x", folder=tmp_path / "new")
+        write_report(NO_CELLS, NO_EVALUATIONS, name="x", folder=tmp_path / "new")
     assert not (tmp_path / "new").exists()

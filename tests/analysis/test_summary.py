@@ -37,6 +37,19 @@ def test_best_is_the_highest_map_and_the_lowest_rank_distance_of_each_scale() ->
     ]
 
 
+def test_best_language_bias_is_closest_to_none_and_best_peer_the_highest() -> None:
+    figures = ("share_gap", "same_language_preference", "same_language_excess", "peer")
+    cells = frame(
+        cell(0, bias=dict(zip(figures, (0.2, -0.3, 0.1, 0.9), strict=True))),
+        cell(1, bias=dict(zip(figures, (0.1, 0.2, -0.4, 0.6), strict=True))),
+    )
+    summary = summarise(measured(cells, "toy"))
+    assert summary.select(f"{figure}_best" for figure in figures).rows() == [
+        (False, False, True, True),
+        (True, True, False, False),
+    ]
+
+
 def test_a_lone_alpha_is_not_called_the_best() -> None:
     summary = summarise(measured(frame(cell(0.5, 0), cell(0.5, 400)), "toy"))
     assert not summary["monolingual_best"].any()

@@ -1,69 +1,31 @@
 """Which runs may be averaged, compared and drawn together."""
 
-import re
 from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
 import polars as pl
 
-from lingmix.errors import InputError
+from lingmix.analysis.measures import SCORED, measures
 
-SETTINGS = ("monolingual", "crosslingual", "multilingual")
-MEASURES = (*SETTINGS, "rank_distance")
 STEPS = "param.trainer.max_steps"
-_SETTING_MAP = re.compile(rf"test/(.+)/(?:{'|'.join(SETTINGS)})/map")
-
-
-def evaluation_sets(cells: pl.DataFrame) -> list[str]:
-    """Sets that at least one run has a setting's mAP for."""
-    if cells.is_empty():
-        raise InputError(
-            "no complete run to analyse: record some with `lingmix-train -m sweep=demo` first"
-        )
-    found = ((column, _SETTING_MAP.fullmatch(column)) for column in cells.columns)
-    names = {match[1] for column, match in found if match and cells[column].count()}
-    if not names:
-        raise InputError(
-            f"{cells.height} complete runs, but none has a metric test/<set>/<setting>/map: "
-            "train with an evaluation set (evaluation=...), then analyse again"
-        )
-    return sorted(names)
 
 
 def measured(cells: pl.DataFrame, set_name: str) -> pl.DataFrame:
-    """One row a seed: the keys (see `keys`), `scale`, `alpha`, `seed`, the mAP in each setting,
-    `rank_distance`, and `pair/<en-de>` the mAP of each language pair; null where not measured.
-    """
-    if set_name not in (known := evaluation_sets(cells)):
-        raise InputError(f"evaluation set {set_name!r}: no run has it; choose from {known}")
-    paths = {setting: f"test/{set_name}/{setting}/map" for setting in SETTINGS}
-    paths["rank_distance"] = f"test/{set_name}/multilingual/rank_distance"
-    pair = re.compile(rf"test/{re.escape(set_name)}/(pair/[^/]+)/map")
-    paths |= {
-        match[1]: column
-        for column in cells.columns
-        if (match := pair.fullmatch(column)) and cells[column].count()
-    }
-    values = [
-        (pl.col(path).cast(pl.Float64).fill_nan(None) if path in cells.columns else pl.lit(None))
-        .cast(pl.Float64)
-        .alias(name)
-        for name, path in paths.items()
-    ]
+    """One row a seed: the keys (see `keys`), `scale`, `alpha`, `seed` and the set's `measures`."""
     runs = cells.select(
         "pairs",
         pl.col("^param\\..*$").cast(pl.String).fill_null("—"),
         pl.col("scale").cast(pl.Int64),
         pl.col("alpha").cast(pl.Float64),
         "seed",
-        *values,
-    ).filter(pl.any_horizontal(pl.col(SETTINGS).is_not_null()))
+        *measures(cells, set_name),
+    ).filter(SCORED)
     same = [c for c in keys(runs) if c != "pairs" and not _tells_runs_apart(runs, c)]
     runs = runs.drop(same)
     axes = [*keys(runs), "scale", "alpha", "seed"]
     in_order = [e for c in axes for e in (pl.col(c).cast(pl.Float64, strict=False), pl.col(c))]
-    return runs.group_by(axes).agg(pl.col(list(paths)).mean()).sort(in_order, nulls_last=True)
+    return runs.group_by(axes).agg(pl.all().mean()).sort(in_order, nulls_last=True)
 
 
 def keys(runs: pl.DataFrame) -> list[str]:

@@ -4,21 +4,34 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from lingmix.analysis.cells import STEPS, evaluation_sets, keys, measured, scale_name
+from lingmix.analysis.cells import STEPS, keys, measured, scale_name
+from lingmix.analysis.encoders import evaluated
 from lingmix.analysis.heatmap import pair_scores
+from lingmix.analysis.measures import evaluation_sets
 
 
-def facts(cells: pl.DataFrame) -> list[tuple[str, str]]:
+def facts(cells: pl.DataFrame, evaluations: pl.DataFrame) -> list[tuple[str, str]]:
     """Labels and their words."""
-    runs = {set_name: measured(cells, set_name) for set_name in evaluation_sets(cells)}
-    differing = sorted({c for part in runs.values() for c in keys(part)} - {"pairs", STEPS})
+    set_names = evaluation_sets(cells, evaluations)
+    told = _of_training(cells, set_names) if cells.height else []
+    if evaluations.height:
+        encoders = evaluations["encoder"].unique().sort()
+        told.append(("Evaluated as they are", _listed("encoder", encoders)))
+    return told + [
+        (f"Evaluated on {name}", _listed("language", _languages(cells, evaluations, name)))
+        for name in set_names
+    ]
+
+
+def _of_training(cells: pl.DataFrame, set_names: list[str]) -> list[tuple[str, str]]:
+    runs = [measured(cells, set_name) for set_name in set_names]
+    differing = sorted({c for part in runs for c in keys(part)} - {"pairs", STEPS})
     return [
         ("Runs", f"{cells.height} complete; {_listed('seed', _values(cells, 'seed'))}"),
         ("Training", _training(cells)),
         ("Trained on pairs", "; ".join(_values(cells, "pairs"))),
         ("Alpha", ", ".join(f"{alpha:g}" for alpha in cells["alpha"].unique().sort())),
         ("Scale", ", ".join(map(scale_name, cells["scale"].unique().sort(nulls_last=True)))),
-        *((f"Evaluated on {name}", _listed("language", _languages(r))) for name, r in runs.items()),
         *(
             (f"{column.removeprefix('param.')} differs", _apart(_values(cells, column)))
             for column in differing
@@ -50,9 +63,12 @@ def _apart(values: list[str]) -> str:
     return f"{', '.join(values)}; runs that differ in it are neither averaged nor compared"
 
 
-def _languages(runs: pl.DataFrame) -> list[str]:
-    scores = pair_scores(runs)
-    return sorted({*scores.queries, *scores.passages})
+def _languages(cells: pl.DataFrame, evaluations: pl.DataFrame, set_name: str) -> list[str]:
+    found = [
+        pair_scores(runs, "map")
+        for runs in (measured(cells, set_name), evaluated(evaluations, set_name))
+    ]
+    return sorted({language for one in found for language in (*one.queries, *one.passages)})
 
 
 def _values(cells: pl.DataFrame, column: str) -> list[str]:

@@ -1,6 +1,7 @@
 """How every figure looks, and its PNG."""
 
 import io
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from lingmix.analysis.cells import curves
 
 INK = "#333333"
+_LETTERS_AN_INCH = 11
 _MARKERS = "osD^vPX*"
 
 Style = dict[str, Any]
@@ -30,7 +32,8 @@ def new_figure(title: str, *, width: float, height: float) -> tuple[Figure, Axes
     """Width and height in inches."""
     figure = Figure(figsize=(width, height), dpi=150, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=11, color=INK, parse_math=False, wrap=True)
+    lines = textwrap.fill(title, int(width * _LETTERS_AN_INCH))
+    figure.suptitle(lines, fontsize=11, color=INK, parse_math=False)
     return figure, figure.add_subplot()
 
 

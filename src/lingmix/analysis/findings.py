@@ -5,7 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from lingmix.analysis.cells import SETTINGS, curves, groups
+from lingmix.analysis.cells import curves, groups
+from lingmix.analysis.measures import SETTINGS
 from lingmix.analysis.scaling import gains
 from lingmix.analysis.significance import compare
 from lingmix.analysis.summary import summarise

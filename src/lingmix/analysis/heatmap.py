@@ -1,4 +1,4 @@
-"""mAP of each language pair: query languages down, passage languages across."""
+"""A figure of each language pair: query languages down, passage languages across."""
 
 from typing import NamedTuple
 
@@ -22,10 +22,10 @@ class PairScores(NamedTuple):
     scores_QP: NDArray[np.float64]
 
 
-def pair_scores(runs: pl.DataFrame) -> PairScores:
-    """Mean over the given rows."""
-    columns = [c for c in runs.columns if c.startswith("pair/")]
-    pairs = [LanguagePair.parse(column.removeprefix("pair/")) for column in columns]
+def pair_scores(runs: pl.DataFrame, figure: str) -> PairScores:
+    """Mean over the given rows of `pair/<en-de>/<figure>`."""
+    columns = [c for c in runs.columns if c.startswith("pair/") and c.endswith(f"/{figure}")]
+    pairs = [LanguagePair.parse(column.split("/")[1]) for column in columns]
     queries = tuple(sorted({pair.query for pair in pairs}))
     passages = tuple(sorted({pair.passage for pair in pairs}))
     scores_QP = np.full((len(queries), len(passages)), np.nan)

@@ -8,10 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from lingmix.analysis.cells import SETTINGS, groups, scale_name
+from lingmix.analysis.cells import groups, scale_name
+from lingmix.analysis.encoders import label
 from lingmix.analysis.figures import png
 from lingmix.analysis.heatmap import PairScores, heatmap, pair_scores
 from lingmix.analysis.lines import against_alpha
+from lingmix.analysis.measures import SETTINGS
 from lingmix.analysis.summary import summarise
 from lingmix.analysis.table import NAMES
 from lingmix.analysis.tradeoff import tradeoff
@@ -45,17 +47,59 @@ class Album(NamedTuple):
         return [*self.tradeoffs, *self.lines, *self.heatmaps, *self.changes]
 
 
+class Place(NamedTuple):
+    """Where a group's pictures lie, and what of."""
+
+    stem: str
+    about: str
+
+
 def albums(runs: pl.DataFrame, *, set_name: str, steps: str) -> Iterator[Album]:
-    for number, (words, group) in enumerate(groups(runs), start=1):
-        stem = _slug(set_name) if not words else f"{_slug(set_name)}-{number}"
-        about = ", ".join(filter(None, [set_name, words]))
+    for words, place, group in _groups(runs, set_name):
         summary = summarise(group)
         yield Album(
             words,
-            list(_tradeoffs(summary, stem, about, steps)),
-            list(_lines(summary, stem, about, steps)),
-            *_heatmaps(group, stem, about),
+            list(_tradeoffs(summary, *place, steps)),
+            list(_lines(summary, *place, steps)),
+            *_heatmaps(group, *place),
         )
+
+
+def bias_maps(runs: pl.DataFrame, encoders: pl.DataFrame, *, set_name: str) -> list[Picture]:
+    """The excess share of each language pair, of each alpha at the largest scale and of each
+    encoder evaluated as it is; one colour scale for all."""
+    found = [*_bias_of_alphas(runs, set_name), *_bias_of_encoders(encoders, set_name)]
+    widest = max(map(abs, _extremes(scores for _, scores in found))) or 1.0
+    return [
+        Picture(
+            place.stem,
+            place.about,
+            png(heatmap(scores, title=place.about, limits=(-widest, widest), difference=True)),
+        )
+        for place, scores in found
+    ]
+
+
+def _groups(runs: pl.DataFrame, set_name: str) -> Iterator[tuple[str, Place, pl.DataFrame]]:
+    for number, (words, group) in enumerate(groups(runs), start=1):
+        stem = _slug(set_name) if not words else f"{_slug(set_name)}-{number}"
+        yield words, Place(stem, ", ".join(filter(None, [set_name, words]))), group
+
+
+def _bias_of_alphas(runs: pl.DataFrame, set_name: str) -> Iterator[tuple[Place, PairScores]]:
+    for _, (stem, about), group in _groups(runs, set_name):
+        scale, by_alpha = _at_largest_scale(group, "excess_share")
+        for alpha, scores in by_alpha.items():
+            title = f"{about}, scale {scale}: excess share at alpha {alpha:g}"
+            yield Place(f"{stem}-bias-alpha-{alpha:g}", title), scores
+
+
+def _bias_of_encoders(encoders: pl.DataFrame, set_name: str) -> Iterator[tuple[Place, PairScores]]:
+    for number, row in enumerate(encoders.iter_slices(1), start=1):
+        scores = pair_scores(row[[c.name for c in row if c.count()]], "excess_share")
+        if scores.queries:
+            title = f"{set_name}: excess share of {label(row.row(0, named=True))}"
+            yield Place(f"{_slug(set_name)}-bias-encoder-{number}", title), scores
 
 
 def _tradeoffs(summary: pl.DataFrame, stem: str, about: str, steps: str) -> Iterator[Picture]:
@@ -74,21 +118,28 @@ def _lines(summary: pl.DataFrame, stem: str, about: str, steps: str) -> Iterator
             yield Picture(f"{stem}-alpha-{setting}", title, png(figure))
 
 
-def _heatmaps(group: pl.DataFrame, stem: str, about: str) -> tuple[list[Picture], list[Picture]]:
-    """Of each alpha at the largest scale, and of each hybrid minus alpha 1."""
+def _at_largest_scale(group: pl.DataFrame, figure: str) -> tuple[str, dict[float, PairScores]]:
+    """The scale's name, and the figure by alpha, where any pair was measured."""
     largest = group["scale"][-1]
     rows = group.filter(pl.col("scale").eq_missing(largest)).sort("alpha")
-    by_alpha = {
-        alpha: found
+    found = {
+        alpha: pair_scores(part, figure)
         for (alpha,), part in rows.group_by(["alpha"], maintain_order=True)
-        if (found := pair_scores(part)).queries
     }
+    return scale_name(largest), {
+        alpha: scores for alpha, scores in found.items() if not np.isnan(scores.scores_QP).all()
+    }
+
+
+def _heatmaps(group: pl.DataFrame, stem: str, about: str) -> tuple[list[Picture], list[Picture]]:
+    """Of each alpha at the largest scale, and of each hybrid minus alpha 1."""
+    scale, by_alpha = _at_largest_scale(group, "map")
     changes = {
         alpha: found._replace(scores_QP=found.scores_QP - by_alpha[1.0].scores_QP)
         for alpha, found in by_alpha.items()
         if 0 < alpha < 1 and 1.0 in by_alpha
     }
-    place = f"{about}, scale {scale_name(largest)}"
+    place = f"{about}, scale {scale}"
     lowest, highest = _extremes(by_alpha.values())
     widest = max(map(abs, _extremes(changes.values()))) or 1.0
     maps = [

@@ -2,33 +2,49 @@
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lingmix.analysis.cells import SETTINGS, evaluation_sets, gaps, measured
+from lingmix.analysis.cells import gaps, measured
+from lingmix.analysis.encoders import evaluated
 from lingmix.analysis.facts import facts, steps
 from lingmix.analysis.findings import findings
-from lingmix.analysis.pictures import Album, albums
+from lingmix.analysis.measures import SCORED, evaluation_sets
+from lingmix.analysis.pictures import Album, Picture, albums, bias_maps
 from lingmix.analysis.scaling import gains
+from lingmix.analysis.set_tables import SetTables, markdown, set_tables
 from lingmix.analysis.significance import compare
 from lingmix.analysis.summary import summarise
 from lingmix.analysis.table import (
     TextTable,
     comparison_table,
+    evaluation_table,
     gain_table,
-    markdown_table,
     run_table,
-    summary_table,
 )
 
 NOTE = (
-    "mAP, averaged over languages or language pairs: mean ± one sample standard deviation over "
-    "seeds (the mean alone where there is one seed). Bold: the best alpha of a scale. Rank "
-    "distance: how far apart the translations of one passage are ranked; lower is better."
+    "mAP, averaged over languages or language pairs. Rank distance: how far apart the translations "
+    "of one passage are ranked; lower is better."
+)
+SEEDS_NOTE = (
+    "Mean ± one sample standard deviation over seeds (the mean alone where there is one seed). "
+    "Bold: the best alpha of a scale, in language bias the least biased one."
+)
+BIAS_NOTE = (
+    "Of the multilingual setting's pooled ranking. Rank distance: how many places lie between the "
+    "languages' relevant passages that rank first and last; lower is better. The next three are 0 "
+    "for an encoder blind to language. Share gap: which part of a query's first places (as many as "
+    "it has relevant passages) languages hold beyond their due, a language's due being its share "
+    "of the relevant passages. Same-language preference: how often a relevant passage in the "
+    "query's language scores above one in another language, less how often below; from −1 to 1. "
+    "Same-language excess: how much more of the first places than its due the query's own language "
+    "holds. PEER: the p-value of the test that relevant passages of all languages rank alike; high "
+    "is fair. It needs several relevant passages in a language."
 )
 
 
@@ -38,14 +54,20 @@ class Section(NamedTuple):
     name: str
     findings: list[tuple[str, list[str]]]
     gaps: list[str]
-    summary: TextTable
+    tables: SetTables
     comparisons: TextTable
     gains: TextTable
     albums: list[Album]
+    bias_maps: list[Picture]
+
+    @property
+    def pictures(self) -> list[Picture]:
+        return [*(one for album in self.albums for one in album.pictures), *self.bias_maps]
 
 
 def write_report(
     cells: pl.DataFrame,
+    evaluations: pl.DataFrame,
     *,
     name: str,
     folder: Path,
@@ -54,58 +76,71 @@ def write_report(
 ) -> list[Path]:
     """Files written, the page `report.html` first.
 
-    `cells` holds one row a complete run: `run_id`, `run_name`, `alpha`, `scale`, `seed`, `pairs`,
-    `param.<key>` for what differs, and metrics under their MLflow names. `missing` names runs that
-    are not complete; `commands` is what to type to make the runs and this report again.
+    `cells` and `evaluations` are what `tracking.history` finds. `missing` names runs that are not
+    complete; `commands` is what to type to make the runs and this report again.
     """
-    runs = {set_name: measured(cells, set_name) for set_name in evaluation_sets(cells)}
-    sections = [_section(part, set_name, steps(cells)) for set_name, part in runs.items()]
+    set_names = evaluation_sets(cells, evaluations)
+    trained = steps(cells) if cells.height else ""
+    sections = [_section(cells, evaluations, set_name, trained) for set_name in set_names]
     page = _environment().get_template("report.html.jinja")
     html = page.render(
         name=name,
-        note=NOTE,
-        facts=facts(cells),
+        note=_note(trained),
+        bias_note=BIAS_NOTE,
+        facts=facts(cells, evaluations),
         sections=sections,
         missing=missing,
         commands=commands,
         runs=run_table(cells),
+        evaluations=evaluation_table(evaluations),
     )
-    albums_shown = [album for section in sections for album in section.albums]
     contents = {
         "report.html": html.encode(),
-        "table.csv": _numbers(runs).write_csv().encode(),
-        "table.md": _markdown(cells, name, list(runs)).encode(),
-    } | {picture.file: picture.png for album in albums_shown for picture in album.pictures}
+        "table.csv": _numbers(cells, evaluations, set_names).write_csv().encode(),
+        "table.md": _markdown(sections, name, trained).encode(),
+    } | {picture.file: picture.png for section in sections for picture in section.pictures}
     folder.mkdir(parents=True, exist_ok=True)
     for file in reversed(contents):
         _write(folder / file, contents[file])
     return [folder / file for file in contents]
 
 
-def _section(runs: pl.DataFrame, set_name: str, trained: str) -> Section:
-    summary = summarise(runs)
+def _section(
+    cells: pl.DataFrame, evaluations: pl.DataFrame, set_name: str, trained: str
+) -> Section:
+    runs, encoders = measured(cells, set_name), evaluated(evaluations, set_name)
     return Section(
         name=set_name,
         findings=findings(runs),
         gaps=gaps(runs),
-        summary=summary_table(summary),
+        tables=set_tables(runs, encoders),
         comparisons=comparison_table(compare(runs)),
-        gains=gain_table(gains(summary).filter(pl.any_horizontal(pl.col(SETTINGS).is_not_null()))),
+        gains=gain_table(gains(summarise(runs)).filter(SCORED)),
         albums=list(albums(runs, set_name=set_name, steps=trained)),
+        bias_maps=bias_maps(runs, encoders, set_name=set_name),
     )
 
 
-def _numbers(runs: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def _note(trained: str) -> str:
+    return f"{NOTE} {SEEDS_NOTE}" if trained else NOTE
+
+
+def _numbers(
+    cells: pl.DataFrame, evaluations: pl.DataFrame, set_names: Sequence[str]
+) -> pl.DataFrame:
+    """Of cells, which have an alpha, and of encoders evaluated as they are, which have a name."""
     tables = [
-        summarise(part).select(pl.lit(set_name).alias("set"), pl.all())
-        for set_name, part in runs.items()
+        table.select(pl.lit(set_name).alias("set"), pl.exclude("^pair/.*$"))
+        for set_name in set_names
+        for table in (summarise(measured(cells, set_name)), evaluated(evaluations, set_name))
     ]
     return pl.concat(tables, how="diagonal_relaxed")
 
 
-def _markdown(cells: pl.DataFrame, name: str, set_names: Sequence[str]) -> str:
-    tables = [f"## {set_name}\n\n{markdown_table(cells, set_name)}" for set_name in set_names]
-    return "\n".join([f"# {name}\n\n{steps(cells)}. {NOTE}\n", *tables])
+def _markdown(sections: Sequence[Section], name: str, trained: str) -> str:
+    about = f"{trained}. {_note(trained)}" if trained else NOTE
+    tables = [f"## {section.name}\n\n{markdown(section.tables)}" for section in sections]
+    return "\n".join([f"# {name}\n\n{about}\n\n{BIAS_NOTE}\n", *tables])
 
 
 def _environment() -> Environment:

@@ -2,7 +2,8 @@
 
 import polars as pl
 
-from lingmix.analysis.cells import SETTINGS, keys
+from lingmix.analysis.cells import keys
+from lingmix.analysis.measures import SETTINGS
 
 
 def gains(summary: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from lingmix.analysis.cells import SETTINGS, keys
+from lingmix.analysis.cells import keys
+from lingmix.analysis.measures import SETTINGS
 
 
 def compare(runs: pl.DataFrame) -> pl.DataFrame:

@@ -2,14 +2,16 @@
 
 import polars as pl
 
-from lingmix.analysis.cells import MEASURES, keys
+from lingmix.analysis.cells import keys
+from lingmix.analysis.measures import MEASURES, SETTINGS
 
 
 def summarise(runs: pl.DataFrame) -> pl.DataFrame:
     """One row per key, scale and alpha: `seeds`, and for each measure its mean under its own name,
     `<measure>_spread` (sample standard deviation; null for one seed) and `<measure>_best`.
 
-    Best is within a scale: the highest mAP, the lowest rank distance; a lone value is not marked.
+    Best is within a scale: the highest mAP and PEER, of the other figures of language bias the one
+    closest to 0; a lone value is not marked.
     """
     level = [*keys(runs), "scale"]
     return (
@@ -25,6 +27,6 @@ def summarise(runs: pl.DataFrame) -> pl.DataFrame:
 
 def _best(measure: str, level: list[str]) -> pl.Expr:
     value = pl.col(measure)
-    extreme = value.min() if measure == "rank_distance" else value.max()
+    worth = value if measure in (*SETTINGS, "peer") else -value.abs()
     contest = value.count().over(level) > 1
-    return (contest & (value == extreme.over(level))).fill_null(value=False)
+    return (contest & (worth == worth.max().over(level))).fill_null(value=False)

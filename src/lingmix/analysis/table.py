@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from lingmix.analysis.cells import MEASURES, SETTINGS, keys, measured, scale_name
-from lingmix.analysis.summary import summarise
+from lingmix.analysis.cells import keys, scale_name
+from lingmix.analysis.encoders import label
+from lingmix.analysis.measures import SETTINGS
 
 ABSENT = "—"
 NAMES = {
@@ -14,6 +15,10 @@ NAMES = {
     "crosslingual": "cross-lingual",
     "multilingual": "multilingual",
     "rank_distance": "rank distance",
+    "share_gap": "share gap",
+    "same_language_preference": "same-language preference",
+    "same_language_excess": "same-language excess",
+    "peer": "PEER",
 }
 
 
@@ -30,14 +35,21 @@ class TextTable(NamedTuple):
     rows: tuple[tuple[Entry, ...], ...]
 
 
-def summary_table(summary: pl.DataFrame) -> TextTable:
+def summary_table(summary: pl.DataFrame, measures: Sequence[str]) -> TextTable:
     def entries(row: Row) -> list[Entry]:
         return [
             Entry(str(row["seeds"])),
-            *(Entry(estimate(row, m), best=row[f"{m}_best"]) for m in MEASURES),
+            *(Entry(estimate(row, m), best=row[f"{m}_best"]) for m in measures),
         ]
 
-    return _rows(summary, ("seeds", *(NAMES[m] for m in MEASURES)), entries)
+    return _rows(summary, ("seeds", *(NAMES[m] for m in measures)), entries)
+
+
+def encoder_table(encoders: pl.DataFrame, measures: Sequence[str]) -> TextTable:
+    lines = [
+        [label(row), *(_shown(row, m) for m in measures)] for row in encoders.iter_rows(named=True)
+    ]
+    return _text_table(("encoder", *(NAMES[m] for m in measures)), lines)
 
 
 def comparison_table(comparisons: pl.DataFrame) -> TextTable:
@@ -69,13 +81,16 @@ def run_table(cells: pl.DataFrame) -> TextTable:
         (row["run_name"], row["run_id"], row["pairs"], *_place(row), str(row["seed"]))
         for row in rows
     ]
-    header = ("run", "MLflow id", "pairs", "scale", "alpha", "seed")
-    return TextTable(header, tuple(tuple(map(Entry, line)) for line in lines))
+    return _text_table(("run", "MLflow id", "pairs", "scale", "alpha", "seed"), lines)
 
 
-def markdown_table(cells: pl.DataFrame, set_name: str) -> str:
-    """Of one evaluation set; the best of each scale in bold."""
-    table = summary_table(summarise(measured(cells, set_name)))
+def evaluation_table(evaluations: pl.DataFrame) -> TextTable:
+    rows = evaluations.select("encoder", "run_id").sort("encoder", maintain_order=True)
+    return _text_table(("encoder", "MLflow id"), rows.iter_rows())
+
+
+def markdown_table(table: TextTable) -> str:
+    """The best in bold."""
     lines = [table.header, ["---"] * len(table.header)]
     lines += [[f"**{e.text}**" if e.best else e.text for e in row] for row in table.rows]
     return "\n".join("| " + " | ".join(map(_one_cell, line)) + " |" for line in lines) + "\n"
@@ -83,23 +98,34 @@ def markdown_table(cells: pl.DataFrame, set_name: str) -> str:
 
 def estimate(row: Row, measure: str) -> str:
     """`mean ± spread`, or the mean alone where one seed tells no spread."""
-    mean, spread = row[measure], row[f"{measure}_spread"]
-    show = score if measure in SETTINGS else "{:.1f}".format
-    if mean is None:
-        return ABSENT
-    return show(mean) if spread is None else f"{show(mean)} ± {show(spread)}"
+    spread = row[f"{measure}_spread"]
+    if row[measure] is None or spread is None:
+        return _shown(row, measure)
+    return f"{_shown(row, measure)} ± {_size(spread, measure)}"
 
 
 def score(value: float, digits: int = 3) -> str:
     """As papers print them: .227, and 1.000."""
-    text = f"{value:.{digits}f}".replace("-", "−")
+    text = f"{value:z.{digits}f}".replace("-", "−")
     return text.replace("0.", ".", 1) if abs(value) < 1 and "1." not in text else text
 
 
 def signed(value: float | None, digits: int = 3) -> str:
     if value is None:
         return ABSENT
-    return score(value, digits) if value < 0 else f"+{score(value, digits)}"
+    text = score(value, digits)
+    return text if text.startswith("−") else f"+{text}"
+
+
+def _shown(row: Row, measure: str) -> str:
+    value = row[measure]
+    if value is None:
+        return ABSENT
+    return signed(value) if measure.startswith("same_language") else _size(value, measure)
+
+
+def _size(value: float, measure: str) -> str:
+    return f"{value:.1f}" if measure == "rank_distance" else score(value)
 
 
 def _rows(
@@ -113,6 +139,10 @@ def _rows(
     )
     names = [c.removeprefix("param.") for c in shown]
     return TextTable((*names, "scale", "alpha", *header), rows)
+
+
+def _text_table(header: tuple[str, ...], lines: Iterable[Iterable[str]]) -> TextTable:
+    return TextTable(header, tuple(tuple(map(Entry, line)) for line in lines))
 
 
 def _place(row: Row) -> tuple[str, str]:

@@ -17,7 +17,7 @@ WHOLE = 2**16
 BLOCK = 2**13
 """Passages at a time of a larger one: read from disk in order, few enough for many queries."""
 
-CHUNK_CELLS = 2**21
+CHUNK_CELLS = 2**22
 """Queries times passages scored at once."""
 
 

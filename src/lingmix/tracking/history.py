@@ -1,7 +1,7 @@
 """Runs found again."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 from mlflow import MlflowClient
@@ -12,6 +12,19 @@ from lingmix.tracking.lifecycle import COMMAND, COMPLETE, HASH, KIND, STATE, SWE
 
 NAMED = ("sampler.alpha", "augmentation.scale", "seed", "pairs")
 """Params with a column of their own."""
+
+CELL = pl.Schema(
+    {
+        "run_id": pl.String,
+        "run_name": pl.String,
+        "alpha": pl.Float64,
+        "scale": pl.Int64,
+        "seed": pl.Int64,
+        "pairs": pl.String,
+    }
+)
+EVALUATION = pl.Schema({"run_id": pl.String, "encoder": pl.String})
+"""Columns that are there even without a run."""
 
 KEPT_PARAMS = ("param.trainer.max_steps", "param.languages", "param.encoder.name")
 
@@ -46,8 +59,7 @@ def parent_run(client: MlflowClient, experiment: str, sweep: str) -> Run | None:
 def cells(client: MlflowClient, experiment: str) -> pl.DataFrame:
     """One row a complete cell: what it was, `param.<key>` columns where cells differ, metrics."""
     complete = complete_runs(client, experiment).values()
-    rows = [_row(run) for run in complete if "sampler.alpha" in run.data.params]
-    table = pl.DataFrame(rows, infer_schema_length=None)
+    table = _table(CELL, [_cell(run) for run in complete if "sampler.alpha" in run.data.params])
     same = [
         name
         for name in table.columns
@@ -56,7 +68,15 @@ def cells(client: MlflowClient, experiment: str) -> pl.DataFrame:
     return table.drop(same)
 
 
-def _row(run: Run) -> dict[str, object]:
+def evaluations(client: MlflowClient, experiment: str) -> pl.DataFrame:
+    """One row a complete evaluation of an encoder, the newest first: its name, `param.<key>` for
+    all else that decides the result, metrics."""
+    complete = complete_runs(client, experiment).values()
+    found = [run for run in complete if run.data.tags.get(KIND) == "evaluation"]
+    return _table(EVALUATION, [_evaluation(run) for run in found])
+
+
+def _cell(run: Run) -> dict[str, object]:
     params = run.data.params
     scale = params.get("augmentation.scale", "0")
     return {
@@ -66,13 +86,35 @@ def _row(run: Run) -> dict[str, object]:
         "scale": None if scale == "None" else int(scale),
         "seed": int(params["seed"]),
         "pairs": _compact(params.get("pairs", "all")),
-        **{
-            f"param.{key}": value
-            for key, value in params.items()
-            if key not in NAMED and decides(key)
-        },
-        **{key: value for key, value in run.data.metrics.items() if key.startswith("test/")},
+        **_params(run, besides=NAMED),
+        **_test_metrics(run),
     }
+
+
+def _evaluation(run: Run) -> dict[str, object]:
+    return {
+        "run_id": run.info.run_id,
+        "encoder": run.data.params["encoder.name"],
+        **_params(run, besides=("encoder.name",)),
+        **_test_metrics(run),
+    }
+
+
+def _params(run: Run, *, besides: Sequence[str]) -> dict[str, str]:
+    return {
+        f"param.{key}": value
+        for key, value in run.data.params.items()
+        if key not in besides and decides(key)
+    }
+
+
+def _test_metrics(run: Run) -> dict[str, float]:
+    return {key: value for key, value in run.data.metrics.items() if key.startswith("test/")}
+
+
+def _table(columns: pl.Schema, rows: list[dict[str, object]]) -> pl.DataFrame:
+    found = pl.DataFrame(rows, infer_schema_length=None)
+    return pl.concat([pl.DataFrame(schema=columns), found], how="diagonal_relaxed")
 
 
 def _compact(pairs: str) -> str:

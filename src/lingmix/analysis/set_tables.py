@@ -1,0 +1,47 @@
+"""The tables of scores and of language bias that an evaluation set gets."""
+
+from typing import NamedTuple
+
+import polars as pl
+
+from lingmix.analysis.measures import BIAS, SETTINGS
+from lingmix.analysis.summary import summarise
+from lingmix.analysis.table import TextTable, encoder_table, markdown_table, summary_table
+
+SCORES = (*SETTINGS, "rank_distance")
+ENCODERS_TITLE = "Encoders evaluated as they are"
+BIAS_TITLE = "Language bias"
+
+
+class SetTables(NamedTuple):
+    """Without rows where nothing was measured."""
+
+    scores: TextTable
+    encoders: TextTable
+    bias: TextTable
+    encoder_bias: TextTable
+
+
+def set_tables(runs: pl.DataFrame, encoders: pl.DataFrame) -> SetTables:
+    """Of what `cells.measured` and `encoders.evaluated` hold."""
+    summary = summarise(runs)
+    pooled = pl.any_horizontal(pl.col(BIAS).is_not_null())
+    return SetTables(
+        scores=summary_table(summary, SCORES),
+        encoders=encoder_table(encoders, SCORES),
+        bias=summary_table(summary.filter(pooled), BIAS),
+        encoder_bias=encoder_table(encoders.filter(pooled), BIAS),
+    )
+
+
+def markdown(tables: SetTables) -> str:
+    titled = (
+        ("", [tables.scores]),
+        (ENCODERS_TITLE, [tables.encoders]),
+        (BIAS_TITLE, [tables.bias, tables.encoder_bias]),
+    )
+    parts = []
+    for title, some in titled:
+        filled = [markdown_table(table) for table in some if table.rows]
+        parts += [f"### {title}\n"] * bool(title and filled) + filled
+    return "\n".join(parts)

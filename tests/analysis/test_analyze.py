@@ -1,0 +1,30 @@
+"""The analyze door on an experiment that trained nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from lingmix.analyze import analyze
+from lingmix.errors import InputError
+from lingmix.evaluate import evaluate
+from lingmix.tracking.store import experiment_of, open_store
+
+
+def test_two_lexical_rows_are_told_beside_one_another(configure):
+    for method in ("tfidf", "bm25"):
+        evaluate(configure("evaluate", f"encoder={method}", "languages=[en,de]"))
+    config = configure("analyze")
+    told = analyze(config)
+    assert "cldr_currency\n\n### Encoders evaluated as they are" in told
+    assert told.count("| tfidf | ") == told.count("| bm25 | ") == 4
+    folder = Path(config.analysis.folder)
+    assert (folder / "cldr_currency-bias-encoder-2.png").exists()
+    assert "2 languages (de, en)" in (folder / "report.html").read_text()
+
+
+def test_an_experiment_without_a_complete_run_says_what_to_run(configure):
+    config = configure("analyze")
+    client = open_store(config.tracking.uri)
+    experiment_of(client, config.name, output_dir=Path(config.output_dir))
+    with pytest.raises(InputError, match="no complete run to analyse"):
+        analyze(config)

@@ -1,0 +1,77 @@
+from itertools import count
+
+import polars as pl
+import pytest
+
+from lingmix.tracking.history import CELL, EVALUATION, cells, evaluations
+from lingmix.tracking.lifecycle import HASH, KIND, recorded_run
+from lingmix.tracking.recorder import RunRecorder
+from lingmix.tracking.store import experiment_of
+
+IDENTITY = map(str, count())
+
+
+@pytest.fixture
+def experiment(client, tmp_path):
+    return experiment_of(client, tmp_path.name, output_dir=tmp_path)
+
+
+def record(client, experiment, *, kind, params, score=0.25, error=None):
+    with recorded_run(
+        client,
+        experiment=experiment,
+        name="run",
+        params=params,
+        tags={HASH: next(IDENTITY), KIND: kind},
+        parent=None,
+    ) as run_id:
+        if error:
+            raise error
+        recorder = RunRecorder(client, run_id)
+        recorder.log_metrics({"test/set/monolingual/map": score, "val/x": 1.0})
+        recorder.flush()
+    return run_id
+
+
+def test_an_evaluation_is_found_with_its_encoder_what_decides_it_and_its_test_metrics(
+    client, experiment
+):
+    params = {"encoder": {"name": "bm25", "lexical": "bm25"}, "depth": None, "name": "experiment"}
+    run_id = record(client, experiment, kind="evaluation", params=params)
+    assert evaluations(client, experiment).to_dicts() == [
+        {
+            "run_id": run_id,
+            "encoder": "bm25",
+            "param.encoder.lexical": "bm25",
+            "param.depth": "None",
+            "test/set/monolingual/map": 0.25,
+        }
+    ]
+
+
+def test_the_newest_evaluation_is_first(client, experiment):
+    for score in (0.25, 0.75, 0.5):
+        params = {"encoder": {"name": "bm25"}}
+        record(client, experiment, kind="evaluation", params=params, score=score)
+    found = evaluations(client, experiment)["test/set/monolingual/map"]
+    assert found.to_list() == [0.5, 0.75, 0.25]
+
+
+def test_cells_are_no_evaluations_and_evaluations_no_cells(client, experiment):
+    trained = {"encoder": {"name": "tiny"}, "sampler": {"alpha": 1.0}, "seed": 0}
+    cell = record(client, experiment, kind="cell", params=trained)
+    other = record(client, experiment, kind="evaluation", params={"encoder": {"name": "e5"}})
+    assert cells(client, experiment)["run_id"].to_list() == [cell]
+    assert evaluations(client, experiment)["run_id"].to_list() == [other]
+
+
+def test_an_evaluation_that_broke_is_not_found(client, experiment):
+    params = {"encoder": {"name": "bm25"}}
+    with pytest.raises(RuntimeError):
+        record(client, experiment, kind="evaluation", params=params, error=RuntimeError())
+    assert evaluations(client, experiment).is_empty()
+
+
+def test_an_experiment_without_runs_has_the_columns_of_its_tables(client, experiment):
+    assert cells(client, experiment).equals(pl.DataFrame(schema=CELL))
+    assert evaluations(client, experiment).equals(pl.DataFrame(schema=EVALUATION))
