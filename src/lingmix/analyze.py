@@ -4,11 +4,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from lingmix.analysis.cells import measured
-from lingmix.analysis.encoders import evaluated
-from lingmix.analysis.measures import evaluation_sets
 from lingmix.analysis.report import write_report
-from lingmix.analysis.set_tables import markdown, set_tables
+from lingmix.analysis.set_tables import every_set
 from lingmix.doors import door, resolved
 from lingmix.errors import InputError
 from lingmix.tracking.history import cells, commands, evaluations, unfinished
@@ -37,11 +34,7 @@ def analyze(composed: DictConfig) -> str:
         commands=[*commands(client, experiment.experiment_id), f"lingmix-analyze name={name}"],
     )
     log_report(client, experiment.experiment_id, folder=folder)
-    tables = "\n".join(
-        f"{one}\n\n{markdown(set_tables(measured(trained, one), evaluated(as_they_are, one)))}"
-        for one in evaluation_sets(trained, as_they_are)
-    )
-    return f"{tables}\n{written[0]}"
+    return f"{every_set(trained, as_they_are)}\n{written[0]}"
 
 
 main = door("analyze")(analyze)

@@ -18,9 +18,11 @@ from hydra.core.hydra_config import HydraConfig
 from mlflow import MlflowClient
 from omegaconf import DictConfig, open_dict
 
+from lingmix.analysis.set_tables import every_set
 from lingmix.doors import Config, resolved, say
 from lingmix.errors import InputError
-from lingmix.tracking.history import complete_runs, parent_run
+from lingmix.tracking.history import cells as cells_of
+from lingmix.tracking.history import complete_runs, evaluations, parent_run
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import COMMAND, COMPLETE, KIND, STATE, SWEEP, start_run
 from lingmix.tracking.store import experiment_of, leaves, open_store, shown
@@ -82,6 +84,8 @@ def sweep(configs: Sequence[DictConfig], *, door: str, processes: int | None) ->
             "same command runs only those again"
         )
     _end(client, parent, status="FINISHED", state=COMPLETE)
+    if door == "evaluate":
+        say(every_set(cells_of(client, experiment), evaluations(client, experiment)))
 
 
 def _end(client: MlflowClient, parent: str, *, status: str, state: str) -> None:

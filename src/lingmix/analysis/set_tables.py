@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from lingmix.analysis.measures import BIAS, SETTINGS
+from lingmix.analysis.cells import measured
+from lingmix.analysis.encoders import evaluated
+from lingmix.analysis.measures import BIAS, SETTINGS, evaluation_sets
 from lingmix.analysis.summary import summarise
 from lingmix.analysis.table import TextTable, encoder_table, markdown_table, summary_table
 
@@ -45,3 +47,11 @@ def markdown(tables: SetTables) -> str:
         filled = [markdown_table(table) for table in some if table.rows]
         parts += [f"### {title}\n"] * bool(title and filled) + filled
     return "\n".join(parts)
+
+
+def every_set(trained: pl.DataFrame, as_they_are: pl.DataFrame) -> str:
+    """The tables of all evaluation sets, for the terminal."""
+    return "\n".join(
+        f"{one}\n\n{markdown(set_tables(measured(trained, one), evaluated(as_they_are, one)))}"
+        for one in evaluation_sets(trained, as_they_are)
+    )
