@@ -67,10 +67,11 @@ def load_module(tmp_path) -> DualEncoder:
     encoder = load_encoder(
         name="static",
         scratch={"dimension": 16, "vocabulary": 500, "scale": 0.1, "sparse": False},
-        **dict.fromkeys(("prompts", "pooling", "max_length", "attention")),
+        **dict.fromkeys(("prompts", "pooling", "max_length", "attention", "lora")),
         texts=[text for item in items for one in item.passages.values() for text in one],
         cache=tmp_path / "cache",
         seed=0,
+        compile=False,
         trust_remote_code=False,
     )
     return DualEncoder(encoder=encoder, loss=None, optimizer=None, max_steps=1, development=None)
@@ -170,10 +171,11 @@ def test_a_checkpoint_of_a_training_is_evaluated(configure, load_module, tmp_pat
     torch.save({"state_dict": load_module.state_dict()}, tmp_path / "last.ckpt")
     loaded = load_encoder(
         name=str(tmp_path / "last.ckpt"),
-        **dict.fromkeys(("prompts", "pooling", "max_length", "scratch", "attention")),
+        **dict.fromkeys(("prompts", "pooling", "max_length", "scratch", "attention", "lora")),
         texts=(),
         cache=tmp_path,
         seed=0,
+        compile=False,
         trust_remote_code=False,
     )
     assert loaded.fingerprint() == encoder.fingerprint()
@@ -195,7 +197,10 @@ def test_a_run_that_left_no_model_is_named(configure):
     [
         (["search=exact"], r"depth: a search needs to know how many passages to find"),
         (["search=exact", "depth=10", "run_files=10"], r"run_files: are of exact rankings"),
-        (["depth=0"], r"depth must be at least 1, or null .*, got 0"),
+        (["depth=0"], r"depth: must be at least 1, or null, got 0"),
+        (["run_files=-3"], r"run_files: must be at least 1, or null, got -3"),
+        (["temperature=0"], r"temperature: must be above 0, got 0"),
+        (["encoder=bm25", "search=exact", "depth=5"], r"search: is for vectors"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(

@@ -82,8 +82,26 @@ def evaluation_sets(
     nodes: Mapping[str, Config], *, languages: Sequence[str] | str
 ) -> list[EvaluationSet]:
     """The sets that `evaluation` names, within `languages` ("all", or a list)."""
-    sets = [build(node | {"name": name}) for name, node in nodes.items()]
-    return sets if languages == "all" else [one.within(languages) for one in sets]
+    if languages == "all":
+        return [build(node | {"name": name}) for name, node in nodes.items()]
+    return [
+        build(_narrowed(node, name, languages) | {"name": name}).within(languages)
+        for name, node in nodes.items()
+    ]
+
+
+def _narrowed(node: Config, name: str, languages: Sequence[str] | str) -> Config:
+    """What is fetched a language at a time is fetched in these alone."""
+    held = node.get("languages")
+    if held is None or not {"download_dir", "repo"} & set(node):
+        return node
+    kept = [language for language in held if language in languages]
+    if not kept:
+        raise InputError(
+            f"languages: evaluation set {name} has none of {', '.join(languages)}; it has "
+            f"{', '.join(held)}"
+        )
+    return node | {"languages": {of: held[of] for of in kept} if isinstance(held, dict) else kept}
 
 
 def say(text: str) -> None:

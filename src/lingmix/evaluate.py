@@ -22,13 +22,14 @@ from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import HASH, KIND, recorded_run
 from lingmix.tracking.models import model_folder
 from lingmix.tracking.recorder import RunRecorder
-from lingmix.tracking.results import log_results, score_table
+from lingmix.tracking.results import log_results, recorded_scores, score_table
 from lingmix.tracking.store import experiment_of, open_store, shown
 
 
 def evaluate(composed: DictConfig) -> str:
     """Scores one encoder and records them, unless they are recorded already."""
     config = resolved(composed)
+    refuse_unfit(config)
     client = open_store(config["tracking"]["uri"])
     encoder = config["encoder"]
     folder = None if "lexical" in encoder else model_folder(client, encoder["name"])
@@ -37,7 +38,8 @@ def evaluate(composed: DictConfig) -> str:
     experiment = experiment_of(client, config["name"], output_dir=output_dir)
     identity, name = config_hash(config), f"evaluate {encoder['name']}"
     if found := complete_runs(client, experiment).get(identity):
-        return f"{name}: complete already (run {found.info.run_id})"
+        told = score_table(recorded_scores(found.data.metrics))
+        return f"{name}: complete already (run {found.info.run_id})\n{told}"
     encode = None if folder is None else encoding_of(config, folder)
     with TemporaryDirectory(dir=output_dir) as left:
         scores = list(measured(config, encode, run_files=Path(left, "runs")))
@@ -82,7 +84,6 @@ def measured(config: Config, encode: Encoding | None, *, run_files: Path) -> Ite
         method = config["encoder"]["lexical"]
         return evaluate_lexical(sets, method=method, depth=depth, run_files=files)
     if config["search"] is not None:
-        refuse_with_search(config)
         return evaluate_by_search(encode, sets, build(config["search"]), depth=depth, seed=0)
     temperature = config["temperature"]
     return evaluate_encoder(
@@ -90,7 +91,17 @@ def measured(config: Config, encode: Encoding | None, *, run_files: Path) -> Ite
     )
 
 
-def refuse_with_search(config: Config) -> None:
+def refuse_unfit(config: Config) -> None:
+    """Settings that make no sense, alone or together."""
+    for key in ("depth", "run_files"):
+        if config[key] is not None and config[key] < 1:
+            raise InputError(f"{key}: must be at least 1, or null, got {config[key]}")
+    if config["temperature"] <= 0:
+        raise InputError(f"temperature: must be above 0, got {config['temperature']}")
+    if config["search"] is None:
+        return
+    if "lexical" in config["encoder"]:
+        raise InputError("search: is for vectors, and this encoder is lexical; set search=null")
     if config["depth"] is None:
         raise InputError("depth: a search needs to know how many passages to find; set depth=1000")
     if config["run_files"]:

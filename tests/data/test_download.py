@@ -46,14 +46,18 @@ def test_a_file_is_fetched_and_nothing_else_stays(
 ) -> None:
     assert fetch(f"{origin.url}/set.zip", path=path, checksum=checksum) == path
     assert path.read_bytes() == CONTENT
-    assert {one.name for one in path.parent.iterdir()} <= {"set.zip", "set.zip.lock"}
+    left = {one.name for one in path.parent.iterdir()}
+    assert left <= {"set.zip", "set.zip.lock", "set.zip.checked"}
 
 
-def test_an_existing_file_is_used_as_it_is(path: Path) -> None:
+def test_a_file_put_there_by_hand_is_used_if_it_is_right(path: Path) -> None:
     path.parent.mkdir()
-    path.write_bytes(b"put there by hand")
-    fetch("http://127.0.0.1:1/set.zip", path=path, checksum=SHA256)
-    assert path.read_bytes() == b"put there by hand"
+    path.write_bytes(CONTENT)
+    for _ in range(2):
+        fetch("http://127.0.0.1:1/set.zip", path=path, checksum=SHA256)
+    path.write_bytes(CONTENT[:-1])
+    with pytest.raises(InputError, match=r"set\.zip: the file has sha256 .* not whole, or another"):
+        fetch("http://127.0.0.1:1/set.zip", path=path, checksum=SHA256)
 
 
 def test_a_dropped_connection_is_resumed_where_it_broke(origin: Origin, path: Path) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,3 +86,16 @@ def test_character_tfidf_reaches_its_known_figures_on_xquad_r() -> None:
     assert min(same_language) > 0.69
     assert max(same_language) < 0.80
     assert scores.metrics["multilingual/same_language_excess"] > 0.75
+
+
+@pytest.mark.parametrize("method", ["bm25", "tfidf"])
+def test_a_corpus_without_a_word_scores_nothing(method: Method) -> None:
+    of = river("en", "de")
+    blank = [
+        "" if language == "de" else text
+        for language, text in zip(of.passage_languages, of.passages, strict=True)
+    ]
+    (scores,) = evaluate_lexical([replace(of, passages=blank)], method=method, depth=None)
+    assert scores.metrics["pair/en-en/mrr_at_10"] == 1
+    (scores,) = evaluate_lexical([replace(of, passages=[""] * 6)], method=method, depth=None)
+    assert scores.metrics["multilingual/share_gap"] < 1

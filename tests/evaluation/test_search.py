@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
+from lingmix.data.vectors import Vectors
 from lingmix.errors import InputError
 from lingmix.evaluation.index import hnsw, ivf_pq, scalar
 from lingmix.evaluation.search import Hits, Searcher, merged, recall_against_exact, search
@@ -373,3 +374,14 @@ def test_without_faiss_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
     with pytest.raises(InputError, match=r"pip install 'lingmix\[cpu\]'"):
         EXACT(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), depth=1)
+
+
+def test_vectors_in_another_order_than_their_files_are_read_as_they_stand(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((500, 8)).astype(np.float32)
+    np.save(tmp_path / "vectors.npy", vectors)
+    row_N = rng.permutation(500)
+    stored = Vectors(np.load(tmp_path / "vectors.npy", mmap_mode="r"), row_N)
+    found = search(vectors[:20], stored, depth=7, shard_mib=0.002)
+    whole = search(vectors[:20], vectors[row_N], depth=7, shard_mib=1)
+    assert (found.passage_QK == whole.passage_QK).all()

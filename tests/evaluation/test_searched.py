@@ -5,6 +5,7 @@ import pytest
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.vectors import Vectors
+from lingmix.errors import InputError
 from lingmix.evaluation.dense import dense_scores
 from lingmix.evaluation.scores import SetScores, score
 from lingmix.evaluation.search import Hits, search
@@ -59,3 +60,13 @@ def test_a_search_that_finds_little_says_so_and_scores_low() -> None:
     little = searched_scores(of, queries, passages, blind, depth=DEPTH, seed=0)
     assert little.metrics["search_recall"] < 0.2
     assert little.metrics["multilingual/recall_at_10"] < full.metrics["multilingual/recall_at_10"]
+
+
+@pytest.mark.parametrize(("role", "position"), [("query", 1), ("passage", 3)])
+def test_vectors_that_are_not_finite_are_named(role: str, position: int) -> None:
+    of, *vectors = example(other_languages_only=False)
+    spoilt = [Vectors(one.distinct_UD[one.row_N], np.arange(len(one))) for one in vectors]
+    spoilt[role == "passage"].distinct_UD[position] = np.nan
+    ids = of.query_ids if role == "query" else of.passage_ids
+    with pytest.raises(InputError, match=f"the vector of {role} '{ids[position]}' is not finite"):
+        searched_scores(of, *spoilt, exact, depth=DEPTH, seed=0)

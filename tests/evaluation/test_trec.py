@@ -7,9 +7,10 @@ import pytrec_eval
 
 from lingmix.errors import InputError
 from lingmix.evaluation import pools, trec
+from lingmix.evaluation.dense import dense_scores
 from lingmix.evaluation.scores import score
 from lingmix.evaluation.trec import write_trec
-from tests.evaluation.made import matrix_scores, parallel_set, random_set
+from tests.evaluation.made import matrix_scores, parallel_set, random_set, unit
 
 
 @pytest.mark.parametrize("other_languages_only", [False, True])
@@ -82,3 +83,13 @@ def test_an_id_that_a_trec_file_cannot_carry_is_refused_before_anything_is_writt
         scores = matrix_scores(np.ones((2, 2), dtype=np.float32))
         write_trec(of, scores, depth=None, folder=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_query_scores_the_same_alone_and_in_company() -> None:
+    rng = np.random.default_rng(0)
+    of = random_set(rng, queries=40, passages=300)
+    queries, passages = unit(rng.standard_normal((40, 384))), unit(rng.standard_normal((300, 384)))
+    rows = dense_scores(of, queries, passages)(np.arange(300))
+    together = rows(np.arange(40), np.arange(300))
+    for query in range(40):
+        assert (rows(np.array([query]), np.arange(300))[0] == together[query]).all()

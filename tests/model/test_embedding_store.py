@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from lingmix.errors import InputError
 from lingmix.model.embedding_store import EmbeddingStore, first_of_each, keys_of
@@ -109,3 +110,28 @@ def test_a_text_is_encoded_anew_under_another_prompt_or_precision_and_with_other
     assert encoded(precision="bf16-mixed") == 1
     assert encoded(seed=4) == 1
     assert encoded() == 0
+
+
+def test_a_text_that_two_add_is_kept_once(tmp_path):
+    one, other = opened(tmp_path), opened(tmp_path)
+    one.add(keys_of(["x", "y"]), made(["x", "y"]))
+    other.add(keys_of(["y", "z"]), made(["y", "z"]))
+    assert (tmp_path / "keys").stat().st_size == 3 * 16
+
+
+def test_a_store_that_lost_its_name_is_refused(tmp_path):
+    opened(tmp_path).add(keys_of(["x"]), made(["x"]))
+    (tmp_path / "model.json").unlink()
+    with pytest.raises(InputError, match=r"its model\.json is missing; delete the folder"):
+        opened(tmp_path, fingerprint="another")
+
+
+def test_vectors_that_are_not_finite_are_never_kept(load, tmp_path):
+    encoder = load("static")
+    with torch.no_grad():
+        encoder.embedder.embedding.weight.fill_(float("nan"))
+    encode = encoding(encoder, name="lost", precision="32-true", folder=tmp_path)
+    with pytest.raises(InputError, match="encoder lost: the vector of query 'a river' is not"):
+        encode(["a river"], "query")
+    (folder,) = tmp_path.iterdir()
+    assert not (folder / "keys").exists()

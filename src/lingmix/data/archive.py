@@ -47,7 +47,7 @@ def _opened(archive: Path) -> Iterator[ZipFile]:
     try:
         with ZipFile(archive) as members:
             yield members
-    except (BadZipFile, EOFError, zlib.error) as error:
+    except (BadZipFile, EOFError, RuntimeError, zlib.error) as error:
         raise InputError(
             f"{archive}: not a whole zip archive ({error}); remove it and run again"
         ) from error

@@ -47,17 +47,23 @@ def fetch(url: str, *, path: Path, checksum: str | None) -> Path:
     if not re.match("https?://", url):
         raise InputError(f"{url}: only http and https addresses can be fetched")
     kind, expected = _parsed(checksum)
-    if path.is_file():
-        return path
     part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
-            if not path.is_file():
-                _transfer_patiently(url, part)
-                _check(part, url, kind, expected)
-                _validator_file(part).unlink(missing_ok=True)
-                part.replace(path)
+            if path.is_file():
+                _check_held(path, kind, expected)
+                return path
+            _transfer_patiently(url, part)
+            if kind and (got := _digest(part, kind)) != expected:
+                part.unlink()
+                raise InputError(
+                    f"{url}: the file has {kind} {got}, expected {expected}; it was removed: the "
+                    "file at this address has changed, or was changed on its way"
+                )
+            _validator_file(part).unlink(missing_ok=True)
+            part.replace(path)
+            _note_checked(path, expected)
     except requests.RequestException as error:
         raise InputError(
             f"{url} cannot be fetched ({_reason(error)}); try again when it can be reached, "
@@ -182,17 +188,35 @@ def _parsed(checksum: str | None) -> tuple[str, str]:
     return kind, digest
 
 
-def _check(part: Path, url: str, kind: str, expected: str) -> None:
-    if not kind:
+def _check_held(path: Path, kind: str, expected: str) -> None:
+    """Once for a file that stays as it is: somebody may have put it there."""
+    note = _checked_file(path)
+    if not kind or (note.is_file() and note.read_text() == _state(path, expected)):
         return
-    with part.open("rb") as file:
-        got = hashlib.file_digest(file, partial(hashlib.new, kind, usedforsecurity=False))
-    if got.hexdigest() != expected:
-        part.unlink()
+    if (got := _digest(path, kind)) != expected:
         raise InputError(
-            f"{url}: the file has {kind} {got.hexdigest()}, expected {expected}; it was removed: "
-            "the file at this address has changed, or was changed on its way"
+            f"{path}: the file has {kind} {got}, expected {expected}: it is not whole, or another; "
+            "remove it and run again"
         )
+    _note_checked(path, expected)
+
+
+def _digest(path: Path, kind: str) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, partial(hashlib.new, kind, usedforsecurity=False))
+    return digest.hexdigest()
+
+
+def _checked_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.checked")
+
+
+def _note_checked(path: Path, expected: str) -> None:
+    _checked_file(path).write_text(_state(path, expected))
+
+
+def _state(path: Path, expected: str) -> str:
+    return f"{expected} {path.stat().st_size} {path.stat().st_mtime_ns}"
 
 
 def _check_blob(path: Path, place: str) -> None:

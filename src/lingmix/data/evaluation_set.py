@@ -58,6 +58,7 @@ class EvaluationSet:
                     f"evaluation set {self.name}: judgement {wrong[0]} names {what} "
                     f"{position_J[wrong[0]]}, there are {end}, counted from 0"
                 )
+        self._refuse_own()
         pair_J = self.query_J.astype(np.int64) * P + self.passage_J
         pairs, counts = np.unique(pair_J, return_counts=True)
         if len(pairs) < len(pair_J):
@@ -66,6 +67,15 @@ class EvaluationSet:
                 f"evaluation set {self.name}: query {self.query_ids[query]!r} and passage "
                 f"{self.passage_ids[passage]!r} are judged {counts.max()} times; keep one of them"
             )
+
+    def _refuse_own(self) -> None:
+        relevant_J = np.flatnonzero(self.grade_J > 0) if self.ignore_own else ()
+        for j in relevant_J:
+            if (id := self.query_ids[self.query_J[j]]) == self.passage_ids[self.passage_J[j]]:
+                raise InputError(
+                    f"evaluation set {self.name}: {id!r} is judged relevant to itself, which "
+                    "ignore_own leaves out; remove the judgement"
+                )
 
     @cached_property
     def by_descending_id(self) -> NDArray[np.int64]:

@@ -13,6 +13,9 @@ from lingmix.evaluation.pools import BLOCK, WHOLE, Positions
 from lingmix.evaluation.ranks import Rows, Scores
 from lingmix.evaluation.tally import Matrix
 
+ROWS = 64
+"""Queries multiplied at once."""
+
 log = logging.getLogger(__name__)
 
 Embeddings = Matrix | Vectors
@@ -26,7 +29,7 @@ def dense_scores(
         ("query", queries_QD, evaluation_set.query_ids),
         ("passage", passages_PD, evaluation_set.passage_ids),
     ):
-        _refuse_bad(evaluation_set.name, role, vectors, ids)
+        refuse_bad(evaluation_set.name, role, vectors, ids)
 
     def over(passages: Positions) -> Rows:
         kind = WholeRows if len(passages) <= WHOLE else BlockRows
@@ -55,7 +58,7 @@ class WholeRows:
         self._distinct_UD = vectors_PD[np.unique(self._place_P, return_index=True)[1]]
 
     def __call__(self, queries: Positions, columns: Positions) -> Matrix:
-        scores_CU = self._queries_QD[queries] @ self._distinct_UD.T
+        scores_CU = _products(self._queries_QD[queries], self._distinct_UD)
         whole = len(self._distinct_UD) == len(columns) == self.width
         return scores_CU if whole else scores_CU.take(self._place_P[columns], axis=1)
 
@@ -74,10 +77,22 @@ class BlockRows:
     def __call__(self, queries: Positions, columns: Positions) -> Matrix:
         vectors_BD = np.zeros((self.width, self._passages_PD.shape[1]), dtype=np.float32)
         vectors_BD[: len(columns)] = self._passages_PD[self._passages_P[columns]]
-        return (self._queries_QD[queries] @ vectors_BD.T)[:, : len(columns)]
+        return _products(self._queries_QD[queries], vectors_BD)[:, : len(columns)]
 
 
-def _refuse_bad(name: str, role: str, vectors_ND: Embeddings, ids: Sequence[str]) -> None:
+def _products(queries_CD: Matrix, vectors_BD: Matrix) -> Matrix:
+    """In pieces of one shape, on which a product's rounding depends: a query scores the same
+    whatever queries are asked with it."""
+    scores_CB = np.empty((len(queries_CD), len(vectors_BD)), dtype=np.float32)
+    for begin in range(0, len(queries_CD), ROWS):
+        piece_RD = np.zeros((ROWS, queries_CD.shape[1]), dtype=np.float32)
+        queries = queries_CD[begin : begin + ROWS]
+        piece_RD[: len(queries)] = queries
+        scores_CB[begin : begin + ROWS] = (piece_RD @ vectors_BD.T)[: len(queries)]
+    return scores_CB
+
+
+def refuse_bad(name: str, role: str, vectors_ND: Embeddings, ids: Sequence[str]) -> None:
     """A text without a token that the encoder knows has a zero vector and scores 0."""
     zero = 0
     for begin in range(0, len(ids), WHOLE):

@@ -48,7 +48,9 @@ def ivf_pq(
     faiss = load_faiss()
     metric = faiss.METRIC_INNER_PRODUCT
     index = faiss.IndexIVFPQ(faiss.IndexFlatIP(D), D, lists, subquantisers, bits, metric)
-    index.cp.seed = index.pq.cp.seed = seed
+    for clustering in (index.cp, index.pq.cp):
+        clustering.seed = seed
+        clustering.min_points_per_centroid = 1  # FAISS warns of fewer than 39 for each one
     index.nprobe = probes
     index.train(sampled(passages_PD, sample, seed=seed))
     return _search(

@@ -28,6 +28,8 @@ def bm25_scores(evaluation_set: EvaluationSet) -> Scores:
     passages = [words(text) for text in evaluation_set.passages]
 
     def corpus(positions: Positions) -> Corpus:
+        if not any(passages[p] for p in positions):
+            return _nothing(len(positions))
         bm25 = bm25s.BM25()
         bm25.index([passages[p] for p in positions], show_progress=False)
         tokens = [bm25.get_tokens_ids(query) for query in queries]
@@ -49,6 +51,8 @@ def words(text: str) -> list[str]:
 
 
 def tfidf_scores(evaluation_set: EvaluationSet) -> Scores:
+    if not any(text.strip() for text in evaluation_set.passages):
+        return _scores(evaluation_set, lambda positions: _nothing(len(positions)))
     vectorizer = CountVectorizer(analyzer="char_wb", ngram_range=(2, 4), dtype=np.float32)
     passages_PV = vectorizer.fit_transform(evaluation_set.passages)
     queries_QV = vectorizer.transform(evaluation_set.queries)
@@ -59,6 +63,11 @@ def tfidf_scores(evaluation_set: EvaluationSet) -> Scores:
         return lambda chosen: (weighting.transform(queries_QV[chosen]) @ weights_VP).toarray()
 
     return _scores(evaluation_set, corpus)
+
+
+def _nothing(passages: int) -> Corpus:
+    """A corpus without a word scores 0."""
+    return lambda chosen: np.zeros((len(chosen), passages), dtype=np.float32)
 
 
 def _scores(evaluation_set: EvaluationSet, corpus: Callable[[Positions], Corpus]) -> Scores:

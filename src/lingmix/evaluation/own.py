@@ -7,9 +7,12 @@ from lingmix.evaluation.pools import Positions
 from lingmix.evaluation.ranks import Rows, Scores
 from lingmix.evaluation.tally import Matrix
 
+BEHIND = -1e30
+"""Below every score, and finite, so that a softmax over it is 0."""
+
 
 def others(evaluation_set: EvaluationSet, scores: Scores) -> Scores:
-    """The scores, with a query's own passage behind all others where the set ignores it."""
+    """The scores, with a query's own passage at `BEHIND` all others where the set ignores it."""
     if not evaluation_set.ignore_own:
         return scores
     own_Q, P = own_passages(evaluation_set), len(evaluation_set.passage_ids)
@@ -43,5 +46,5 @@ class OthersRows:
         own_C = self._own_Q[queries]
         place_C = np.minimum(np.searchsorted(columns, own_C), len(columns) - 1)
         here = np.flatnonzero(columns[place_C] == own_C)
-        scores_CB[here, place_C[here]] = -np.inf
+        scores_CB[here, place_C[here]] = BEHIND
         return scores_CB

@@ -21,6 +21,10 @@ CHUNK_CELLS = 2**22
 """Queries times passages scored at once."""
 
 
+CELLS_A_LANGUAGE = 512
+"""What a query costs beside its scores: its negatives in each language."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Pool:
     """The corpora of `languages` one after the other, passages of each in the set's order.
@@ -120,7 +124,7 @@ def chunks(evaluation_set: EvaluationSet, pool: Pool, *, width: int) -> Iterator
     judgement_J, query_J, column_J = judgement_J[order], query_J[order], column_J[order]
     start_Q = np.flatnonzero(np.diff(query_J, prepend=-1))
     count_Q = np.diff(start_Q, append=len(query_J))
-    size = max(1, CHUNK_CELLS // width)
+    size = max(1, CHUNK_CELLS // max(width, CELLS_A_LANGUAGE * len(pool.languages)))
     for first in range(0, len(start_Q), size):
         chosen = slice(first, first + size)
         count_C = count_Q[chosen]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.vectors import Vectors
 from lingmix.errors import InputError
+from lingmix.evaluation.dense import refuse_bad
 from lingmix.evaluation.own import own_passages
 from lingmix.evaluation.pools import Pool, Positions, pools
 from lingmix.evaluation.ranks import Ranked, with_query_language
@@ -48,6 +49,8 @@ def searched_scores(
 ) -> SetScores:
     """A passage that is not among the first `depth` found counts as not retrieved, so there are no
     figures that need every rank (rank distance, PEER), nor the contrastive entropy."""
+    refuse_bad(evaluation_set.name, "query", queries, evaluation_set.query_ids)
+    refuse_bad(evaluation_set.name, "passage", passages, evaluation_set.passage_ids)
     relevant, places, recalls = [], [], []
     for pool in pools(evaluation_set):
         asked = depth + evaluation_set.ignore_own
@@ -57,16 +60,16 @@ def searched_scores(
         relevant.append(_relevant(evaluation_set, pool, found, queries, passages))
         places.append(_places(evaluation_set, pool, found, relevant[-1]))
         recalls += found.recalls
+    if not sum(map(len, relevant)):
+        raise InputError(
+            f"evaluation set {evaluation_set.name}: no query has a relevant passage to be found: "
+            "check its judgements and languages"
+        )
     ranked = Ranked(
         with_query_language(evaluation_set, pl.concat(relevant)),
         with_query_language(evaluation_set, pl.concat(places)),
         whole=False,
     )
-    if not len(ranked.relevant):
-        raise InputError(
-            f"evaluation set {evaluation_set.name}: no query has a relevant passage to be found: "
-            "check its judgements and languages"
-        )
     scores = set_scores(evaluation_set, ranked, depth=depth)
     scores.metrics["search_recall"] = float(np.mean(recalls))
     return scores

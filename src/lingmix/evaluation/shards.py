@@ -35,7 +35,7 @@ def shards(passages_PD: Stored, *, mib: float) -> Iterator[Shard]:
     P, D = passages_PD.shape
     size = max(1, int(mib * 2**20) // (4 * D))
     for first in range(0, P, size):
-        vectors_SD = np.ascontiguousarray(passages_PD[first : first + size], dtype=np.float32)
+        vectors_SD = _read(passages_PD, slice(first, first + size))
         norm_S = np.sqrt(np.vecdot(vectors_SD, vectors_SD))
         if not np.isfinite(norm_S).all():
             raise InputError(
@@ -44,6 +44,19 @@ def shards(passages_PD: Stored, *, mib: float) -> Iterator[Shard]:
             )
         yield Shard(first, vectors_SD, float(norm_S.max()))
         _give_back_pages(passages_PD)
+
+
+def _read(passages_PD: Stored, some: slice) -> Matrix:
+    if not isinstance(passages_PD, Vectors):
+        return np.ascontiguousarray(passages_PD[some], dtype=np.float32)
+    row_S = passages_PD.row_N[some]
+    ascending = np.argsort(row_S, kind="stable")
+    vectors_SD = np.empty((len(row_S), passages_PD.shape[1]), dtype=np.float32)
+    for begin in range(0, len(row_S), SCATTERED):
+        part = ascending[begin : begin + SCATTERED]
+        vectors_SD[part] = passages_PD.distinct_UD[row_S[part]]
+        _give_back_pages(passages_PD)
+    return vectors_SD
 
 
 def sampled(passages_PD: Stored, size: int, *, seed: int) -> Matrix:

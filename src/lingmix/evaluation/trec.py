@@ -10,6 +10,7 @@ import torch
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
+from lingmix.evaluation.own import BEHIND
 from lingmix.evaluation.pools import CHUNK_CELLS, Pool, Positions, blocks, pools
 from lingmix.evaluation.ranks import Rows, Scores
 from lingmix.evaluation.search import Hits, beside
@@ -120,7 +121,7 @@ def _run(evaluation_set: EvaluationSet, queries: Positions, hits: Hits) -> pl.Da
             "rank": np.tile(np.arange(1, K + 1), len(queries)),
             "score": hits.score_QK.reshape(-1),
         }
-    ).filter(pl.col("score") > -np.inf)
+    ).filter(pl.col("score") > BEHIND)
 
 
 def _ids(evaluation_set: EvaluationSet, passages: Positions) -> pl.Series:

@@ -22,7 +22,9 @@ KEY_BYTES = 16
 
 def keys_of(texts: Iterable[str]) -> Keys:
     """Of texts as the model sees them: prompt and all."""
-    digests = b"".join(blake2b(text.encode(), digest_size=KEY_BYTES).digest() for text in texts)
+    digests = bytearray()
+    for text in texts:
+        digests += blake2b(text.encode(), digest_size=KEY_BYTES).digest()
     return np.frombuffer(digests, dtype=np.uint64).reshape(-1, 2)
 
 
@@ -78,11 +80,16 @@ class EmbeddingStore:
     def _lock(self) -> "FileLock | nullcontext[None]":
         if self._folder is None:
             return nullcontext()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"embeddings: {self._folder} cannot be made ({error})") from error
         return FileLock(self._folder / "lock")
 
     def _open(self, folder: Path, *, name: str, fingerprint: str) -> None:
         path = folder / "model.json"
+        if not path.exists() and (folder / "keys").exists():
+            raise InputError(f"{folder}: its model.json is missing; delete the folder")
         if not path.exists():
             model = {"fingerprint": fingerprint, "name": name, "dimension": self._dimension}
             unfinished = path.with_suffix(".part")
@@ -103,10 +110,10 @@ class EmbeddingStore:
             return
         N = keys.stat().st_size // KEY_BYTES
         row_bytes = 4 * self._dimension
-        if vectors.stat().st_size < N * row_bytes:
+        held = vectors.stat().st_size // row_bytes if vectors.exists() else 0
+        if held < N:
             raise InputError(
-                f"{vectors}: holds {vectors.stat().st_size // row_bytes} of {N} vectors, the file "
-                f"was cut; delete {folder}"
+                f"{vectors}: holds {held} of {N} vectors, the file was cut; delete {folder}"
             )
         self._keys_N2 = np.fromfile(keys, dtype=np.uint64, count=2 * N).reshape(N, 2)
         self._vectors_ND = np.memmap(vectors, np.float32, mode="r", shape=(N, self._dimension))
@@ -114,6 +121,9 @@ class EmbeddingStore:
     def _append(self, folder: Path, keys_N2: Keys, vectors_ND: NDArray[np.float32]) -> None:
         """The vectors first: what a crash leaves without its key is written over."""
         self._load(folder)
+        self._index()
+        new_N = self.rows(keys_N2) < 0
+        keys_N2, vectors_ND = keys_N2[new_N], vectors_ND[new_N]
         for name, rows, row_bytes in (
             ("vectors", np.ascontiguousarray(vectors_ND, dtype=np.float32), 4 * self._dimension),
             ("keys", keys_N2, KEY_BYTES),

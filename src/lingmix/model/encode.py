@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lingmix.data.tokens import Role, Tokens
 from lingmix.data.vectors import Vectors
+from lingmix.errors import InputError
 from lingmix.model.embedding_store import EmbeddingStore, Keys, first_of_each, keys_of
 from lingmix.model.encoder import Encoder
 from lingmix.progress import shown
@@ -26,8 +27,11 @@ class Encoding:
     """Texts in a role -> unit vectors. A text that was encoded before, or that the store holds, is
     not encoded again."""
 
-    def __init__(self, encoder: Encoder, *, precision: str, store: EmbeddingStore) -> None:
+    def __init__(
+        self, encoder: Encoder, *, name: str, precision: str, store: EmbeddingStore
+    ) -> None:
         self._encoder = encoder
+        self._name = name
         self._precision = precision
         self._store = store
         self.encoded = 0
@@ -52,6 +56,13 @@ class Encoding:
                 batch_tokens=BATCH_TOKENS,
                 precision=self._precision,
             )
+            bad = np.flatnonzero(~np.isfinite(vectors_ND).all(1))
+            if len(bad):
+                raise InputError(
+                    f"encoder {self._name}: the vector of {role} {texts[slab[bad[0]]]!r:.80} is "
+                    "not finite: has it diverged? lower the learning rate, or evaluate another "
+                    "checkpoint"
+                )
             self._store.add(keys_N2[slab], vectors_ND)
 
 
@@ -64,7 +75,7 @@ def encoding(encoder: Encoder, *, name: str, precision: str, folder: Path | None
         fingerprint=fingerprint,
         dimension=encoder.dimension,
     )
-    return Encoding(encoder, precision=precision, store=store)
+    return Encoding(encoder, name=name, precision=precision, store=store)
 
 
 def encode_texts(

@@ -91,6 +91,20 @@ def score_table(scores: Sequence[SetScores]) -> str:
     return console.file.getvalue().rstrip()  # type: ignore[attr-defined]
 
 
+def recorded_scores(metrics: Mapping[str, float]) -> list[SetScores]:
+    """Of a recorded run, without what MLflow has as files alone."""
+    by_set: dict[str, dict[str, float]] = {}
+    for key, value in metrics.items():
+        test, _, rest = key.partition("/")
+        set_name, _, name = rest.partition("/")
+        if test == "test":
+            by_set.setdefault(set_name, {})[name] = value
+    return [
+        SetScores(name=name, metrics=of, per_query=pl.DataFrame(), counts={})
+        for name, of in by_set.items()
+    ]
+
+
 def _bias(scores: SetScores) -> list[str]:
     told = [
         f"{words} {scores.metrics[f'multilingual/{name}']:{form}}"
@@ -111,9 +125,10 @@ def _left_out(scores: SetScores) -> list[str]:
     ]
     if counts.get("unjudged"):
         told.insert(0, f"{counts['unjudged']} queries without a judgement")
+    found = []
     if "search_recall" in scores.metrics:
-        told.append(f"what the search missed: it found {scores.metrics['search_recall']:.1%}")
-    return [f"left out {what}" for what in told]
+        found = [f"the search found {scores.metrics['search_recall']:.1%} of the exact hits"]
+    return [f"left out {what}" for what in told] + found
 
 
 def _write_yaml(path: Path, value: object) -> None:

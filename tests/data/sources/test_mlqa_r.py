@@ -134,5 +134,5 @@ def test_a_truncated_archive_put_by_hand_is_refused(tmp_path: Path) -> None:
     archive = publish(tmp_path)
     (tmp_path / "downloads/mlqa").mkdir(parents=True)
     (tmp_path / "downloads/mlqa/MLQA_V1.zip").write_bytes(archive.read_bytes()[:-40])
-    with pytest.raises(InputError, match=r"MLQA_V1.zip: not a whole zip archive"):
+    with pytest.raises(InputError, match=r"MLQA_V1.zip: the file has .* not whole"):
         read(archive, "en")

@@ -4,6 +4,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from lingmix.data.archive import unzipped
 from lingmix.data.download import fetch
 from lingmix.data.evaluation_set import EvaluationSet
@@ -38,7 +40,20 @@ def fetch_beir(
         one = read_beir(
             name=name, folder=place, split=split, language=language, other_languages_only=False
         )
-    return replace(one, ignore_own=ignore_own)
+    return _ignoring_own(one) if ignore_own else one
+
+
+def _ignoring_own(one: EvaluationSet) -> EvaluationSet:
+    """Without judgements of queries' own passages."""
+    judged = zip(one.query_J.tolist(), one.passage_J.tolist(), strict=True)
+    kept_J = np.array([one.query_ids[q] != one.passage_ids[p] for q, p in judged])
+    return replace(
+        one,
+        query_J=one.query_J[kept_J],
+        passage_J=one.passage_J[kept_J],
+        grade_J=one.grade_J[kept_J],
+        ignore_own=True,
+    )
 
 
 def _read_on_disk(*, name: str, folder: Path, split: str, language: str) -> EvaluationSet:

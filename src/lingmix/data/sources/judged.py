@@ -83,6 +83,7 @@ def judged_set(
         query_J=np.array([numbers[query] for query, _ in grades], np.int32),
         passage_J=np.array([position for _, position in grades], np.int32),
         grade_J=np.array(list(grades.values()), np.int32),
+        unjudged=len(queries) - len(asked),
     )
 
 
