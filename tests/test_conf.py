@@ -25,6 +25,7 @@ GROUPS = {
         "launcher",
     ],
     "evaluate": ["encoder", "evaluation", "search", "tracking", "launcher"],
+    "mine": ["data", "augmentation", "encoder", "search", "tracking"],
     "analyze": ["analysis", "tracking"],
 }
 """Groups by the door that reads them."""
@@ -59,7 +60,8 @@ def test_every_group_belongs_to_a_door():
 
 @pytest.mark.parametrize(("door", "choice"), CHOICES)
 def test_every_choice_composes(configure, door, choice):
-    needed = FILLED["encoder=pretrained"] if door == "evaluate" and "encoder" not in choice else []
+    unnamed = door in ("evaluate", "mine") and "encoder" not in choice
+    needed = FILLED["encoder=pretrained"] if unnamed else []
     config = resolved(configure(door, choice, *FILLED.get(choice, []), *needed))
     assert config["output_dir"].startswith("/")
 

@@ -74,7 +74,14 @@ def load_module(tmp_path) -> DualEncoder:
         compile=False,
         trust_remote_code=False,
     )
-    return DualEncoder(encoder=encoder, loss=None, optimizer=None, max_steps=1, development=None)
+    return DualEncoder(
+        encoder=encoder,
+        loss=None,
+        optimizer=None,
+        max_steps=1,
+        development=None,
+        micro_batch_tokens=None,
+    )
 
 
 @pytest.mark.parametrize("kind", ["tiny", "static", "hugging_face"])

@@ -163,7 +163,7 @@ BAD = {
     "a scale larger than the data": (
         None, ["augmentation.scale=10000000"], "augmentation.scale: must be in"
     ),
-    "several devices": (None, ["trainer.devices=2"], "trainer: a run trains on one device"),
+    "several devices": (None, ["trainer.devices=2"], "trainer.devices: a run trains on one device"),
     "sparse gradients in AdamW": (
         None, ["encoder=static", "encoder.scratch.sparse=true"], "encoder.scratch.sparse: true"
     ),

@@ -49,7 +49,7 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], str]], Callable[[
 
 def resolved(config: DictConfig) -> Config:
     """Plain values: interpolations filled in, `output_dir` absolute, this hardware's precision."""
-    for chatty in ("pytorch_lightning", "lightning", "bm25s", "filelock"):
+    for chatty in ("pytorch_lightning", "lightning", "bm25s", "filelock", "faiss"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     config = config.copy()

@@ -6,7 +6,15 @@ from tempfile import TemporaryDirectory
 
 from omegaconf import DictConfig
 
-from lingmix.doors import Config, build, door, evaluation_sets, overrides, resolved
+from lingmix.doors import (
+    Config,
+    build,
+    door,
+    evaluation_sets,
+    overrides,
+    resolved,
+)
+from lingmix.encoders import encoding_of
 from lingmix.errors import InputError
 from lingmix.evaluation.evaluator import (
     RunFiles,
@@ -15,8 +23,7 @@ from lingmix.evaluation.evaluator import (
     evaluate_lexical,
 )
 from lingmix.evaluation.scores import SetScores
-from lingmix.model.encode import Encoding, encoding
-from lingmix.model.precision import fastest_device
+from lingmix.model.encode import Encoding
 from lingmix.tracking.history import complete_runs
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import HASH, KIND, recorded_run
@@ -61,19 +68,6 @@ def evaluate(composed: DictConfig) -> str:
             )
     texts = f"\n{encode.encoded} texts encoded, {encode.known} known already" if encode else ""
     return f"{name}\n{score_table(scores)}{texts}"
-
-
-def encoding_of(config: Config, folder: str) -> Encoding:
-    encoder = build(config["encoder"] | {"name": folder})(
-        texts=(), cache=Path(config["output_dir"]) / "cache", seed=0
-    )
-    kept = config["embeddings"]
-    return encoding(
-        encoder.to(fastest_device("auto")),
-        name=config["encoder"]["name"],
-        precision=config["precision"],
-        folder=None if kept is None else Path(kept),
-    )
 
 
 def measured(config: Config, encode: Encoding | None, *, run_files: Path) -> Iterator[SetScores]:

@@ -5,6 +5,7 @@ from lingmix.data.datamodule import HybridDataModule
 from lingmix.data.items import Item
 from lingmix.data.schedule import HybridSchedule
 from lingmix.data.training_pairs import training_pairs
+from lingmix.errors import InputError
 
 ITEMS = [
     Item(
@@ -19,11 +20,12 @@ def letters(texts, role):
     return [[len(role), *map(ord, text)] for text in texts]
 
 
-def datamodule(folder, negatives=0, max_steps=6) -> HybridDataModule:
+def datamodule(folder, negatives=0, max_steps=6, batch_size=5) -> HybridDataModule:
     pairs = training_pairs(ITEMS, languages=None, pairs="all", expand_pairs=False)
     schedule = HybridSchedule(
-        pairs, alpha=0.5, batch_size=5, size_exponent=0, homogeneous=True, min_size=1, seed=1
-    )
+        pairs, alpha=0.5, alpha_end=None, alpha_schedule="constant", steps=max_steps,
+        batch_size=batch_size, size_exponent=0, homogeneous=True, min_size=1, seed=1,
+    )  # fmt: skip
     return HybridDataModule(
         pairs=pairs, schedule=schedule, negatives=negatives, seed=1, tokenize=letters,
         tokenizer="letters", cache=folder, max_steps=max_steps, development=None,
@@ -63,3 +65,31 @@ def test_given_negatives_follow_the_passages_and_belong_to_no_item(tmp_path, neg
         assert {text[0] for text in given} <= ({"n", "m"} if batch.monolingual else {"x"})
         assert set(batch.content_P[5:].tolist()) == {-1}
         np.testing.assert_array_equal(batch.content_P, data.batches[step].content_P)
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_ranks_hold_every_text_of_a_batch_once_and_know_the_whole_batch(tmp_path, ranks):
+    whole = datamodule(tmp_path, negatives=1).batches
+    shares = [whole.of_rank(rank, ranks=ranks) for rank in range(ranks)]
+    for step in range(6):
+        batch, parts = whole[step], [share[step] for share in shares]
+        for role in ("queries", "passages"):
+            for rank, part in enumerate(parts):
+                expected = texts_of(getattr(batch, role))[rank::ranks]
+                assert texts_of(getattr(part, role)) == expected
+        for part in parts:
+            assert part.pair_B.tolist() == batch.pair_B.tolist()
+            assert part.query_text_B.tolist() == batch.query_text_B.tolist()
+            assert part.content_P.tolist() == batch.content_P.tolist()
+            assert part.monolingual == batch.monolingual
+
+
+def test_a_batch_too_small_for_the_ranks_is_refused_with_what_is_in_it(tmp_path):
+    data = datamodule(tmp_path)
+    data.refuse_starved(ranks=5, accumulated=1)
+    with pytest.raises(InputError, match=r"^sampler.batch_size: 6 devices.* raise sampler.batch"):
+        data.refuse_starved(ranks=6, accumulated=1)
+    short = datamodule(tmp_path, batch_size=25)
+    short.refuse_starved(ranks=20, accumulated=1)
+    with pytest.raises(InputError, match=r"step 0 has 20 \(en-..: items .*sampler.min_size=21"):
+        short.refuse_starved(ranks=21, accumulated=1)

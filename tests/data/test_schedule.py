@@ -9,6 +9,7 @@ from lingmix.data.training_pairs import TrainingPairs, training_pairs
 from lingmix.errors import InputError
 
 SIZES = {"en-en": 100, "de-de": 40, "en-de": 100, "de-en": 25}
+RISING = {"alpha": 0.0, "alpha_end": 1.0, "alpha_schedule": "linear"}
 
 
 def pairs_with(sizes: dict[str, int]) -> TrainingPairs:
@@ -24,6 +25,9 @@ def pairs_with(sizes: dict[str, int]) -> TrainingPairs:
 def schedule(sizes=SIZES, **changes) -> HybridSchedule:
     chosen = {
         "alpha": 0.5,
+        "alpha_end": None,
+        "alpha_schedule": "constant",
+        "steps": 400,
         "batch_size": 10,
         "size_exponent": 0.0,
         "homogeneous": True,
@@ -48,15 +52,52 @@ def test_a_batch_is_monolingual_with_probability_alpha(alpha):
     assert [batches.monolingual(n) for n in range(400)] == [kind == {True} for kind in kinds]
 
 
-def test_the_batch_of_a_step_does_not_depend_on_what_was_asked_before():
-    forwards, backwards = schedule(), schedule()
+def test_batches_of_a_constant_alpha_are_those_drawn_before_there_were_schedules():
+    batches = schedule()
+    taken = [(1, 0), (2, 0), (2, 10), (2, 20), (2, 30), (0, 0), (2, 40), (3, 0)]
+    assert [slices[0] for slices in map(batches.plan, range(8))] == [
+        (pair, 0, start, 10) for pair, start in taken
+    ]
+    assert [batches.rows(n)[:3].tolist() for n in range(3)] == [
+        [254, 250, 264],
+        [157, 208, 169],
+        [198, 179, 215],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "alphas"),
+    [("linear", [1, 0.75, 0.5, 0.25, 0, 0]), ("cosine", [1, 0.8536, 0.5, 0.1464, 0, 0])],
+)
+def test_alpha_goes_from_the_first_step_to_the_last_and_stays(name, alphas):
+    down = schedule(alpha=1.0, alpha_end=0.0, alpha_schedule=name, steps=5)
+    up = schedule(alpha=0.0, alpha_end=1.0, alpha_schedule=name, steps=5)
+    assert [down.alpha(n) for n in range(6)] == pytest.approx(alphas, abs=1e-4)
+    assert [1 - up.alpha(n) for n in range(6)] == pytest.approx(alphas, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine"])
+def test_batches_turn_from_one_kind_to_the_other_as_alpha_does(name):
+    batches = schedule(alpha=1.0, alpha_end=0.0, alpha_schedule=name)
+    kinds = np.array([batches.monolingual(n) for n in range(400)])
+    expected = np.array([batches.alpha(n) for n in range(400)])
+    assert kinds.reshape(4, 100).mean(1) == pytest.approx(expected.reshape(4, 100).mean(1), abs=0.1)
+    assert kinds[0]
+    assert not kinds[-1]
+
+
+@pytest.mark.parametrize("changes", [{}, RISING])
+def test_the_batch_of_a_step_does_not_depend_on_what_was_asked_before(changes):
+    forwards, backwards = schedule(**changes), schedule(**changes)
     there = [forwards.rows(step) for step in range(50)]
     back = [backwards.rows(step) for step in reversed(range(50))][::-1]
     for a, b in zip(there, back, strict=True):
         np.testing.assert_array_equal(a, b)
     assert any(
         (a != b).any()
-        for a, b in zip(there, [schedule(seed=4).rows(n) for n in range(50)], strict=True)
+        for a, b in zip(
+            there, [schedule(seed=4, **changes).rows(n) for n in range(50)], strict=True
+        )
     )
 
 
@@ -112,9 +153,15 @@ def test_a_language_pair_below_min_size_is_never_drawn_and_is_named():
     ("sizes", "changes", "message"),
     [
         (SIZES, {"alpha": 1.5}, r"sampler.alpha: must be in \[0, 1\], got 1.5"),
+        (SIZES, RISING | {"alpha_end": 2}, r"sampler.alpha_end: must be in \[0, 1\], got 2"),
+        (SIZES, {"alpha_end": 1.0}, r"sampler.alpha_end: is where .* got 1.0 and constant"),
+        (SIZES, {"alpha_schedule": "linear"}, r"sampler.alpha_end: is .* got None and linear"),
+        (SIZES, RISING | {"alpha_schedule": "step"}, r"sampler.alpha_schedule: .* got 'step'"),
+        ({"en-en": 20}, RISING, r"no cross-lingual language pair is left"),
+        ({"en-de": 20}, RISING, r"no monolingual language pair is left"),
         (SIZES, {"batch_size": 266}, r"sampler.batch_size: must be in \[2, 265\].*got 266"),
-        ({"en-en": 20}, {}, r"no cross-lingual language pair is left.*set sampler.alpha=1"),
-        ({"en-de": 20}, {}, r"no monolingual language pair is left.*set sampler.alpha=0"),
+        ({"en-en": 20}, {}, r"no cross-lingual language pair is left.*choose sampler=monolingual"),
+        ({"en-de": 20}, {}, r"no monolingual language pair is left.*choose sampler=crosslingual"),
     ],
 )
 def test_a_schedule_that_cannot_be_kept_is_refused(sizes, changes, message):

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from lingmix.data.items import Item, LanguagePair, Pair
@@ -92,3 +93,10 @@ def test_passages_of_an_item_and_of_items_that_share_one_say_the_same():
     content = dict(zip(pairs.passages, pairs.content_P.tolist(), strict=True))
     assert content["X"] == content["Y"] == content["V"] != content["Z"]
     assert content["only negative"] == -1 not in (content["X"], content["Z"])
+
+
+def test_pairs_are_shown_by_language_pair_and_item():
+    pairs = pairs_of(CAT, DOG)
+    dogs = np.flatnonzero([pairs.item_ids[n] == "dog" for n in pairs.item_N])
+    assert pairs.shown(dogs) == "en-de: items dog, dog"
+    assert pairs.shown(np.arange(6), most=1) == "de-de, de-en, en-de, en-en: items cat and 5 more"

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import ir_measures
 import numpy as np
 import pytest
 import pytrec_eval
@@ -8,9 +9,11 @@ import pytrec_eval
 from lingmix.errors import InputError
 from lingmix.evaluation import pools, trec
 from lingmix.evaluation.dense import dense_scores
+from lingmix.evaluation.lexical import tfidf_scores
 from lingmix.evaluation.scores import score
 from lingmix.evaluation.trec import write_trec
 from tests.evaluation.made import matrix_scores, parallel_set, random_set, unit
+from tests.evaluation.xquad_r import xquad_r
 
 
 @pytest.mark.parametrize("other_languages_only", [False, True])
@@ -93,3 +96,36 @@ def test_a_query_scores_the_same_alone_and_in_company() -> None:
     together = rows(np.arange(40), np.arange(300))
     for query in range(40):
         assert (rows(np.array([query]), np.arange(300))[0] == together[query]).all()
+
+
+PYTREC = {"map": "map", "ndcg_at_10": "ndcg_cut_10", "recall_at_100": "recall_100"}
+IR_MEASURES = {"map": "AP", "ndcg_at_10": "nDCG@10", "recall_at_100": "R@100"}
+
+
+def test_run_files_of_xquad_r_score_as_our_metrics_in_every_setting(tmp_path: Path) -> None:
+    of = xquad_r().within(["en", "th", "zh"])
+    scores = tfidf_scores(of)
+    write_trec(of, scores, depth=100, folder=tmp_path)
+    ours = score(of, scores, depth=100, temperature=None, seed=0).per_query
+    for name in ("monolingual", "multilingual", *(f"crosslingual-{x}" for x in of.languages)):
+        setting, _, language = name.partition("-")
+        rows = ours.filter(setting=setting, **({"passage_language": language} if language else {}))
+        with (tmp_path / f"{name}.qrels").open() as qrels, (tmp_path / f"{name}.run").open() as run:
+            judge = pytrec_eval.RelevanceEvaluator(
+                pytrec_eval.parse_qrel(qrels), {*PYTREC.values()}
+            )
+            trec = judge.evaluate(pytrec_eval.parse_run(run))
+        measures = [ir_measures.parse_measure(one) for one in IR_MEASURES.values()]
+        told = ir_measures.iter_calc(
+            measures,
+            ir_measures.read_trec_qrels(str(tmp_path / f"{name}.qrels")),
+            ir_measures.read_trec_run(str(tmp_path / f"{name}.run")),
+        )
+        by_ir_measures = {(one.query_id, str(one.measure)): one.value for one in told}
+        assert len(rows) == len(trec) > 1000
+        for row in rows.iter_rows(named=True):
+            query = row["query_id"]
+            for metric, value in ((metric, row[metric]) for metric in PYTREC):
+                assert value == pytest.approx(trec[query][PYTREC[metric]], abs=1e-6)
+                expected = by_ir_measures[query, IR_MEASURES[metric]]
+                assert value == pytest.approx(expected, abs=1e-6)

@@ -31,6 +31,8 @@ SETTINGS = {
     "texts": (),
     "seed": 0,
     "attention": None,
+    "compile": False,
+    "lora": None,
     "trust_remote_code": False,
 }
 SCRATCH = {

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from transformers.utils.import_utils import is_flash_attn_2_available
 
 from lingmix.errors import InputError
 from lingmix.model.encode import encode_texts
@@ -143,7 +144,15 @@ def test_sparse_gradients_hold_the_rows_of_the_batch_alone(load):
         ({"scratch": SCRATCH["tiny"] | {"vocabulary": 200}}, "vocabulary: must be above 260"),
         ({"pooling": "max"}, "encoder.pooling: must be one of mean, cls, pooler, or null"),
         ({"pooling": "pooler"}, "encoder.pooling: tiny cannot pool by pooler"),
-        ({"attention": "flash"}, "encoder.attention: must be one of eager, sdpa, or null"),
+        (
+            {"attention": "flash"},
+            "attention: must be one of eager, sdpa, flash_attention_2, or null",
+        ),
+        pytest.param(
+            {"attention": "flash_attention_2"},
+            "encoder.attention: flash_attention_2 needs a GPU and the package flash-attn",
+            marks=pytest.mark.skipif(is_flash_attn_2_available(), reason="flash-attn is here"),
+        ),
         ({"texts": ()}, "training texts and there are none"),
         ({"prompts": {"query": "q"}}, "encoder.prompts: must name query and passage"),
         ({"max_length": {"query": 2, "passage": 9}}, "encoder.max_length.query: must be 3"),

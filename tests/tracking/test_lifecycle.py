@@ -42,17 +42,22 @@ def test_a_complete_run_is_found_by_its_hash_with_its_params_and_metrics(client,
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(RuntimeError("out of luck"), "FAILED"), (KeyboardInterrupt(), "KILLED")]
+    ("error", "status", "state"),
+    [
+        (RuntimeError("out of luck"), "FAILED", "failed"),
+        (KeyboardInterrupt(), "KILLED", "interrupted"),
+        (SystemExit(143), "KILLED", "interrupted"),
+    ],
 )
-def test_a_run_that_breaks_is_never_complete_and_says_why(client, experiment, error, status):
+def test_a_run_that_breaks_is_never_complete_and_says_why(client, experiment, error, status, state):
     with pytest.raises(type(error)):
         record(client, experiment, "one", config(), error=error)
     run = client.search_runs([experiment])[0]
     assert run.info.status == status
-    assert run.data.tags[STATE] == "failed"
+    assert run.data.tags[STATE] == state
     assert run.data.tags[ERROR].startswith(type(error).__name__)
     assert complete_runs(client, experiment) == {}
-    assert unfinished(client, experiment) == ["one (failed)"]
+    assert unfinished(client, experiment) == [f"one ({state})"]
 
 
 def test_a_broken_run_is_forgotten_once_its_configuration_is_complete(client, experiment):
@@ -60,6 +65,40 @@ def test_a_broken_run_is_forgotten_once_its_configuration_is_complete(client, ex
         record(client, experiment, "one", config(), error=RuntimeError())
     record(client, experiment, "one", config())
     assert unfinished(client, experiment) == []
+
+
+def test_a_run_that_broke_goes_on_and_no_step_is_recorded_twice(client, experiment):
+    with pytest.raises(RuntimeError), begun(client, experiment, {"one": 1}) as run_id:
+        recorder = RunRecorder(client, run_id)
+        recorder.log_metrics({"loss": 0.5}, 1)
+        recorder.log_metrics({"loss": 0.25, "lr": 2.0}, 2)
+        recorder.flush()
+        raise RuntimeError
+    with begun(client, experiment, {"one": 1, "two": 2}) as again:
+        recorder = RunRecorder(client, again)
+        recorder.log_metrics({"loss": 0.75, "lr": 3.0}, 2)
+        recorder.log_metrics({"loss": 0.125}, 3)
+        recorder.flush()
+    assert again == run_id
+    history = client.get_metric_history(run_id, "loss")
+    assert [(one.step, one.value) for one in history] == [(1, 0.5), (2, 0.25), (3, 0.125)]
+    run = complete_runs(client, experiment)["hash"]
+    assert run.data.metrics["lr"] == 2.0
+    assert run.data.params == {"one": "1", "two": "2"}
+    assert ERROR not in run.data.tags
+
+
+def test_a_run_that_another_output_dir_began_is_left_to_it(client, experiment):
+    with pytest.raises(RuntimeError), begun(client, experiment, {"output_dir": "/there"}) as there:
+        raise RuntimeError
+    with begun(client, experiment, {"output_dir": "/here"}) as here:
+        assert here != there
+
+
+def begun(client, experiment, params):
+    return recorded_run(
+        client, experiment=experiment, name="", params=params, tags={HASH: "hash"}, parent=None
+    )
 
 
 def test_more_metrics_and_params_than_a_call_takes_all_arrive(client, experiment):

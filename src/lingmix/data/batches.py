@@ -1,6 +1,7 @@
 """What a training step receives."""
 
-from typing import NamedTuple
+from copy import copy
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -10,12 +11,15 @@ from torch.utils.data import Dataset
 from lingmix.data.schedule import HybridSchedule
 from lingmix.data.tokens import Tokens, TokenStore
 from lingmix.data.training_pairs import TrainingPairs
+from lingmix.errors import InputError
 
 
 class Batch(NamedTuple):
     """B queries and P passages: the passage of each query in its place, then given negatives.
 
-    `content` tells the loss which passages say the same (see `TrainingPairs.content_P`).
+    Tokens are this rank's share: of the queries and of the passages, each by position, rank r of W
+    has r, r + W, r + 2W and so on. All else is of the whole batch. `content` tells the loss which
+    passages say the same (see `TrainingPairs.content_P`).
     """
 
     queries: Tokens
@@ -28,7 +32,9 @@ class Batch(NamedTuple):
 
 
 class ScheduledBatches(Dataset[Batch]):
-    """The batch of each step."""
+    """The batch of each step, the same on every rank but for the tokens."""
+
+    rank, ranks = 0, 1
 
     def __init__(
         self,
@@ -47,14 +53,38 @@ class ScheduledBatches(Dataset[Batch]):
         self._negatives = negatives
         self._seed = seed
 
+    def of_rank(self, rank: int, *, ranks: int) -> Self:
+        """The same batches with the tokens that `rank` embeds."""
+        share = copy(self)
+        share.rank, share.ranks = rank, ranks
+        return share
+
+    def refuse_starved(self, *, ranks: int, steps: int) -> None:
+        """Each rank must have a pair of each batch."""
+        sizes = self.pairs.sizes
+        if ranks <= min([self.schedule.batch_size, *(sizes[pair] for pair in self.schedule.short)]):
+            return
+        for step in range(steps):
+            size = sum(part.size for part in self.schedule.plan(step))
+            if size < ranks:
+                short = size < self.schedule.batch_size
+                raise InputError(
+                    f"sampler.batch_size: {ranks} devices need a pair each of every batch, and "
+                    f"that of step {step} has {size} "
+                    f"({self.pairs.shown(self.schedule.rows(step))}); "
+                    + (f"set sampler.min_size={ranks}" if short else "raise sampler.batch_size")
+                    + " or use fewer devices"
+                )
+
     def __getitem__(self, step: int) -> Batch:
         rows_B = self.schedule.rows(step)
         negative_texts = self._given_negatives(rows_B, step)
         query_text_B = self.pairs.query_N[rows_B]
         passage_text_P = np.concatenate([self.pairs.passage_N[rows_B], negative_texts])
+        share = slice(self.rank, None, self.ranks)
         return Batch(
-            queries=self._query_tokens.take(query_text_B),
-            passages=self._passage_tokens.take(passage_text_P),
+            queries=self._query_tokens.take(query_text_B[share]),
+            passages=self._passage_tokens.take(passage_text_P[share]),
             query_text_B=torch.from_numpy(query_text_B),
             content_P=torch.from_numpy(self.pairs.content_P[passage_text_P]),
             pair_B=torch.from_numpy(rows_B),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
 from lingmix.data.batches import Batch, ScheduledBatches
@@ -25,7 +26,11 @@ class DevelopmentBatch(NamedTuple):
 
 
 class HybridDataModule(pl.LightningDataModule):
-    """Holds the hybrid sampler: each step's batch is made from the token stores."""
+    """Holds the hybrid sampler: each step's batch is made from the token stores.
+
+    Batches and development texts are shared over the ranks here; Lightning must not do it again
+    (`use_distributed_sampler=False`).
+    """
 
     def __init__(
         self,
@@ -54,25 +59,44 @@ class HybridDataModule(pl.LightningDataModule):
             seed=seed,
         )
         self._max_steps = max_steps
-        self._development = (
+        self._development: list[tuple[TokenStore, Role]] = (
             []
             if development is None
             else [
-                *_in_parts(stored(development.queries, "query"), "query"),
-                *_in_parts(stored(development.passages, "passage"), "passage"),
+                (stored(development.queries, "query"), "query"),
+                (stored(development.passages, "passage"), "passage"),
             ]
         )
 
+    def refuse_starved(self, *, ranks: int, accumulated: int) -> None:
+        """Where `accumulated` batches make a step, each rank must have a pair of each batch."""
+        self.batches.refuse_starved(ranks=ranks, steps=self._max_steps * accumulated)
+
     def train_dataloader(self) -> DataLoader[Batch]:
+        rank, ranks = self._place
         steps = _RemainingSteps(self, self._max_steps)
-        return DataLoader(self.batches, batch_size=None, sampler=steps)
+        return DataLoader(self.batches.of_rank(rank, ranks=ranks), batch_size=None, sampler=steps)
 
     def val_dataloader(self) -> DataLoader[DevelopmentBatch]:
-        return DataLoader(self._development, batch_size=None)  # type: ignore[arg-type]
+        rank, ranks = self._place
+        parts = [
+            part
+            for tokens, role in self._development
+            for part in _in_parts(tokens, role, np.arange(rank, len(tokens), ranks))
+        ]
+        return DataLoader(parts, batch_size=None)  # type: ignore[arg-type]
+
+    @property
+    def _place(self) -> tuple[int, int]:
+        """This process's rank, and how many there are."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
 
 class _RemainingSteps(Sampler[int]):
-    """From the step the trainer is at: a resumed run goes on where it stopped."""
+    """From the step the trainer is at: a resumed run goes on where it stopped.
+
+    An optimizer step that accumulates k batches takes k steps of the schedule.
+    """
 
     def __init__(self, datamodule: HybridDataModule, max_steps: int) -> None:
         self._datamodule = datamodule
@@ -80,12 +104,21 @@ class _RemainingSteps(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         trainer = self._datamodule.trainer
-        return iter(range(trainer.global_step if trainer else 0, self._max_steps))
+        done = trainer.global_step * self._accumulated if trainer else 0
+        return iter(range(done, len(self)))
 
     def __len__(self) -> int:
-        return self._max_steps
+        return self._max_steps * self._accumulated
+
+    @property
+    def _accumulated(self) -> int:
+        trainer = self._datamodule.trainer
+        return trainer.accumulate_grad_batches if trainer else 1
 
 
-def _in_parts(tokens: TokenStore, role: Role, size: int = 1024) -> Iterator[DevelopmentBatch]:
-    for positions_B in np.split(np.arange(len(tokens)), range(size, len(tokens), size)):
+def _in_parts(
+    tokens: TokenStore, role: Role, positions_N: NDArray[np.int64], size: int = 1024
+) -> Iterator[DevelopmentBatch]:
+    for begin in range(0, len(positions_N), size):
+        positions_B = positions_N[begin : begin + size]
         yield DevelopmentBatch(tokens.take(positions_B), torch.from_numpy(positions_B), role)

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from math import cos, pi
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from lingmix.data.items import LanguagePair
 from lingmix.data.training_pairs import TrainingPairs
 from lingmix.errors import InputError
+
+AlphaSchedule = Literal["constant", "linear", "cosine"]
 
 
 class Slice(NamedTuple):
@@ -23,6 +26,8 @@ class Slice(NamedTuple):
 
 class HybridSchedule:
     """Batches that are monolingual with probability alpha, else cross-lingual.
+
+    Alpha is constant, or goes from `alpha` at the first to `alpha_end` at the last of `steps`.
 
     `rows(step)` is a pure function of the seed and the step. A batch draws its language pair
     with probability proportional to size ** `size_exponent` (several pairs of its kind when not
@@ -39,21 +44,25 @@ class HybridSchedule:
         pairs: TrainingPairs,
         *,
         alpha: float,
+        alpha_end: float | None,
+        alpha_schedule: AlphaSchedule,
+        steps: int,
         batch_size: int,
         size_exponent: float,
         homogeneous: bool,
         min_size: int,
         seed: int,
     ) -> None:
-        if not isinstance(alpha, int | float) or not 0 <= alpha <= 1:
-            raise InputError(f"sampler.alpha: must be in [0, 1], got {alpha}")
+        _refuse_alpha(alpha, alpha_end, alpha_schedule)
         if not 1 < batch_size <= len(pairs):
             raise InputError(
                 f"sampler.batch_size: must be in [2, {len(pairs)}], the pairs there are, "
                 f"got {batch_size}"
             )
         self.batch_size = batch_size
-        self._alpha, self._homogeneous, self._seed = alpha, homogeneous, seed
+        self._alpha = (alpha, alpha if alpha_end is None else alpha_end)
+        self._alpha_schedule, self._steps = alpha_schedule, steps
+        self._homogeneous, self._seed = homogeneous, seed
         self._rows_L = [
             np.flatnonzero(pairs.language_pair_N == n) for n in range(len(pairs.language_pairs))
         ]
@@ -65,11 +74,19 @@ class HybridSchedule:
         weight_L = np.where(kept_L, size_L**size_exponent, 0.0)
         self._probability = {
             kind: _probabilities(weight_L * (monolingual_L == kind), needed=needed, kind=kind)
-            for kind, needed in ((True, alpha > 0), (False, alpha < 1))
+            for kind, needed in ((True, max(self._alpha) > 0), (False, min(self._alpha) < 1))
         }
         self._plans: list[tuple[Slice, ...]] = []
         self._pass_L = np.zeros(len(size_L), dtype=np.int64)
         self._start_L = np.zeros(len(size_L), dtype=np.int64)
+
+    def alpha(self, step: int) -> float:
+        """The probability that the batch of `step` is monolingual."""
+        first, last = self._alpha
+        done = min(step / max(self._steps - 1, 1), 1.0)
+        if self._alpha_schedule == "cosine":
+            done = (1 - cos(pi * done)) / 2
+        return first + (last - first) * done
 
     def plan(self, step: int) -> tuple[Slice, ...]:
         """The slices that make up the batch of `step`."""
@@ -90,7 +107,7 @@ class HybridSchedule:
 
     def _draw(self, step: int) -> tuple[Slice, ...]:
         random = _random(self._seed, step)
-        probability_L = self._probability[random.random() < self._alpha]
+        probability_L = self._probability[random.random() < self.alpha(step)]
         if self._homogeneous:
             count_L = np.zeros(len(probability_L), dtype=np.int64)
             count_L[random.choice(len(probability_L), p=probability_L)] = self.batch_size
@@ -116,6 +133,22 @@ class HybridSchedule:
         return random.permutation(self._rows_L[language_pair])
 
 
+def _refuse_alpha(alpha: float, alpha_end: float | None, alpha_schedule: AlphaSchedule) -> None:
+    for key, value in (("alpha", alpha), ("alpha_end", 0 if alpha_end is None else alpha_end)):
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise InputError(f"sampler.{key}: must be in [0, 1], got {value}")
+    if alpha_schedule not in get_args(AlphaSchedule):
+        raise InputError(
+            f"sampler.alpha_schedule: must be {' or '.join(get_args(AlphaSchedule))}, got "
+            f"{alpha_schedule!r}"
+        )
+    if (alpha_schedule == "constant") != (alpha_end is None):
+        raise InputError(
+            "sampler.alpha_end: is where a linear or cosine sampler.alpha_schedule ends, and null "
+            f"where it is constant, got {alpha_end} and {alpha_schedule}"
+        )
+
+
 def _random(seed: int, stream: int) -> np.random.Generator:
     key = np.array([seed, stream], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key))
@@ -129,8 +162,9 @@ def _probabilities(
         name = "monolingual" if kind else "cross-lingual"
         raise InputError(
             f"sampler.alpha: {name} batches are asked for and no {name} language pair is left to "
-            f"draw from; set sampler.alpha={0 if kind else 1}, widen `languages` or `pairs`, or "
-            "lower sampler.min_size"
+            f"draw from; choose sampler={'crosslingual' if kind else 'monolingual'} (alpha "
+            f"{0 if kind else 1} throughout), widen `languages` or `pairs`, or lower "
+            "sampler.min_size"
         )
     return weight_L / total if total else weight_L
 

@@ -21,6 +21,7 @@ class TrainingPairs:
     item say the same, and so do all passages of items that share one; -1 for a passage that is
     only ever a given negative. The given negatives of pair n are
     `negative_texts[negative_starts[n]:negative_starts[n + 1]]`, numbers of passages.
+    `item_ids[item_N[n]]` names the item it is of.
     """
 
     queries: tuple[str, ...]
@@ -32,6 +33,8 @@ class TrainingPairs:
     content_P: NDArray[np.int64]
     negative_texts: NDArray[np.int64]
     negative_starts: NDArray[np.int64]
+    item_ids: tuple[str, ...]
+    item_N: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.query_N)
@@ -41,6 +44,13 @@ class TrainingPairs:
         """Pairs by language pair."""
         counts = np.bincount(self.language_pair_N, minlength=len(self.language_pairs))
         return dict(zip(self.language_pairs, counts.tolist(), strict=True))
+
+    def shown(self, rows_B: NDArray[np.int64], most: int = 5) -> str:
+        """Names the pairs at `rows_B`: their language pairs and the first of their items."""
+        used = [self.language_pairs[n] for n in np.unique(self.language_pair_N[rows_B])]
+        ids = [self.item_ids[n] for n in self.item_N[rows_B[:most]]]
+        more = f" and {len(rows_B) - most} more" if len(rows_B) > most else ""
+        return f"{_shown(used)}: items {', '.join(ids)}{more}"
 
 
 class _Numbers(dict[str, int]):
@@ -67,14 +77,14 @@ def training_pairs(
         raise InputError(f"languages: write `all` or a list such as [en, de], got {languages!r}")
     wanted = _wanted_pairs(items, languages=languages, pairs=pairs)
     queries, passages, numbers = _Numbers(), _Numbers(), {p: n for n, p in enumerate(wanted)}
-    rows: list[tuple[int, int, int]] = []
+    rows: list[tuple[int, int, int, int]] = []
     negatives: list[int] = []
     starts = [0]
-    for item in items:
+    for number, item in enumerate(items):
         for pair in _pairs_of(item, expand=expand_pairs):
             if (language_pair := numbers.get(pair.languages)) is None:
                 continue
-            rows.append((queries[pair.query], passages[pair.passage], language_pair))
+            rows.append((queries[pair.query], passages[pair.passage], language_pair, number))
             negatives.extend(passages[text] for text in pair.negatives)
             starts.append(len(negatives))
     if not rows:
@@ -94,6 +104,8 @@ def training_pairs(
         content_P=_contents(items, passages),
         negative_texts=np.array(negatives, dtype=np.int64),
         negative_starts=np.array(starts, dtype=np.int64),
+        item_ids=tuple(item.id for item in items),
+        item_N=columns[3],
     )
 
 

@@ -4,18 +4,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers.utils.import_utils import is_flash_attn_2_available
 
 from lingmix.data.tokens import Role, Tokens
 from lingmix.errors import InputError
 from lingmix.model.folder import Model, find_folder, read_folder, write_folder
+from lingmix.model.lora import kept_lora
 from lingmix.model.pooling import PoolingChoice
-from lingmix.model.scratch import SCRATCH_KEYS, from_scratch
-from lingmix.model.transformer import Attention
+from lingmix.model.scratch import SCRATCH_KEYS, from_scratch, seeded
+from lingmix.model.transformer import Attention, Transformer
 
 CHECKPOINT = ".ckpt"
 
@@ -57,6 +59,12 @@ class Encoder(nn.Module):
             digest.update(tensor.cpu().reshape(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()
 
+    def merged(self) -> "Encoder":
+        """Itself, or a copy whose weights hold what its adapters learned."""
+        if not isinstance(self.embedder, Transformer) or self.embedder.lora is None:
+            return self
+        return Encoder(self._model._replace(embedder=self.embedder.merged()))
+
     def save(self, folder: Path) -> None:
         """As sentence-transformers loads it, prompts and lengths included."""
         write_folder(folder, self._model)
@@ -73,6 +81,8 @@ def load_encoder(
     cache: Path,
     seed: int,
     attention: Attention | None,
+    compile: bool,
+    lora: Mapping[str, Any] | None,
     trust_remote_code: bool,
 ) -> Encoder:
     """`static` and `tiny` start from nothing; any other name is a folder, a training's checkpoint
@@ -81,15 +91,10 @@ def load_encoder(
     A folder says for itself how it pools, its prompts and its lengths; what is not None here
     stands above that.
     """
-    for key, value, known in (
-        ("pooling", pooling, ("mean", "cls", "pooler")),
-        ("attention", attention, ("eager", "sdpa")),
-    ):
-        if value not in (None, *known):
-            raise InputError(
-                f"encoder.{key}: must be one of {', '.join(known)}, or null, got {value}"
-            )
+    _refuse_choices(pooling, attention)
     if name in SCRATCH_KEYS:
+        if lora is not None:
+            raise InputError(f"encoder.lora: {name} has no trained weights to adapt; leave it null")
         embedder, tokenizer = from_scratch(
             name,
             scratch,
@@ -101,21 +106,65 @@ def load_encoder(
             cache=Path(cache) / "tokenizers",
             seed=seed,
         )
-        return Encoder(Model(embedder, [], tokenizer))
-    checkpoint = Path(name) if name.endswith(CHECKPOINT) else None
-    place = str(encoder_beside(checkpoint)) if checkpoint else name
-    model = read_folder(
-        find_folder(place, trust_remote_code=trust_remote_code),
-        prompts=prompts,
-        pooling=pooling,
-        max_length=max_length,
-        attention=attention,
-        trust_remote_code=trust_remote_code,
-    )
-    encoder = Encoder(model)
+        encoder = Encoder(Model(embedder, [], tokenizer))
+    else:
+        checkpoint = Path(name) if name.endswith(CHECKPOINT) else None
+        place = str(encoder_beside(checkpoint)) if checkpoint else name
+        model = read_folder(
+            find_folder(place, trust_remote_code=trust_remote_code),
+            prompts=prompts,
+            pooling=pooling,
+            max_length=max_length,
+            attention=attention,
+            trust_remote_code=trust_remote_code,
+        )
+        encoder = Encoder(model)
+        _add_weights(encoder, checkpoint=checkpoint, lora=lora, seed=seed)
+    if compile:
+        _transformer(encoder, "compile").compile_model()
+    return encoder
+
+
+def _refuse_choices(pooling: PoolingChoice | None, attention: Attention | None) -> None:
+    for key, value, known in (
+        ("pooling", pooling, get_args(PoolingChoice)),
+        ("attention", attention, get_args(Attention)),
+    ):
+        if value not in (None, *known):
+            raise InputError(
+                f"encoder.{key}: must be one of {', '.join(known)}, or null, got {value}"
+            )
+    if attention == "flash_attention_2" and not is_flash_attn_2_available():
+        raise InputError(
+            "encoder.attention: flash_attention_2 needs a GPU and the package flash-attn; install "
+            "it, or set encoder.attention=null"
+        )
+
+
+def _add_weights(
+    encoder: Encoder, *, checkpoint: Path | None, lora: Mapping[str, Any] | None, seed: int
+) -> None:
+    """A checkpoint's own adapters go in before its weights, new ones after them."""
+    kept = kept_lora(encoder_beside(checkpoint)) if checkpoint else None
+    if kept and lora not in (None, kept):
+        raise InputError(f"encoder.lora: {checkpoint} was trained with {kept}; leave it null")
+    if kept:
+        _add_lora(encoder, kept, seed=seed)
     if checkpoint:
         load_weights(encoder, checkpoint)
-    return encoder
+    if lora is not None and not kept:
+        _add_lora(encoder, lora, seed=seed)
+
+
+def _add_lora(encoder: Encoder, lora: Mapping[str, Any], *, seed: int) -> None:
+    with seeded(seed):
+        _transformer(encoder, "lora").add_lora(lora)
+
+
+def _transformer(encoder: Encoder, key: str) -> Transformer:
+    if not isinstance(encoder.embedder, Transformer):
+        raise InputError(f"encoder.{key}: is for transformers, not for static embeddings")
+    return encoder.embedder
 
 
 def encoder_beside(checkpoint: Path) -> Path:

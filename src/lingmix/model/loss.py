@@ -1,13 +1,18 @@
 """The contrastive loss over a hybrid batch."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from lingmix.data.batches import Batch
 from lingmix.errors import InputError
+
+CELLS = 2**22
+"""Scores held at once; those of a larger batch are made again for the gradient."""
 
 
 class InfoNCE(nn.Module):
@@ -15,37 +20,99 @@ class InfoNCE(nn.Module):
 
     With `both` directions, also of each passage's query among the queries; the two are averaged.
     Source: arXiv 2408.10536, equation 1, with cosine scores over `temperature`.
+
+    `margin` is taken off the cosine of a query and its own passage (arXiv 2007.01852). The loss is
+    the mean of those of the vectors' first `dimensions`, each cut normalised anew, and of the
+    whole vectors (arXiv 2205.13147); None: of the whole vectors alone.
     """
 
-    def __init__(self, *, temperature: float, directions: Literal["query", "both"]) -> None:
+    def __init__(
+        self,
+        *,
+        temperature: float,
+        directions: Literal["query", "both"],
+        margin: float,
+        dimensions: Sequence[int] | None,
+    ) -> None:
         super().__init__()
         if temperature <= 0:
             raise InputError(f"loss.temperature: must be above 0, got {temperature}")
         if directions not in ("query", "both"):
             raise InputError(f"loss.directions: must be query or both, got {directions!r}")
+        if not 0 <= margin <= 1:
+            raise InputError(f"loss.margin: must be in [0, 1], of a cosine, got {margin}")
         self.temperature = temperature
         self._both = directions == "both"
+        self._margin = margin
+        self._dimensions = dimensions or ()
 
     def forward(
         self, queries_BD: torch.Tensor, passages_PD: torch.Tensor, batch: Batch
     ) -> torch.Tensor:
-        scores_BP = queries_BD.float() @ passages_PD.float().T / self.temperature
-        scores_BP = scores_BP.masked_fill(false_negatives(batch), -torch.inf)
-        own_B = torch.arange(len(scores_BP), device=scores_BP.device)
-        loss = functional.cross_entropy(scores_BP, own_B)
+        """In float32, also under autocast; no more than `CELLS` scores are held at once."""
+        with torch.autocast(queries_BD.device.type, enabled=False):
+            losses = [
+                self._of(_cut(queries_BD, first), _cut(passages_PD, first), batch)
+                for first in self.cuts(queries_BD.shape[1])
+            ]
+            return torch.stack(losses).mean()
+
+    def cuts(self, dimension: int) -> list[int]:
+        """How many dimensions each part of the loss sees of vectors of so many."""
+        cuts = sorted({*self._dimensions, dimension})
+        if cuts[0] < 1 or cuts[-1] > dimension:
+            raise InputError(
+                f"loss.dimensions: must be within [1, {dimension}], the encoder's vectors, got "
+                f"{list(self._dimensions)}"
+            )
+        return cuts
+
+    def _of(
+        self, queries_BD: torch.Tensor, passages_PD: torch.Tensor, batch: Batch
+    ) -> torch.Tensor:
+        loss = self._rows(queries_BD.float(), passages_PD.float(), batch)
         if not self._both:
             return loss
-        scores_BB = scores_BP[:, : len(own_B)]
-        return (loss + functional.cross_entropy(scores_BB.T, own_B)) / 2
+        own_BD = passages_PD[: len(queries_BD)]
+        return (loss + self._rows(own_BD.float(), queries_BD.float(), batch)) / 2
+
+    def _rows(self, rows_BD: torch.Tensor, columns_PD: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Of each row to find the column in its place."""
+        step = max(1, CELLS // len(columns_PD))
+        if step >= len(rows_BD):
+            return self._block(rows_BD, columns_PD, batch, 0) / len(rows_BD)
+        sums = [
+            checkpoint(self._block, part_RD, columns_PD, batch, number * step, use_reentrant=False)
+            for number, part_RD in enumerate(rows_BD.split(step))
+        ]
+        return torch.stack(sums).sum() / len(rows_BD)
+
+    def _block(
+        self, rows_RD: torch.Tensor, columns_PD: torch.Tensor, batch: Batch, first: int
+    ) -> torch.Tensor:
+        rows = slice(first, first + len(rows_RD))
+        mask_RP = false_negatives(batch, rows)[:, : len(columns_PD)]
+        cosines_RP = rows_RD @ columns_PD.T
+        cosines_RP.diagonal(first).sub_(self._margin)
+        scores_RP = (cosines_RP / self.temperature).masked_fill(mask_RP, -torch.inf)
+        own_R = torch.arange(rows.start, rows.stop, device=scores_RP.device)
+        return functional.cross_entropy(scores_RP, own_R, reduction="sum")
 
 
-def false_negatives(batch: Batch) -> torch.Tensor:
-    """`mask_BP`: passages that are not a query's own and yet not wrong for it.
+def _cut(vectors_ND: torch.Tensor, first: int) -> torch.Tensor:
+    """Whole vectors are of length 1 already."""
+    if first == vectors_ND.shape[1]:
+        return vectors_ND
+    return functional.normalize(vectors_ND[:, :first].float(), dim=-1)
+
+
+def false_negatives(batch: Batch, rows: slice = slice(None)) -> torch.Tensor:
+    """`mask_RP`: passages that are not a query's own and yet not wrong for it.
 
     They say what its own says (translations, equal texts), or answer an equal query.
     """
     size = len(batch.query_text_B)
-    mask_BP = batch.content_P[:size, None] == batch.content_P
-    mask_BP[:, :size] |= batch.query_text_B[:, None] == batch.query_text_B
-    mask_BP.fill_diagonal_(False)
-    return mask_BP
+    mask_RP = batch.content_P[:size][rows, None] == batch.content_P
+    mask_RP[:, :size] |= batch.query_text_B[rows, None] == batch.query_text_B
+    mask_RP.diagonal(rows.start or 0).fill_(False)
+    return mask_RP

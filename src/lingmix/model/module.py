@@ -8,8 +8,11 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torchmetrics import Metric
 
 from lingmix.data.batches import Batch
-from lingmix.data.datamodule import DevelopmentBatch
+from lingmix.data.datamodule import DevelopmentBatch, HybridDataModule
 from lingmix.data.tokens import Tokens
+from lingmix.errors import InputError
+from lingmix.model.cached import embed
+from lingmix.model.distributed import SummedDDP, gathered
 from lingmix.model.encoder import Encoder
 from lingmix.model.loss import InfoNCE
 
@@ -20,7 +23,9 @@ class DualEncoder(pl.LightningModule):
     """One encoder for queries and passages, trained by a contrastive loss.
 
     `development` scores the development set's embeddings at each validation; its figures are
-    logged as `val/development/...`.
+    logged as `val/development/...`. A share of a batch that holds more than `micro_batch_tokens` is
+    embedded in micro-batches, in the memory of one; None: all at once. On several devices the loss,
+    which has no weights of its own, is that of the whole batch on each of them.
     """
 
     def __init__(
@@ -31,24 +36,38 @@ class DualEncoder(pl.LightningModule):
         optimizer: BuildOptimizer,
         max_steps: int,
         development: Metric | None,
+        micro_batch_tokens: int | None,
     ) -> None:
         super().__init__()
+        if micro_batch_tokens is not None and micro_batch_tokens < 1:
+            raise InputError(
+                "micro_batch_tokens: must be above 0, or null for the whole batch at once, "
+                f"got {micro_batch_tokens}"
+            )
         self.encoder = encoder
         self.loss = loss
         self.development = development
         self._optimizer = optimizer
         self._max_steps = max_steps
+        self._micro_batch_tokens = micro_batch_tokens
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         return self._optimizer(self.parameters(), max_steps=self._max_steps)
+
+    def on_fit_start(self) -> None:
+        if self.trainer.world_size > 1 and not isinstance(self.trainer.strategy, SummedDDP):
+            raise InputError(
+                f"trainer.strategy: must be {SummedDDP.name} on several devices, whose gradients "
+                f"add up to the batch's, got {type(self.trainer.strategy).__name__}"
+            )
 
     def training_step(self, batch: Batch, step: int) -> torch.Tensor:
         queries_BD, passages_PD = self._embed(batch)
         loss = self.loss(queries_BD, passages_PD, batch)
         if not torch.isfinite(loss):
             raise FloatingPointError(
-                f"step {self.global_step}: the loss is {loss.item()}; lower optimizer.lr or raise "
-                "loss.temperature"
+                f"step {self.global_step}: the loss is {loss.item()}{self._origin(batch)}; lower "
+                "optimizer.lr or raise loss.temperature"
             )
         kind = "monolingual" if batch.monolingual else "crosslingual"
         self.log_dict({"train/loss": loss.detach(), f"train/loss_{kind}": loss.detach()})
@@ -72,5 +91,16 @@ class DualEncoder(pl.LightningModule):
             torch.cat([batch.queries.lengths_B, batch.passages.lengths_B]),
         )
         count = len(batch.queries.lengths_B)
-        queries_BD, passages_PD = self.encoder(both).tensor_split([count])
-        return queries_BD, passages_PD
+        own_TD = embed(self.encoder, both, micro_batch_tokens=self._micro_batch_tokens)
+        queries_RD, passages_SD = own_TD.tensor_split([count])
+        rank, ranks = self.trainer.global_rank, self.trainer.world_size
+        return (
+            gathered(queries_RD, count=len(batch.query_text_B), rank=rank, ranks=ranks),
+            gathered(passages_SD, count=len(batch.content_P), rank=rank, ranks=ranks),
+        )
+
+    def _origin(self, batch: Batch) -> str:
+        data = getattr(self.trainer, "datamodule", None)
+        if not isinstance(data, HybridDataModule):
+            return ""
+        return f" in a batch of {data.batches.pairs.shown(batch.pair_B.cpu().numpy())}"

@@ -25,8 +25,9 @@ def adamw(
     decay: Decay,
 ) -> dict[str, Any]:
     """AdamW; `warmup` is the share of the steps in which the learning rate rises."""
+    trained = [one for one in parameters if one.requires_grad]
     chosen = torch.optim.AdamW(
-        parameters, lr=lr, weight_decay=weight_decay, betas=(betas[0], betas[1])
+        trained, lr=lr, weight_decay=weight_decay, betas=(betas[0], betas[1])
     )
     return _scheduled(chosen, max_steps=max_steps, warmup=warmup, decay=decay)
 

@@ -1,23 +1,27 @@
 """A Hugging Face encoder over ragged batches: almost nothing is padded."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
 from tokenizers import normalizers
 from torch import Tensor, nn
+from torch._inductor.cpp_builder import get_cpp_compiler
+from torch._inductor.exc import InvalidCxxCompiler
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from lingmix.data.tokens import Tokens
 from lingmix.errors import InputError
+from lingmix.model.lora import FILE as LORA_FILE
+from lingmix.model.lora import merged, with_lora
 from lingmix.model.pooling import Dense, Pooling, PoolingChoice, pool
 
-Attention = Literal["eager", "sdpa"]
+Attention = Literal["eager", "sdpa", "flash_attention_2"]
 
 WASTE = {"cpu": 128, "cuda": 4096}
 """Padding tokens that cost as much time as another call of the model, by device; on a CPU 64 to 256
@@ -46,12 +50,24 @@ class Transformer(nn.Module):
         self.model = model
         self.tokenizer = tokenizer
         self.pooling = pooling
+        self.lora: dict[str, Any] | None = None
         self._attention = attention
         self._padding = tokenizer.pad_token_id or 0
 
     @property
     def dimension(self) -> int:
         return self.model.config.hidden_size
+
+    def compile_model(self) -> None:
+        """For batches of any size, the first of which wait for it; weights keep their names."""
+        try:
+            get_cpp_compiler()
+        except InvalidCxxCompiler as error:
+            raise InputError(
+                "encoder.compile: torch.compile finds no C++ compiler here; install g++, name one "
+                "in the environment variable CXX, or set encoder.compile=false"
+            ) from error
+        self.model.compile(dynamic=True)
 
     @property
     def form(self) -> str:
@@ -88,7 +104,21 @@ class Transformer(nn.Module):
         ]
         return torch.cat(pooled)[order_B.argsort()]
 
+    def add_lora(self, lora: Mapping[str, Any]) -> None:
+        self.model = with_lora(self.model, lora)
+        self.lora = dict(lora)
+
+    def merged(self) -> "Transformer":
+        """A copy without adapters, its weights moved by them; it is not compiled."""
+        return Transformer(
+            merged(self.model), self.tokenizer, pooling=self.pooling, attention=self._attention
+        )
+
     def save(self, folder: Path) -> None:
+        if self.lora is not None:
+            self.merged().save(folder)
+            (folder / LORA_FILE).write_text(json.dumps(self.lora), encoding="utf-8")
+            return
         with quiet():
             self.model.save_pretrained(folder)
             self.tokenizer.save_pretrained(folder)

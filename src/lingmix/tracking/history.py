@@ -26,7 +26,12 @@ CELL = pl.Schema(
 EVALUATION = pl.Schema({"run_id": pl.String, "encoder": pl.String})
 """Columns that are there even without a run."""
 
-KEPT_PARAMS = ("param.trainer.max_steps", "param.languages", "param.encoder.name")
+KEPT_PARAMS = (
+    "param.sampler.alpha_end",
+    "param.trainer.max_steps",
+    "param.languages",
+    "param.encoder.name",
+)
 
 
 def runs(client: MlflowClient, experiment: str, query: str = "") -> Iterator[Run]:

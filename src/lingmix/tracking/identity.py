@@ -16,6 +16,8 @@ DECIDES_NOTHING = (
     "download_dir",
     "embeddings",
     "tracking",
+    "noise_scale_window",
+    "checkpoint",
     "trainer.enable_progress_bar",
     "trainer.enable_model_summary",
     "trainer.log_every_n_steps",
@@ -33,14 +35,22 @@ def decides(key: str) -> bool:
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
-    """Of everything that decides the result and nothing that does not.
+    """Of everything that decides the result and nothing that does not."""
+    return hashlib.sha256(_text(config).encode()).hexdigest()[:16]
+
+
+def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What the hash is of, as plain values by dotted key.
 
     A file or folder that is read counts by what it holds, not by where it lies, and a number by
     its value: 1 is 1.0.
     """
-    deciding = {key: _value(key, value) for key, value in leaves(config).items() if decides(key)}
-    text = json.dumps(deciding, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return json.loads(_text(config))
+
+
+def _text(config: Mapping[str, Any]) -> str:
+    values = {key: _value(key, value) for key, value in leaves(config).items() if decides(key)}
+    return json.dumps(values, sort_keys=True, default=str)
 
 
 def _value(key: str, value: object) -> object:

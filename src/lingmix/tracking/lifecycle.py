@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Param, RunTag
+from mlflow.entities import Param, Run, RunTag
 
 from lingmix.tracking.store import leaves
 
 STATE, KIND, HASH = "lingmix.state", "lingmix.kind", "lingmix.config_hash"
 SWEEP, COMMAND, ERROR = "lingmix.sweep", "lingmix.command", "lingmix.error"
-COMPLETE = "complete"
+COMPLETE, INTERRUPTED, FAILED = "complete", "interrupted", "failed"
 PARAMS_A_CALL, PARAM_LENGTH = 100, 6000
 
 
@@ -25,16 +25,25 @@ def recorded_run(
     tags: Mapping[str, str],
     parent: str | None,
 ) -> Iterator[str]:
-    """The id of a run that ends as what happened to it; `lingmix.state` is complete last of all."""
-    run_id = start_run(
-        client, experiment=experiment, name=name, params=params, tags=tags, parent=parent
-    )
+    """The id of a run that ends as what happened to it; `lingmix.state` is complete last of all.
+
+    A run of the same hash and `output_dir` that did not come to its end goes on.
+    """
+    begun = _begun(client, experiment, tags[HASH], str(params.get("output_dir")))
+    if begun is None:
+        run_id = start_run(
+            client, experiment=experiment, name=name, params=params, tags=tags, parent=parent
+        )
+    else:
+        run_id = begun.info.run_id
+        _restart(client, begun, params=params, tags=_tags(tags, parent))
     try:
         yield run_id
     except BaseException as error:
-        client.set_tag(run_id, STATE, "failed")
+        failed = isinstance(error, Exception)
+        client.set_tag(run_id, STATE, FAILED if failed else INTERRUPTED)
         client.set_tag(run_id, ERROR, f"{type(error).__name__}: {error}"[:1000])
-        client.set_terminated(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+        client.set_terminated(run_id, "FAILED" if failed else "KILLED")
         raise
     client.set_terminated(run_id, "FINISHED")
     client.set_tag(run_id, STATE, COMPLETE)
@@ -49,10 +58,43 @@ def start_run(
     tags: Mapping[str, str],
     parent: str | None = None,
 ) -> str:
-    tags = dict(tags) | ({"mlflow.parentRunId": parent} if parent else {})
-    run = client.create_run(experiment, run_name=name, tags=tags)
-    whole = [Param(key, str(value)[:PARAM_LENGTH]) for key, value in leaves(params).items()]
-    for start in range(0, len(whole), PARAMS_A_CALL):
-        client.log_batch(run.info.run_id, params=whole[start : start + PARAMS_A_CALL])
+    run = client.create_run(experiment, run_name=name, tags=_tags(tags, parent))
+    _log_params(client, run, params)
     client.log_batch(run.info.run_id, tags=[RunTag(STATE, "running")])
     return run.info.run_id
+
+
+def _restart(
+    client: MlflowClient, run: Run, *, params: Mapping[str, Any], tags: Mapping[str, str]
+) -> None:
+    run_id = run.info.run_id
+    client.update_run(run_id, status="RUNNING")
+    _log_params(client, run, params)
+    client.log_batch(run_id, tags=[RunTag(*tag) for tag in [*tags.items(), (STATE, "running")]])
+    if ERROR in run.data.tags:
+        client.delete_tag(run_id, ERROR)
+
+
+def _begun(client: MlflowClient, experiment: str, identity: str, output_dir: str) -> Run | None:
+    """The newest run of this hash that is not complete; another machine may be at work on one
+    that lies elsewhere."""
+    for run in client.search_runs([experiment], filter_string=f"tags.`{HASH}` = '{identity}'"):
+        here = run.data.params.get("output_dir", output_dir) == output_dir
+        if here and run.data.tags.get(STATE) != COMPLETE:
+            return run
+    return None
+
+
+def _tags(tags: Mapping[str, str], parent: str | None) -> dict[str, str]:
+    return dict(tags) | ({"mlflow.parentRunId": parent} if parent else {})
+
+
+def _log_params(client: MlflowClient, run: Run, params: Mapping[str, Any]) -> None:
+    """Those that are not there yet: a param is written once."""
+    whole = [
+        Param(key, str(value)[:PARAM_LENGTH])
+        for key, value in leaves(params).items()
+        if key not in run.data.params
+    ]
+    for start in range(0, len(whole), PARAMS_A_CALL):
+        client.log_batch(run.info.run_id, params=whole[start : start + PARAMS_A_CALL])

@@ -13,12 +13,16 @@ SECONDS_BETWEEN_CALLS = 5.0
 
 
 class RunRecorder(Logger):
-    """Collects metrics and sends them in batches: a call for each is 100 times slower."""
+    """Collects metrics and sends them in batches: a call for each is 100 times slower.
+
+    A step that the run has recorded before it was stopped is not recorded again.
+    """
 
     def __init__(self, client: MlflowClient, run_id: str) -> None:
         super().__init__()
         self.run_id = run_id
         self._client = client
+        self._recorded = last_steps(client, run_id)
         self._waiting: list[Metric] = []
         self._sent_at = time.monotonic()
 
@@ -38,7 +42,7 @@ class RunRecorder(Logger):
         self._waiting += [
             Metric(name, float(value), now, step or 0)
             for name, value in metrics.items()
-            if name != "epoch"
+            if name != "epoch" and (step or 0) > self._recorded.get(name, -1)
         ]
         if time.monotonic() - self._sent_at > SECONDS_BETWEEN_CALLS:
             self.flush()
@@ -56,3 +60,11 @@ class RunRecorder(Logger):
     def log_files(self, folder: Path) -> None:
         """Everything in `folder`, as artifacts."""
         self._client.log_artifacts(self.run_id, str(folder))
+
+
+def last_steps(client: MlflowClient, run_id: str) -> dict[str, int]:
+    """The newest step of each metric of a run."""
+    return {
+        name: max(metric.step for metric in client.get_metric_history(run_id, name))
+        for name in client.get_run(run_id).data.metrics
+    }

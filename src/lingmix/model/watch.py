@@ -1,0 +1,174 @@
+"""What a training shows of itself while it runs; none of it changes the weights."""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lingmix.data.batches import Batch
+from lingmix.errors import InputError
+from lingmix.model.cost import computed_tokens, peak_flops, training_flops
+from lingmix.model.noise_scale import NoiseScale, gradient_norm
+
+
+class GradientWatch(pl.Callback):
+    """The gradient's norm before clipping and, where there is a window, the noise scale of each
+    kind of batch, logged as its windows fill."""
+
+    def __init__(self, *, noise_scale_window: int | None) -> None:
+        if noise_scale_window is not None and noise_scale_window < 2:
+            raise InputError(
+                "noise_scale_window: must be at least 2 batches, or null for no noise scale, got "
+                f"{noise_scale_window}"
+            )
+        self._scales = (
+            {
+                kind: NoiseScale(window=noise_scale_window)
+                for kind in ("monolingual", "crosslingual")
+            }
+            if noise_scale_window
+            else {}
+        )
+        self._batches: list[tuple[str, int]] = []
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, batch_idx: int
+    ) -> None:
+        kind = "monolingual" if batch.monolingual else "crosslingual"
+        self._batches.append((kind, len(batch.pair_B)))
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
+    ) -> None:
+        parameters = [one for one in pl_module.parameters() if one.requires_grad]
+        values = {}
+        if _due(trainer, trainer.global_step + 1):
+            values["train/gradient_norm"] = gradient_norm(parameters).item()
+        kinds = {kind for kind, _ in self._batches}
+        if self._scales and len(kinds) == 1:  # accumulated batches may be of both
+            (kind,) = kinds
+            pairs = sum(count for _, count in self._batches)
+            scale = self._scales[kind].add(parameters, pairs=pairs)
+            if scale is not None:
+                values[f"train/noise_scale_{kind}"] = scale
+        self._batches.clear()
+        _log(trainer, values, step=trainer.global_step)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {kind: scale.state_dict() for kind, scale in self._scales.items()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        for kind, scale in self._scales.items():
+            if kind in state_dict:
+                scale.load_state_dict(state_dict[kind])
+
+
+class SpeedWatch(pl.Callback):
+    """What the steps since the last log did in a second, all ranks together; validation does not
+    count. Waiting is the time between steps as this process sees it, mostly for data."""
+
+    def __init__(
+        self,
+        *,
+        embedder: nn.Module,
+        micro_batch_tokens: int | None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._embedder = embedder
+        self._micro_batch_tokens = micro_batch_tokens
+        self._clock = clock
+        self._restart()
+
+    def _restart(self) -> None:
+        self._since = self._idle_from = self._clock()
+        self._waited = 0.0
+        self._pairs = 0
+        self._lengths: list[Tensor] = []
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        device = trainer.strategy.root_device
+        self._computed = partial(
+            computed_tokens,
+            self._embedder,
+            device=device.type,
+            micro_batch_tokens=self._micro_batch_tokens,
+        )
+        self._peak = peak_flops(device, str(trainer.precision))
+        self._logged = trainer.global_step
+        self._restart()
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, batch_idx: int
+    ) -> None:
+        self._waited += self._clock() - self._idle_from
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        self._pairs += len(batch.pair_B)
+        self._lengths.append(torch.cat([batch.queries.lengths_B, batch.passages.lengths_B]))
+        step = trainer.global_step
+        if step == self._logged or not _due(trainer, step):  # the same while batches accumulate
+            self._idle_from = self._clock()
+            return
+        self._logged = step
+        _log(trainer, self._rates(trainer), step=step - 1)
+        self._restart()
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._validating_from = self._clock()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        took = self._clock() - self._validating_from
+        self._since += took
+        self._idle_from += took
+
+    def _rates(self, trainer: pl.Trainer) -> dict[str, float]:
+        batches = [lengths_B.tolist() for lengths_B in self._lengths]  # waits for the device
+        seconds = self._clock() - self._since
+        tokens, computed, flops = _summed(
+            trainer,
+            sum(map(sum, batches)),
+            sum(map(self._computed, batches)),
+            sum(training_flops(self._embedder, lengths) for lengths in batches),
+        )
+        rates = {
+            "train/pairs_per_second": self._pairs / seconds,
+            "train/tokens_per_second": tokens / seconds,
+            "train/padded_tokens_per_second": computed / seconds,
+            "train/padding_share": 1 - tokens / computed if computed else 0.0,
+            "train/waiting_share": self._waited / seconds,
+        }
+        if self._peak and flops:
+            rates["train/flop_utilisation"] = flops / seconds / (self._peak * trainer.world_size)
+        return rates
+
+
+def _summed(trainer: pl.Trainer, *values: float) -> Sequence[float]:
+    """Over the ranks."""
+    if trainer.world_size == 1:
+        return values
+    local = torch.tensor(values, dtype=torch.float64, device=trainer.strategy.root_device)
+    return trainer.strategy.reduce(local, reduce_op="sum").tolist()
+
+
+def _due(trainer: pl.Trainer, step: int) -> bool:
+    every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+    return every > 0 and step % every == 0
+
+
+def _log(trainer: pl.Trainer, values: dict[str, float], *, step: int) -> None:
+    """To the loggers themselves: what a module logs is written again at each later log."""
+    if values and trainer.is_global_zero:
+        for logger in trainer.loggers:
+            logger.log_metrics(values, step=step)

@@ -1,0 +1,68 @@
+"""What a process does when it is told to stop."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class StoppedError(SystemExit):
+    """Ends the process with the status that a shell gives for the signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
+
+    def __str__(self) -> str:
+        return f"stopped by {signal.Signals(self.number).name}"
+
+
+class Stop:
+    """SIGTERM or Ctrl-C: obeyed at once, or while `deferred` where the work asks with `check`.
+
+    A second Ctrl-C waits for nothing.
+    """
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._deferred = False
+
+    def listen(self) -> None:
+        """Takes both signals from whoever handles them now."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._told)
+
+    def check(self) -> None:
+        if self.number is not None:
+            raise StoppedError(self.number)
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        self._deferred = True
+        try:
+            yield
+        except SystemExit:  # Lightning's own answer to a signal ends with status 0
+            self.check()
+            raise
+        finally:
+            self._deferred = False
+        self.check()
+
+    def _told(self, number: int, frame: FrameType | None) -> None:
+        impatient = number == self.number == signal.SIGINT
+        self.number = self.number or number
+        if impatient or not self._deferred:
+            self.check()
+
+
+@contextmanager
+def stoppable() -> Iterator[Stop]:
+    """Signals are answered by the `Stop` until the end of the block."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    stop = Stop()
+    stop.listen()
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,136 @@
+"""Gradient caching: the gradient of the whole batch, the memory of a micro-batch."""
+
+import weakref
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from lingmix.data.tokens import Tokens
+from lingmix.model.cached import embed, micro_batch_sizes
+from tests.model.training import datamodule_of, encoder_of, loss_of, trained
+
+
+def gradients(encoder, batch, *, budget, directions="both", embed=embed) -> dict:
+    encoder.zero_grad()
+    queries = embed(encoder, batch.queries, micro_batch_tokens=budget)
+    passages = embed(encoder, batch.passages, micro_batch_tokens=budget)
+    loss_of(directions)(queries, passages, batch).backward()
+    found = {name: one.grad for name, one in encoder.named_parameters() if one.grad is not None}
+    return {name: one.to_dense().clone() for name, one in found.items()}
+
+
+def distance(got: dict, expected: dict) -> float:
+    """Of all gradients together, in parts of the expected one's length."""
+    assert got.keys() == expected.keys()
+    both = [torch.cat([one[name].flatten() for name in expected]) for one in (got, expected)]
+    return ((both[0] - both[1]).norm() / both[1].norm()).item()
+
+
+@pytest.mark.parametrize("directions", ["query", "both"])
+@pytest.mark.parametrize("kind", ["tiny", "static", "sparse"])
+def test_the_gradient_is_that_of_the_whole_batch_however_it_is_cut(kind, directions, tmp_path):
+    encoder = encoder_of(kind, tmp_path).double()
+    batch = datamodule_of(encoder, tmp_path, batch_size=20).batches[0]
+    assert len(batch.content_P) > len(batch.pair_B), "with given negatives"
+    plain = gradients(encoder, batch, budget=None, directions=directions)
+    for budget in (1, 40, 100):
+        cut = gradients(encoder, batch, budget=budget, directions=directions)
+        assert distance(cut, plain) < 1e-5
+
+
+def test_embeddings_come_in_the_order_of_the_texts(tmp_path):
+    encoder = encoder_of("tiny", tmp_path)
+    tokens = datamodule_of(encoder, tmp_path, batch_size=20).batches[0].passages
+    torch.testing.assert_close(embed(encoder, tokens, micro_batch_tokens=30), encoder(tokens))
+
+
+def split(tokens: Tokens, sizes: list[int]) -> list[Tokens]:
+    ids = tokens.ids_T.split(tokens.lengths_B.tolist())
+    ends = torch.tensor(sizes).cumsum(0).tolist()
+    return [
+        Tokens(torch.cat(ids[end - size : end]), tokens.lengths_B[end - size : end])
+        for size, end in zip(sizes, ends, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_dropout_falls_the_same_when_a_micro_batch_is_embedded_again(autocast, tmp_path):
+    """The same gradient, to the bit, as when each micro-batch is embedded once and kept."""
+    encoder = encoder_of("tiny", tmp_path, dropout=0.3).train()
+    batch = datamodule_of(encoder, tmp_path, batch_size=20).batches[0]
+
+    def kept(encoder, tokens, *, micro_batch_tokens):
+        order = tokens.lengths_B.argsort(descending=True, stable=True)
+        ids = tokens.ids_T.split(tokens.lengths_B.tolist())
+        longest_first = Tokens(torch.cat([ids[n] for n in order]), tokens.lengths_B[order])
+        sizes = micro_batch_sizes(longest_first.lengths_B.tolist(), budget=micro_batch_tokens)
+        parts = [encoder(part) for part in split(longest_first, list(sizes))]
+        assert len(parts) > 2
+        return torch.cat(parts)[order.argsort()]
+
+    results = []
+    for how in (embed, kept):
+        torch.manual_seed(7)
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            results.append((gradients(encoder, batch, budget=40, embed=how), torch.rand(1)))
+    (cached, after_cached), (whole, after_whole) = results
+    assert all(torch.equal(cached[name], whole[name]) for name in whole)
+    assert after_cached == after_whole, "the backward draws nothing"
+
+
+def test_only_one_micro_batch_is_held_at_a_time(tmp_path):
+    encoder = encoder_of("tiny", tmp_path)
+    batch = datamodule_of(encoder, tmp_path, batch_size=20).batches[0]
+    alive, most = weakref.WeakSet(), 0
+
+    def keep(module, arguments, output):
+        nonlocal most
+        alive.add(output)
+        most = max(most, len(alive))
+
+    encoder.embedder.model.encoder.layer[0].intermediate.register_forward_hook(keep)
+    gradients(encoder, batch, budget=40)
+    assert most == 1
+
+
+def test_a_micro_batch_holds_what_the_budget_allows_and_one_text_at_least():
+    assert list(micro_batch_sizes([9, 5, 4, 4, 1, 1], budget=8)) == [1, 1, 2, 2]
+    assert list(micro_batch_sizes([2, 2, 2], budget=4)) == [2, 1]
+
+
+@pytest.mark.parametrize("settings", [{"clip": 0.01}, {"accumulate_grad_batches": 2}])
+def test_a_training_is_the_same_with_clipping_and_accumulation(settings, tmp_path):
+    plain = trained(tmp_path, **settings)
+    cached = trained(tmp_path, micro_batch_tokens=40, **settings)
+    assert cached["losses"] == pytest.approx(plain["losses"], rel=1e-5)
+    assert distance(cached["weights"], plain["weights"]) < 1e-6
+
+
+def test_an_optimizer_step_averages_the_batches_it_accumulates(tmp_path):
+    one_by_one = trained(tmp_path, max_steps=6, kind="static")
+    by_two = trained(tmp_path, max_steps=3, kind="static", accumulate_grad_batches=2)
+    assert by_two["pairs"] == one_by_one["pairs"]
+    encoder = encoder_of("static", tmp_path)
+    batches = datamodule_of(encoder, tmp_path).batches
+    first, second = (gradients(encoder, batches[n], budget=None) for n in range(2))
+    mean = {f"encoder.{name}": (first[name] + second[name]) / 2 for name in first}
+    assert distance(by_two["gradients"][0], mean) < 1e-6
+
+
+class Poison(pl.Callback):
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        for weight in pl_module.parameters():
+            weight.data.fill_(torch.nan)
+
+
+def test_a_loss_that_is_no_number_names_the_step_the_language_pair_and_the_items(tmp_path):
+    batches = datamodule_of(encoder_of("static", tmp_path), tmp_path).batches
+    pairs, second = batches.pairs, batches.schedule.rows(1)
+    (language_pair,) = {pairs.language_pairs[n] for n in pairs.language_pair_N[second]}
+    items = ", ".join(pairs.item_ids[n] for n in pairs.item_N[second[:5]])
+    with pytest.raises(
+        FloatingPointError,
+        match=f"step 1: the loss is nan in a batch of {language_pair}: items {items}",
+    ):
+        trained(tmp_path, kind="static", callbacks=[Poison()])

@@ -1,0 +1,162 @@
+"""Small trainings, on one device or on several, whose every step is kept.
+
+In float64 up to the embeddings, so that what differs by more than 1e-6 is no rounding.
+"""
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from lingmix.data.datamodule import HybridDataModule
+from lingmix.data.items import Item
+from lingmix.data.schedule import HybridSchedule
+from lingmix.data.training_pairs import training_pairs
+from lingmix.evaluation.validation import RetrievalScores
+from lingmix.model.encoder import load_encoder
+from lingmix.model.loss import InfoNCE
+from lingmix.model.module import DualEncoder
+from tests.evaluation.made import parallel_set
+from tests.model.conftest import SCRATCH, SETTINGS
+
+
+def words(n: int, language: str) -> str:
+    return " ".join(f"{language}{n * 7 % 11}{k * n % 5}" for k in range(1 + n * n % 13))
+
+
+ITEMS = [
+    Item(
+        f"item{n}",
+        "",
+        {of: (f"query {words(n, of)}",) for of in ("en", "de")},
+        {of: (f"passage {words(n + 3, of)}",) for of in (("en", "de") if n % 5 else ("en", "fr"))},
+        {of: (f"wrong {words(n + 5, of)}", f"other {n}") for of in ("en", "de")},
+    )
+    for n in range(25)
+]
+"""Pairs with French are few: their batches are short."""
+POOLING = {"tiny": "cls", "static": None, "sparse": None}
+"""A mean is summed in float32."""
+DEVELOPMENT = parallel_set(items=7, languages=("de", "en", "th"))
+
+
+def encoder_of(kind: str, cache: Path, *, dropout: float = 0.0):
+    scratch = SCRATCH["tiny" if kind == "tiny" else "static"]
+    changes = {"dropout": dropout} if kind == "tiny" else {"sparse": kind == "sparse"}
+    texts = [t for item in ITEMS for texts in item.passages.values() for t in texts]
+    named = {"name": "tiny" if kind == "tiny" else "static", "cache": cache / "cache"}
+    rest = {"compile": False, "lora": None, "texts": texts, "pooling": POOLING[kind]}
+    return load_encoder(**(SETTINGS | named | rest | {"scratch": scratch | changes}))
+
+
+def datamodule_of(encoder, cache: Path, *, alpha=0.5, batch_size=7, max_steps=3):
+    pairs = training_pairs(ITEMS, languages=None, pairs="all", expand_pairs=False)
+    schedule = HybridSchedule(
+        pairs, alpha=alpha, alpha_end=None, alpha_schedule="constant", steps=max_steps,
+        batch_size=batch_size, size_exponent=0, homogeneous=True, min_size=1, seed=5,
+    )  # fmt: skip
+    return HybridDataModule(
+        pairs=pairs, schedule=schedule, negatives=1, seed=1, tokenize=encoder.tokenize,
+        tokenizer=encoder.tokenizer_fingerprint, cache=cache / "tokens", max_steps=max_steps,
+        development=DEVELOPMENT,
+    )  # fmt: skip
+
+
+def loss_of(directions: str = "both") -> InfoNCE:
+    return InfoNCE(temperature=0.2, directions=directions, margin=0.0, dimensions=None)
+
+
+def optimizer_of(parameters, *, max_steps, sparse):
+    if sparse:
+        return torch.optim.SparseAdam(list(parameters), lr=1e-3)
+    return torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
+
+
+class Steps(pl.Callback):
+    """What each step was made of and led to."""
+
+    def __init__(self) -> None:
+        self.pairs, self.own, self.losses, self.gradients, self.scores = [], [], [], [], {}
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.pairs.append(batch.pair_B.tolist())
+        self.own.append((batch.queries.lengths_B.tolist(), batch.passages.lengths_B.tolist()))
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        gradients = [(name, one.grad) for name, one in pl_module.named_parameters()]
+        self.gradients.append({n: g.to_dense().clone() for n, g in gradients if g is not None})
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.losses.append(trainer.callback_metrics["train/loss"].item())
+
+    def on_validation_end(self, trainer, pl_module):
+        self.scores = {
+            name: value.item()
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith("val/")
+        }
+
+
+def trained(
+    folder: Path,
+    *,
+    kind: str = "tiny",
+    alpha: float = 0.5,
+    batch_size: int = 7,
+    max_steps: int = 3,
+    micro_batch_tokens: int | None = None,
+    dropout: float = 0.0,
+    clip: float | None = None,
+    **trainer_settings: Any,
+) -> dict[str, Any]:
+    encoder = encoder_of(kind, folder, dropout=dropout)
+    module = DualEncoder(
+        encoder=encoder,
+        loss=loss_of(),
+        optimizer=partial(optimizer_of, sparse=kind == "sparse"),
+        max_steps=max_steps,
+        development=RetrievalScores(DEVELOPMENT, depth=None, temperature=0.2, seed=0),
+        micro_batch_tokens=micro_batch_tokens,
+    )
+    steps = Steps()
+    accumulated = trainer_settings.get("accumulate_grad_batches", 1)
+    trainer = pl.Trainer(
+        **{"devices": 1, "callbacks": [steps]} | trainer_settings,
+        accelerator="cpu",
+        precision="64-true",
+        max_steps=max_steps,
+        gradient_clip_val=clip,
+        val_check_interval=max_steps * accumulated,
+        check_val_every_n_epoch=None,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+    )
+    data = datamodule_of(encoder, folder, alpha=alpha, batch_size=batch_size, max_steps=max_steps)
+    trainer.fit(module, data)
+    return {
+        "pairs": steps.pairs,
+        "own": steps.own,
+        "losses": steps.losses,
+        "gradients": steps.gradients,
+        "scores": steps.scores,
+        "weights": dict(encoder.state_dict()),
+    }
+
+
+def on_ranks(rank: int, ranks: int, port: int, folder: str, cases: dict[str, dict]) -> None:
+    """One process as torchrun would start it: all cases, one after the other."""
+    os.environ |= {
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo",
+        "LOCAL_RANK": str(rank), "NODE_RANK": "0", "WORLD_SIZE": str(ranks),
+    }  # fmt: skip
+    torch.set_num_threads(1)
+    for name, case in cases.items():
+        result = trained(Path(folder), **case, devices=ranks, strategy="summed")
+        torch.save(result, Path(folder) / f"{name}-{rank}.pt")

@@ -1,0 +1,326 @@
+"""A run that is stopped and started again ends as the run left alone, bit for bit."""
+
+import multiprocessing
+import os
+import re
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from mlflow import MlflowClient
+
+from lingmix.doors import CONF, resolved
+from lingmix.errors import InputError
+from lingmix.model.checkpoints import best_path, state_path
+from lingmix.stopping import StoppedError
+from lingmix.tracking.identity import config_hash
+from lingmix.tracking.lifecycle import ERROR, STATE
+from lingmix.tracking.work import work_folder
+from lingmix.train import train
+from tests.conftest import QUICK, STATIC
+
+STEPS = 24
+RUN = [
+    *QUICK,
+    f"trainer.max_steps={STEPS}",
+    "trainer.val_check_interval=4",
+    "checkpoint.every_steps=3",
+]
+ENCODERS = {
+    "tiny": ["encoder.scratch.dropout=0.2", "encoder.scratch.layers=1"],
+    "static": STATIC,
+}
+
+
+class Run:
+    """One configuration in an experiment of its own, and what is recorded of it."""
+
+    def __init__(self, output_dir: Path, name: str, *overrides: str) -> None:
+        self.overrides = [f"output_dir={output_dir}", f"name={name}", *RUN, *overrides]
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            self.config = compose("train", self.overrides)
+        values = resolved(self.config)
+        self.work = Path(output_dir, "runs", name, config_hash(values))
+        self._client = MlflowClient(self.config.tracking.uri)
+
+    def train(self) -> None:
+        train(self.config)
+
+    @property
+    def life(self) -> int | None:
+        """Another one each time a process begins to train: it writes the folder anew."""
+        folder = self.work / "encoder"
+        return folder.stat().st_ino if folder.exists() else None
+
+    @property
+    def unfinished(self) -> bool:
+        experiment = self._client.get_experiment_by_name(self.config.name)
+        found = experiment and self._client.search_runs([experiment.experiment_id])
+        return not found or found[0].data.tags.get(STATE) != "complete"
+
+    @property
+    def recorded(self):
+        """Its one run."""
+        experiment = self._client.get_experiment_by_name(self.config.name)
+        (run,) = self._client.search_runs([experiment.experiment_id])
+        return run
+
+    @property
+    def history(self) -> dict[str, list[tuple[int, float | None]]]:
+        run = self.recorded
+        return {
+            name: [
+                (one.step, None if CLOCKED.search(name) else one.value)
+                for one in self._client.get_metric_history(run.info.run_id, name)
+            ]
+            for name in run.data.metrics
+        }
+
+    @property
+    def states(self) -> list[Path]:
+        return sorted(self.work.glob("state-*.ckpt"))
+
+
+CLOCKED = re.compile("_per_second$|waiting_share$")
+"""Metrics that a clock decides: their steps are compared."""
+
+
+def killed(process: int, number: int, *, at: Path) -> None:
+    """Sends the signal as soon as the file is there."""
+    while not at.exists():
+        time.sleep(0.001)
+    os.kill(process, number)
+
+
+def stop(run: Run, number: int, *, at: Path) -> None:
+    arguments = {"process": os.getpid(), "number": number, "at": at}
+    threading.Thread(target=killed, kwargs=arguments, daemon=True).start()
+    with pytest.raises(StoppedError) as stopped:
+        run.train()
+    assert stopped.value.code == 128 + number
+
+
+@pytest.fixture(scope="module")
+def alone(output_dir) -> dict[str, dict[str, list[tuple[int, float]]]]:
+    """What is recorded of each encoder's run when it is left alone."""
+    runs = {name: Run(output_dir, f"alone-{name}", *ENCODERS[name]) for name in ENCODERS}
+    for run in runs.values():
+        run.train()
+    return {name: run.history for name, run in runs.items()}
+
+
+@pytest.fixture
+def run(output_dir, request) -> Run:
+    name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
+    return Run(output_dir, name, *ENCODERS["tiny"])
+
+
+@pytest.mark.parametrize(
+    ("encoder", "number", "step"),
+    [("tiny", signal.SIGTERM, 12), ("tiny", signal.SIGINT, 3), ("static", signal.SIGTERM, 6)],
+)
+def test_a_run_told_to_stop_goes_on_to_the_same_metrics_at_the_same_steps(
+    alone, output_dir, encoder, number, step
+):
+    """12 is a step with a validation."""
+    run = Run(output_dir, f"{encoder}-{number:d}-{step}", *ENCODERS[encoder])
+    stop(run, number, at=state_path(run.work, step))
+    stopped = run.recorded
+    assert stopped.data.tags[STATE] == "interrupted"
+    assert stopped.info.status == "KILLED"
+    assert len(run.states) == 2
+    run.train()
+    assert run.recorded.info.run_id == stopped.info.run_id
+    assert run.recorded.info.status == "FINISHED"
+    assert run.recorded.data.tags[STATE] == "complete"
+    assert ERROR not in run.recorded.data.tags
+    assert run.history == alone[encoder]
+    assert not run.work.exists()
+    assert list(run.work.parent.iterdir()) == []
+
+
+def test_a_run_can_stop_again_and_again(alone, output_dir):
+    run = Run(output_dir, "again-and-again", *ENCODERS["tiny"], "checkpoint.every_steps=1")
+    for step in (1, 4, 8, 15, 21):
+        stop(run, signal.SIGTERM, at=state_path(run.work, step))
+    run.train()
+    assert run.history == alone["tiny"]
+
+
+def test_a_run_stopped_while_it_is_measured_is_measured_again(alone, run):
+    stop(run, signal.SIGTERM, at=run.work / "left")
+    run.train()
+    assert run.history == alone["tiny"]
+
+
+def test_a_truncated_checkpoint_is_passed_over_for_the_one_before(alone, run, caplog):
+    stop(run, signal.SIGTERM, at=state_path(run.work, 12))
+    newest = run.states[-1]
+    os.truncate(newest, newest.stat().st_size // 2)
+    run.train()
+    assert f"{newest} cannot be used" in caplog.text
+    assert "going back to the one before" in caplog.text
+    assert "starts anew" not in caplog.text
+    assert run.history == alone["tiny"]
+
+
+def test_a_checkpoint_whose_best_weights_are_gone_is_passed_over(alone, run, caplog):
+    stop(run, signal.SIGTERM, at=state_path(run.work, 12))
+    for path in run.work.glob("best-*.ckpt"):
+        path.unlink()
+    run.train()
+    assert "starts anew" in caplog.text
+    assert run.history == alone["tiny"]
+
+
+def test_with_no_checkpoint_left_the_training_starts_anew_and_says_so(alone, run, caplog):
+    stop(run, signal.SIGTERM, at=state_path(run.work, 12))
+    for path in run.states:
+        path.write_bytes(b"")
+    run.train()
+    assert f"no checkpoint in {run.work} can be used: the training starts anew" in caplog.text
+    assert run.history == alone["tiny"]
+
+
+def test_a_checkpoint_of_another_configuration_is_refused_with_the_keys(run, output_dir):
+    stop(run, signal.SIGTERM, at=state_path(run.work, 3))
+    other = Run(output_dir, run.config.name, *ENCODERS["tiny"], "seed=1", "loss.temperature=0.5")
+    shutil.copytree(run.work, other.work)
+    with pytest.raises(InputError) as refused:
+        other.train()
+    assert str(refused.value).startswith(
+        f"{other.work}/config.yaml: is of another configuration, which differs in "
+        "loss.temperature (0.05 there, 0.5 here), seed (0 there, 1 here); remove"
+    )
+    file = other.work / "config.yaml"
+    claimed = yaml.safe_load(file.read_text()) | {"seed": 1, "loss.temperature": 0.5}
+    file.write_text(yaml.safe_dump(claimed))
+    with pytest.raises(InputError, match=r"state-.*ckpt: is of another .* seed \(0 there, 1 here"):
+        other.train()
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Writing on ends as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_one_line_and_the_last_checkpoints_stay(output_dir):
+    """Weights of 6 MB take 18 MB with what Adam keeps."""
+    large = ["encoder.scratch.vocabulary=6000", "encoder.scratch.dimension=256"]
+    run = Run(output_dir, "full-disk", *large, "trainer.max_steps=12")
+    stop(run, signal.SIGTERM, at=state_path(run.work, 3))
+    before = {path.name: path.read_bytes() for path in run.states}
+    with (
+        largest_file(16_000_000),
+        pytest.raises(InputError, match=rf"output_dir: .* does not fit into {run.work} ") as full,
+    ):
+        run.train()
+    assert "\n" not in str(full.value)
+    assert {path.name: path.read_bytes() for path in run.states} == before
+    assert list(run.work.glob("*.unfinished")) == []
+    assert run.recorded.data.tags[STATE] == "failed"
+    run.train()
+    assert run.recorded.data.tags[STATE] == "complete"
+
+
+def test_two_processes_do_not_train_one_configuration_at_once(run):
+    values = resolved(run.config)
+    with (
+        work_folder(values, config_hash(values)),
+        pytest.raises(InputError, match="another process is at work on this configuration"),
+    ):
+        run.train()
+
+
+def test_only_the_newest_two_checkpoints_and_the_best_weights_they_name_are_kept(run):
+    stop(run, signal.SIGTERM, at=state_path(run.work, 18))
+    assert len(run.states) == 2
+    oldest = int(run.states[0].stem.partition("-")[2])
+    bests = [int(path.stem.partition("-")[2]) for path in sorted(run.work.glob("best-*.ckpt"))]
+    assert [step for step in bests if step <= oldest] == bests[:1]
+    assert best_path(run.work, bests[0]).exists()
+
+
+WARM = multiprocessing.get_context("forkserver")
+
+
+def child(run: Run) -> multiprocessing.Process:
+    """The run in a process of its own, forked from one that has imported everything."""
+    WARM.set_forkserver_preload(["lingmix.train", "tests.test_resume"])
+    process = WARM.Process(target=train, args=(run.config,))
+    process.start()
+    return process
+
+
+def seconds(process: multiprocessing.Process, run: Run) -> tuple[float, float]:
+    """What an undisturbed process takes to the first trace of the run, and from there on."""
+    began = time.monotonic()
+    while run.life is None:
+        time.sleep(0.001)
+    working = time.monotonic()
+    process.join()
+    assert process.exitcode == 0
+    return working - began, time.monotonic() - working
+
+
+@pytest.mark.chaos
+def test_killed_at_any_moment_and_started_again_a_run_ends_as_if_left_alone(output_dir):
+    """Every fifth kill comes at any moment of the process, the others while the run is at work."""
+    encoder, kept = ENCODERS["tiny"], "checkpoint.every_steps=2"
+    undisturbed = Run(output_dir, "chaos-alone", *encoder)
+    child(undisturbed).join()  # the first one waits for the imports
+    measured = Run(output_dir, "chaos-measured", *encoder, kept)
+    before, at_work = seconds(child(measured), measured)
+    drawn, runs, died_training = random.Random(0), [], 0
+    for turn in range(int(os.environ.get("LINGMIX_CHAOS_ROUNDS", "2"))):
+        if not runs or not runs[-1].unfinished:
+            runs.append(Run(output_dir, f"chaos-{len(runs)}", *encoder, kept))
+        run = runs[-1]
+        life = run.life
+        process = child(run)
+        if turn % 5 == 4:
+            time.sleep(drawn.uniform(0, before))
+        else:
+            while run.life in (life, None) and process.is_alive():
+                time.sleep(0.001)
+            time.sleep(drawn.uniform(0, at_work))
+        process.kill()
+        process.join()
+        died_training += process.exitcode == -signal.SIGKILL and bool(run.states)
+    for run in runs:
+        train(run.config)
+        assert run.history == undisturbed.history
+        assert not run.work.exists()
+    sys.stderr.write(f"{died_training} kills with a checkpoint, {len(runs)} runs\n")
+    assert died_training
+
+
+@pytest.mark.chaos
+def test_the_command_told_to_stop_ends_with_the_status_of_the_signal(output_dir):
+    run = Run(output_dir, "command", *ENCODERS["tiny"], "trainer.max_steps=2000")
+    command = [sys.executable, "-m", "lingmix.train", *run.overrides, "trainer.max_steps=2000"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    killed(process.pid, signal.SIGTERM, at=state_path(run.work, 3))
+    told, wrong = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM, wrong
+    assert "Traceback" not in wrong
+    assert "told to stop at step" in told
+    assert run.recorded.data.tags[STATE] == "interrupted"
+    assert run.states
