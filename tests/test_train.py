@@ -118,6 +118,27 @@ def test_the_last_steps_are_validated_though_no_interval_ends_with_them(configur
     assert len(history) == 3, "after steps 2, 4 and 5"
 
 
+def test_two_devices_give_what_one_gives(configure):
+    scores = []
+    for devices in (1, 2):
+        config = configure(
+            "train",
+            *QUICK,
+            f"trainer.devices={devices}",
+            "trainer.accelerator=cpu",
+            "trainer.precision=32-true",
+            f"name=devices{devices}",
+        )
+        train(config)
+        (run,) = records(config).values()
+        assert (
+            len(MlflowClient(config.tracking.uri).get_metric_history(run.info.run_id, "train/loss"))
+            == 4
+        )
+        scores.append({k: v for k, v in run.data.metrics.items() if k.startswith("test/")})
+    assert scores[0] == pytest.approx(scores[1], abs=1e-4)
+
+
 def test_training_learns(configure):
     """Facts held out from training are found far above chance, which is about 0.03."""
     config = configure(
@@ -163,7 +184,17 @@ BAD = {
     "a scale larger than the data": (
         None, ["augmentation.scale=10000000"], "augmentation.scale: must be in"
     ),
-    "several devices": (None, ["trainer.devices=2"], "trainer.devices: a run trains on one device"),
+    "devices that are no number": (
+        None, ["trainer.devices=auto"], "trainer.devices: must be a number of devices, got auto"
+    ),
+    "several devices that end without a validation": (
+        None,
+        ["trainer.devices=2", "trainer.val_check_interval=3"],
+        "trainer.val_check_interval: must divide trainer.max_steps",
+    ),
+    "more devices than pairs in a batch": (
+        None, ["trainer.devices=9", "sampler.batch_size=8"], "sampler.batch_size"
+    ),
     "sparse gradients in AdamW": (
         None, ["encoder=static", "encoder.scratch.sparse=true"], "encoder.scratch.sparse: true"
     ),

@@ -66,6 +66,7 @@ def prepare(config: Config) -> Parts:
         max_steps=max_steps,
         development=development,
     )
+    datamodule.refuse_starved(ranks=config["trainer"]["devices"], accumulated=accumulated)
     loss = build(config["loss"])
     loss.cuts(encoder.dimension)
     module = DualEncoder(
@@ -97,11 +98,7 @@ def report_small(schedule: HybridSchedule, pairs: TrainingPairs) -> None:
 def refuse_unsupported(config: Config) -> None:
     """Settings that would train something else than they say."""
     trainer, score = config["trainer"], config["data"]["development_score"]
-    if trainer["devices"] not in (1, "1"):
-        raise InputError(
-            f"trainer.devices: a run trains on one device from this command, got "
-            f"{trainer['devices']}"
-        )
+    refuse_devices(trainer)
     if "early_stopping" in trainer["callbacks"] and config["data"]["development"] is None:
         raise InputError("trainer.callbacks.early_stopping: needs data.development to stop by")
     if trainer["precision"] == "16-mixed" and fastest_device(trainer["accelerator"]).type == "cpu":
@@ -123,6 +120,17 @@ def refuse_unsupported(config: Config) -> None:
         raise InputError(
             "trainer.gradient_clip_val: sparse gradients cannot be clipped, got "
             f"{trainer['gradient_clip_val']}; set it to null"
+        )
+
+
+def refuse_devices(trainer: Config) -> None:
+    devices, interval = trainer["devices"], trainer["val_check_interval"]
+    if not isinstance(devices, int) or devices < 1:
+        raise InputError(f"trainer.devices: must be a number of devices, got {devices}")
+    if devices > 1 and trainer["max_steps"] % interval:
+        raise InputError(
+            f"trainer.val_check_interval: must divide trainer.max_steps ({trainer['max_steps']}) "
+            f"on several devices, got {interval}"
         )
 
 

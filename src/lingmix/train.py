@@ -11,6 +11,7 @@ from lingmix.doors import Config, build, door, overrides, resolved
 from lingmix.evaluation.evaluator import RunFiles, evaluate_encoder
 from lingmix.evaluation.scores import SetScores
 from lingmix.model.checkpoints import Checkpoints, DurableFiles, newest_state
+from lingmix.model.distributed import SummedDDP
 from lingmix.model.encode import encoding
 from lingmix.model.encoder import encoder_beside
 from lingmix.model.precision import fastest_device
@@ -101,7 +102,11 @@ def fit(parts: Parts, *, config: Config, recorder: RunRecorder, work: Path, stop
         stop=stop,
     )
     pl.seed_everything(config["seed"], verbose=False)
-    trainer: pl.Trainer = build({k: settings[k] for k in settings if k != "callbacks"})(
+    several = settings["devices"] > 1
+    node = {key: value for key, value in settings.items() if key != "callbacks"}
+    if several and node["strategy"] == "auto":
+        node["strategy"] = SummedDDP.name
+    trainer: pl.Trainer = build(node)(
         logger=recorder,
         callbacks=[
             *callbacks.values(),
@@ -122,7 +127,7 @@ def fit(parts: Parts, *, config: Config, recorder: RunRecorder, work: Path, stop
         trainer.fit(parts.module, parts.datamodule, ckpt_path=start, weights_only=True)
         if parts.monitor is None:
             return
-        if trainer.global_step % interval:  # the last steps were not validated yet
+        if not several and trainer.global_step % interval:  # the last steps were not validated yet
             (last,) = trainer.validate(parts.module, parts.datamodule, verbose=False)
             if last[parts.monitor] >= checkpoints.best_score:
                 return

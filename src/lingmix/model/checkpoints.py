@@ -90,7 +90,8 @@ class Checkpoints(Checkpoint):
 
     @property
     def best(self) -> Path:
-        return best_path(self.folder, self.best_step)
+        """The newest: none is kept that did not score above all before it."""
+        return list(_by_step(self.folder, "best").values())[-1]
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if self._random is not None:
@@ -120,7 +121,8 @@ class Checkpoints(Checkpoint):
         if score > self.best_score:
             self.best_score, self.best_step = score, trainer.global_step
             averaged = any(isinstance(one, WeightAveraging) for one in trainer.callbacks)  # type: ignore[attr-defined]
-            trainer.save_checkpoint(self.best, weights_only=not averaged)  # else the raw weights
+            path = best_path(self.folder, self.best_step)
+            trainer.save_checkpoint(path, weights_only=not averaged)  # else the raw weights
             self._forget(trainer)
 
     def state_dict(self) -> dict[str, Any]:

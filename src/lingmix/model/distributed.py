@@ -1,5 +1,6 @@
 """Many devices, the gradient of one: each embeds its share, and each computes the whole loss."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -54,6 +55,7 @@ class SummedDDP(DDPStrategy):
 
     def setup_distributed(self) -> None:
         super().setup_distributed()
+        warnings.filterwarnings("ignore", module="pytorch_lightning")  # of what is equal everywhere
         torch.manual_seed(torch.initial_seed() + self.global_rank)  # no two drop out alike
 
     def configure_ddp(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 from pytorch_lightning.loggers.logger import Logger
+from pytorch_lightning.utilities import rank_zero_only
 
 METRICS_A_CALL = 1000
 SECONDS_BETWEEN_CALLS = 5.0
@@ -37,6 +38,7 @@ class RunRecorder(Logger):
     def log_hyperparams(self, params: object, *args: object, **kwargs: object) -> None:
         """Params are the configuration, written when the run starts."""
 
+    @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         now = int(time.time() * 1000)
         self._waiting += [
@@ -47,6 +49,7 @@ class RunRecorder(Logger):
         if time.monotonic() - self._sent_at > SECONDS_BETWEEN_CALLS:
             self.flush()
 
+    @rank_zero_only
     def flush(self) -> None:
         for start in range(0, len(self._waiting), METRICS_A_CALL):
             metrics = self._waiting[start : start + METRICS_A_CALL]
