@@ -2,8 +2,8 @@
 
 import multiprocessing
 import os
-import re
 import random
+import re
 import resource
 import shutil
 import signal

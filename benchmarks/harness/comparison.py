@@ -38,18 +38,21 @@ PACKAGES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """Less is better, in seconds as in MiB."""
+    """Less is better, in seconds as in MiB, unless the row says otherwise."""
 
     case: str
     ours: float
     unit: str
     peer: float | None = None
     peer_name: str | None = None
+    more_is_better: bool = False
 
     @property
     def ratio(self) -> float | None:
         """How many times better ours is."""
-        return None if self.peer is None else self.peer / self.ours
+        if self.peer is None:
+            return None
+        return self.ours / self.peer if self.more_is_better else self.peer / self.ours
 
 
 class Timed(NamedTuple):

@@ -6,7 +6,9 @@ from pathlib import Path
 from tokenizers import processors
 from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
 
-from lingmix.model.encoder import Encoder, load_encoder
+from benchmarks.harness.configured import configured
+from lingmix.doors import build
+from lingmix.model.encoder import Encoder
 from lingmix.model.folder import Model
 from lingmix.model.scratch import seeded
 from lingmix.model.tokenizer import UNLIMITED, RoleTokenizer
@@ -21,8 +23,11 @@ LENGTH = 128
 LAYERS, WIDTH, HEADS = 4, 256, 4
 
 
-def save_encoder(folder: Path, texts: Sequence[str]) -> None:
-    """As a sentence-transformers folder, its vocabulary learned from the texts."""
+def save_encoder(
+    folder: Path, texts: Sequence[str], *, layers: int = LAYERS, width: int = WIDTH
+) -> None:
+    """As a sentence-transformers folder, its vocabulary learned from the texts. Without dropout, so
+    that trainings can be compared."""
     specials = list(SPECIAL.values())
     tokenizer = learn_unigram(
         texts, vocabulary=VOCABULARY, special_tokens=specials, cache=folder.with_name("tokenizer")
@@ -33,10 +38,12 @@ def save_encoder(folder: Path, texts: Sequence[str]) -> None:
     wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **SPECIAL)
     config = XLMRobertaConfig(
         vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=WIDTH,
-        num_hidden_layers=LAYERS,
+        hidden_size=width,
+        num_hidden_layers=layers,
         num_attention_heads=HEADS,
-        intermediate_size=4 * WIDTH,
+        intermediate_size=4 * width,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
         max_position_embeddings=LENGTH + 2,
         type_vocab_size=1,
     )
@@ -49,15 +56,5 @@ def save_encoder(folder: Path, texts: Sequence[str]) -> None:
 
 
 def loaded(folder: Path) -> Encoder:
-    return load_encoder(
-        name=str(folder),
-        prompts=None,
-        pooling=None,
-        max_length=None,
-        scratch=None,
-        texts=(),
-        cache=folder,
-        seed=0,
-        attention=None,
-        trust_remote_code=False,
-    )
+    config = configured("encoder=pretrained", f"encoder.name={folder}")
+    return build(config["encoder"])(texts=(), cache=folder, seed=0)

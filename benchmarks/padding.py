@@ -1,0 +1,74 @@
+"""Share of padding in what the encoder computes: texts of a batch padded to its longest, or cut
+into chunks of like lengths.
+
+The peer's way: queries padded to the longest query of the batch, passages to the longest passage.
+Ours: the chunks that the encoder would form on a CPU and on a GPU, queries and passages together.
+The real pairs of experiment=xquad_r_static and those of XQuAD-R, cut at 128 tokens.
+"""
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.harness.comparison import FOLDER, Row
+from benchmarks.harness.configured import configured
+from benchmarks.harness.encoder import loaded, save_encoder
+from benchmarks.harness.training import Work, work_of
+from benchmarks.harness.xquad_r import monolingual_pairs
+from benchmarks.training_throughput import DATA
+from lingmix.data.tokens import Role
+from lingmix.model.cost import computed_tokens
+from lingmix.model.encoder import Encoder
+from lingmix.model.transformer import quiet
+from lingmix.parts import trained_on
+
+STEPS = 200
+
+Lengths = NDArray[np.int64]
+
+
+def compare() -> list[Row]:
+    steps = f"trainer.max_steps={STEPS}"
+    xquad_r = configured("sampler=monolingual", steps)
+    real = configured("experiment=xquad_r_static", f"data_dir={DATA}", steps)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    return [
+        *_rows("XQuAD-R, batch 64", work_of(xquad_r, monolingual_pairs())),
+        *_rows("real pairs, batch 512", work_of(real, trained_on(real, held_out=[]))),
+    ]
+
+
+def _rows(what: str, work: Work) -> Iterable[Row]:
+    pairs = work.pairs
+    with TemporaryDirectory(dir=FOLDER) as temporary, quiet():
+        folder = Path(temporary, "encoder")
+        save_encoder(folder, [*pairs.queries, *pairs.passages])
+        encoder = loaded(folder)
+    query_N = _lengths(encoder, pairs.queries, "query")
+    passage_N = _lengths(encoder, pairs.passages, "passage")
+    batches = [
+        (query_N[pairs.query_N[rows_B]], passage_N[pairs.passage_N[rows_B]])
+        for rows_B in map(work.schedule.rows, range(work.steps))
+    ]
+    tokens = sum(int(column.sum()) for batch in batches for column in batch)
+    padded = sum(len(column) * int(column.max()) for batch in batches for column in batch)
+    for device in ("cpu", "cuda"):
+        computed = partial(
+            computed_tokens, encoder.embedder, device=device, micro_batch_tokens=None
+        )
+        chunked = sum(computed(np.concatenate(batch).tolist()) for batch in batches)
+        yield Row(
+            case=f"{what}: share of padding, {device}",
+            ours=100 * (1 - tokens / chunked),
+            peer=100 * (1 - tokens / padded),
+            peer_name="padded to the longest of the batch",
+            unit="%",
+        )
+
+
+def _lengths(encoder: Encoder, texts: tuple[str, ...], role: Role) -> Lengths:
+    return np.array([len(ids) for ids in encoder.tokenize(texts, role)], dtype=np.int64)
