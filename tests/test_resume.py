@@ -61,7 +61,10 @@ class Run:
     def life(self) -> int | None:
         """Another one each time a process begins to train: it writes the folder anew."""
         folder = self.work / "encoder"
-        return folder.stat().st_ino if folder.exists() else None
+        try:
+            return folder.stat().st_ino
+        except FileNotFoundError:  # not yet, or just being replaced
+            return None
 
     @property
     def unfinished(self) -> bool:
