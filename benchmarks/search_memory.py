@@ -13,11 +13,7 @@ it is read from the page cache where memory allows.
 Both sides must find the same passages, or no row is written.
 """
 
-import json
 import shutil
-import subprocess
-import sys
-import time
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -25,8 +21,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from benchmarks.harness.child import Figures, figures_of
 from benchmarks.harness.comparison import FOLDER, Row, named
-from benchmarks.harness.search_once import SIDES, status_mib
+from benchmarks.harness.search_once import SIDES
 from lingmix.errors import InputError
 
 SIZES = (1_000_000, 2_000_000)
@@ -36,8 +33,6 @@ DEPTH = 100
 SHARD_MIB = 256
 SLAB = 100_000
 ROUNDS = 3
-
-Figures = dict[str, float]
 
 
 def compare() -> list[Row]:
@@ -83,16 +78,7 @@ def _write_vectors(folder: Path) -> None:
 
 def _searched(folder: Path, size: int, side: str) -> Figures:
     arguments = [side, folder, _hits(folder, size, side), size, DEPTH, SHARD_MIB]
-    command = [sys.executable, "-m", "benchmarks.harness.search_once", *map(str, arguments)]
-    own = 0.0
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]) as child:
-        while child.poll() is None:
-            own = max(own, status_mib("RssAnon", child.pid))
-            time.sleep(0.005)
-        output = child.communicate()[0]
-    if child.returncode:
-        raise subprocess.CalledProcessError(child.returncode, command)
-    return {**json.loads(output), "own": own}
+    return figures_of("benchmarks.harness.search_once", *arguments)
 
 
 def _hits(folder: Path, size: int, side: str) -> Path:

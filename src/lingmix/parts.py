@@ -19,15 +19,11 @@ from lingmix.evaluation.validation import RetrievalScores
 from lingmix.model.encoder import Encoder
 from lingmix.model.module import DualEncoder
 from lingmix.model.precision import fastest_device
-from lingmix.tracking.results import SETTINGS
+from lingmix.tracking.results import METRICS, SETTINGS
 
 log = logging.getLogger(__name__)
 
-RISING = tuple(
-    f"{setting}/{metric}"
-    for setting in SETTINGS
-    for metric in ("map", "ndcg_at_10", "recall_at_1", "recall_at_10", "recall_at_100", "mrr_at_10")
-)
+RISING = tuple(f"{setting}/{metric}" for setting in SETTINGS for metric in METRICS)
 """Scores that may pick the weights: higher is better."""
 
 

@@ -13,7 +13,7 @@ from lingmix.evaluation.scores import SetScores
 from lingmix.model.checkpoints import Checkpoints, DurableFiles, newest_state
 from lingmix.model.distributed import SummedDDP
 from lingmix.model.encode import encoding
-from lingmix.model.encoder import encoder_beside
+from lingmix.model.encoder import ENCODER_FOLDER
 from lingmix.model.precision import fastest_device
 from lingmix.model.watch import GradientWatch, SpeedWatch
 from lingmix.parts import Parts, prepare
@@ -49,11 +49,11 @@ def train(composed: DictConfig) -> str:
         ) as run_id:
             recorder = RunRecorder(client, run_id)
             fit(parts, config=config, recorder=recorder, work=work, stop=stop)
-            scores = recorded_scores(parts, config=config, recorder=recorder, left=work / "left")
+            scores = record_scores(parts, config=config, recorder=recorder, left=work / "left")
     return f"{run_name(config)}\n{headline(scores)}"
 
 
-def recorded_scores(
+def record_scores(
     parts: Parts, *, config: Config, recorder: RunRecorder, left: Path
 ) -> list[SetScores]:
     shutil.rmtree(left, ignore_errors=True)
@@ -88,11 +88,8 @@ def run_name(config: Config) -> str:
 def fit(parts: Parts, *, config: Config, recorder: RunRecorder, work: Path, stop: Stop) -> None:
     """Trains, from the newest checkpoint where there is one, and leaves the weights that scored
     best on the development set."""
-    settings = config["trainer"]
-    interval = min(settings["val_check_interval"], settings["max_steps"])
-    callbacks = build(settings["callbacks"])
     configuration = deciding(config)
-    parts.module.encoder.save(encoder_beside(work / "any.ckpt"))
+    parts.module.encoder.save(work / ENCODER_FOLDER)
     checkpoints = Checkpoints(
         work,
         **config["checkpoint"],
@@ -102,11 +99,28 @@ def fit(parts: Parts, *, config: Config, recorder: RunRecorder, work: Path, stop
         stop=stop,
     )
     pl.seed_everything(config["seed"], verbose=False)
-    several = settings["devices"] > 1
-    node = {key: value for key, value in settings.items() if key != "callbacks"}
-    if several and node["strategy"] == "auto":
-        node["strategy"] = SummedDDP.name
-    trainer: pl.Trainer = build(node)(
+    trainer = trainer_of(parts, config=config, recorder=recorder, checkpoints=checkpoints)
+    with stop.deferred():
+        start = newest_state(work, configuration)
+        trainer.fit(parts.module, parts.datamodule, ckpt_path=start, weights_only=True)
+        if parts.monitor is None:
+            return
+        if trainer.global_step % interval_of(config):  # the last steps were not validated yet
+            (last,) = trainer.validate(parts.module, parts.datamodule, verbose=False)
+            if last[parts.monitor] >= checkpoints.best_score:
+                return
+    state = torch.load(checkpoints.best, weights_only=True)["state_dict"]
+    parts.module.load_state_dict(state)
+
+
+def trainer_of(
+    parts: Parts, *, config: Config, recorder: RunRecorder, checkpoints: Checkpoints
+) -> pl.Trainer:
+    settings = dict(config["trainer"])
+    callbacks = build(settings.pop("callbacks"))
+    if settings["devices"] > 1 and settings["strategy"] == "auto":
+        settings["strategy"] = SummedDDP.name
+    return build(settings)(
         logger=recorder,
         callbacks=[
             *callbacks.values(),
@@ -118,21 +132,15 @@ def fit(parts: Parts, *, config: Config, recorder: RunRecorder, work: Path, stop
             checkpoints,
         ],
         plugins=[DurableFiles()],
-        default_root_dir=work,
-        val_check_interval=interval * settings["accumulate_grad_batches"],  # it counts batches
+        default_root_dir=checkpoints.folder,
+        val_check_interval=interval_of(config) * settings["accumulate_grad_batches"],
         limit_val_batches=0 if parts.monitor is None else None,
     )
-    with stop.deferred():
-        start = newest_state(work, configuration)
-        trainer.fit(parts.module, parts.datamodule, ckpt_path=start, weights_only=True)
-        if parts.monitor is None:
-            return
-        if not several and trainer.global_step % interval:  # the last steps were not validated yet
-            (last,) = trainer.validate(parts.module, parts.datamodule, verbose=False)
-            if last[parts.monitor] >= checkpoints.best_score:
-                return
-    state = torch.load(checkpoints.best, weights_only=True)["state_dict"]
-    parts.module.load_state_dict(state)
+
+
+def interval_of(config: Config) -> int:
+    """Steps between validations; Lightning itself counts batches."""
+    return min(config["trainer"]["val_check_interval"], config["trainer"]["max_steps"])
 
 
 def measure(parts: Parts, *, config: Config, run_files: Path) -> list[SetScores]:

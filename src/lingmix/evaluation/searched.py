@@ -132,10 +132,7 @@ def _without_own(found: Found, own_Q: Positions) -> Found:
 def _relevant(
     evaluation_set: EvaluationSet, pool: Pool, found: Found, queries: Vectors, passages: Vectors
 ) -> pl.DataFrame:
-    row_of = np.full(len(evaluation_set.queries), -1)
-    row_of[pool.queries] = np.arange(len(pool.queries))
-    language_P = np.full(len(evaluation_set.passages), -1)
-    language_P[pool.passages_P] = pool.language_of(np.arange(len(pool.passages_P)))
+    row_of, language_P = _in_pool(evaluation_set, pool)
     judged = (evaluation_set.grade_J > 0) & (row_of[evaluation_set.query_J] >= 0)
     judgement_J = np.flatnonzero(judged & (language_P[evaluation_set.passage_J] >= 0))
     query_J = evaluation_set.query_J[judgement_J].astype(np.int64)
@@ -157,6 +154,15 @@ def _relevant(
             "pool_entropy": pl.Series([None] * len(row_J), dtype=pl.Float64),
         }
     )
+
+
+def _in_pool(evaluation_set: EvaluationSet, pool: Pool) -> tuple[Positions, Positions]:
+    """The row of each query of the set, and the language of each passage; -1: not in the pool."""
+    row_Q = np.full(len(evaluation_set.query_ids), -1)
+    row_Q[pool.queries] = np.arange(len(pool.queries))
+    language_P = np.full(len(evaluation_set.passage_ids), -1)
+    language_P[pool.passages_P] = pool.language_of(np.arange(len(pool.passages_P)))
+    return row_Q, language_P
 
 
 def found_ranks(hits: Hits, row_J: Positions, passage_J: Positions) -> Positions:
@@ -186,12 +192,9 @@ def _places(
     evaluation_set: EvaluationSet, pool: Pool, found: Found, relevant: pl.DataFrame
 ) -> pl.DataFrame:
     """Who holds the first places among the hits; ties stand by id here."""
-    language_P = np.full(len(evaluation_set.passages), -1)
-    language_P[pool.passages_P] = pool.language_of(np.arange(len(pool.passages_P)))
+    row_of, language_P = _in_pool(evaluation_set, pool)
     counts = relevant.group_by("query", maintain_order=True).len()
     query_C, count_C1 = counts["query"].to_numpy(), counts["len"].to_numpy()[:, None]
-    row_of = np.full(len(evaluation_set.queries), -1)
-    row_of[pool.queries] = np.arange(len(pool.queries))
     passage_CK = found.pool.passage_QK[row_of[query_C]]
     first_CK = (np.arange(passage_CK.shape[1]) < count_C1) & (passage_CK >= 0)
     language_CK = np.where(first_CK, language_P[passage_CK], -1)

@@ -21,6 +21,9 @@ from lingmix.model.transformer import Attention, Transformer
 
 CHECKPOINT = ".ckpt"
 
+ENCODER_FOLDER = "encoder"
+"""Beside the checkpoints of a run: the form of the encoder whose weights they hold."""
+
 
 class Encoder(nn.Module):
     """Text -> tokens -> unit vector."""
@@ -109,7 +112,7 @@ def load_encoder(
         encoder = Encoder(Model(embedder, [], tokenizer))
     else:
         checkpoint = Path(name) if name.endswith(CHECKPOINT) else None
-        place = str(encoder_beside(checkpoint)) if checkpoint else name
+        place = str(checkpoint.with_name(ENCODER_FOLDER)) if checkpoint else name
         model = read_folder(
             find_folder(place, trust_remote_code=trust_remote_code),
             prompts=prompts,
@@ -145,7 +148,7 @@ def _add_weights(
     encoder: Encoder, *, checkpoint: Path | None, lora: Mapping[str, Any] | None, seed: int
 ) -> None:
     """A checkpoint's own adapters go in before its weights, new ones after them."""
-    kept = kept_lora(encoder_beside(checkpoint)) if checkpoint else None
+    kept = kept_lora(checkpoint.with_name(ENCODER_FOLDER)) if checkpoint else None
     if kept and lora not in (None, kept):
         raise InputError(f"encoder.lora: {checkpoint} was trained with {kept}; leave it null")
     if kept:
@@ -167,11 +170,6 @@ def _transformer(encoder: Encoder, key: str) -> Transformer:
     return encoder.embedder
 
 
-def encoder_beside(checkpoint: Path) -> Path:
-    """Where a run keeps the form of the encoder whose weights its checkpoints hold."""
-    return checkpoint.parent / "encoder"
-
-
 def load_weights(encoder: Encoder, checkpoint: Path) -> None:
     """The encoder's part of a Lightning checkpoint of `DualEncoder`."""
     try:
@@ -185,5 +183,5 @@ def load_weights(encoder: Encoder, checkpoint: Path) -> None:
     except (OSError, RuntimeError, LookupError, TypeError, UnpicklingError) as error:
         raise InputError(
             f"encoder.name: {checkpoint} is no checkpoint of the encoder in "
-            f"{encoder_beside(checkpoint)} ({' '.join(str(error).split())[:160]})"
+            f"{checkpoint.with_name(ENCODER_FOLDER)} ({' '.join(str(error).split())[:160]})"
         ) from error

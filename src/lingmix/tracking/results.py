@@ -85,7 +85,7 @@ def score_table(scores: Sequence[SetScores]) -> str:
                 figures = (f"{one.metrics[f'{setting}/{metric}']:.4f}" for metric in METRICS)
                 table.add_row(f"  {setting}", *figures)
         notes += [f"{one.name}: {note}" for note in (*_bias(one), *_left_out(one))]
-    console = Console(file=StringIO(), width=100)
+    console = Console(file=StringIO(), width=100, markup=False, emoji=False)
     console.print(table)
     console.print(*notes, sep="\n", soft_wrap=True, highlight=False)
     return console.file.getvalue().rstrip()  # type: ignore[attr-defined]
