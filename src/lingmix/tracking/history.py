@@ -68,7 +68,9 @@ def cells(client: MlflowClient, experiment: str) -> pl.DataFrame:
     same = [
         name
         for name in table.columns
-        if name.startswith("param.") and name not in KEPT_PARAMS and table[name].n_unique() == 1
+        if name.startswith("param.")
+        and (name not in KEPT_PARAMS or table[name][0] == "None")
+        and table[name].n_unique() == 1
     ]
     return table.drop(same)
 
