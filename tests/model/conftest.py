@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from tokenizers import processors
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
 from lingmix.data.tokens import Tokens
 from lingmix.model.encoder import Encoder, load_encoder
@@ -61,26 +61,42 @@ def load(cache) -> Callable[..., Encoder]:
 
 @pytest.fixture(scope="session")
 def bert_folder(cache, tmp_path_factory) -> Path:
-    """BERT with its pooler, as `save_pretrained` leaves it; weights wide enough to tell apart."""
-    folder = tmp_path_factory.mktemp("bert")
+    """BERT with its pooler."""
+    return model_folder(tmp_path_factory.mktemp("bert"), cache, "bert")
+
+
+@pytest.fixture(scope="session")
+def unpackable_folder(cache, tmp_path_factory) -> Path:
+    """A model whose texts cannot be laid end to end."""
+    folder = tmp_path_factory.mktemp("distilbert")
+    return model_folder(folder, cache, "distilbert", max_position_embeddings=256, hidden_dim=32)
+
+
+def model_folder(folder: Path, cache: Path, model_type: str, **settings) -> Path:
+    """As `save_pretrained` leaves it; weights wide enough to tell vectors apart."""
     tokenizer = learn_unigram(
         TEXTS, vocabulary=400, special_tokens=list(SPECIAL.values()), cache=cache
     )
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
-    config = BertConfig(
+    sizes = {
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 32,
+        "max_position_embeddings": 64,
+    }
+    config = AutoConfig.for_model(
+        model_type,
         vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=32,
-        max_position_embeddings=64,
         initializer_range=0.3,
+        pad_token_id=0,
+        **(sizes | settings),
     )
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        BertModel(config).save_pretrained(folder)
+        AutoModel.from_config(config).save_pretrained(folder)
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, **SPECIAL).save_pretrained(folder)
     return folder
 

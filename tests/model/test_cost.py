@@ -8,6 +8,8 @@ from lingmix.model.cached import embed
 from lingmix.model.cost import computed_tokens, peak_flops, training_flops
 from tests.model.conftest import ragged
 
+CPU = torch.device("cpu")
+
 
 @pytest.mark.parametrize(
     ("lengths", "computed"),
@@ -17,32 +19,37 @@ from tests.model.conftest import ragged
         ([7], 7),
     ],
 )
-def test_padding_by_hand(load, lengths, computed):
-    tiny = load("tiny").embedder
-    assert computed_tokens(tiny, lengths, device="cpu", micro_batch_tokens=None) == computed
+def test_padding_by_hand(load, unpackable_folder, lengths, computed):
+    padding = load(unpackable_folder).embedder
+    assert computed_tokens(padding, lengths, device=CPU, micro_batch_tokens=None) == computed
+    packing = load("tiny").embedder
+    assert computed_tokens(packing, lengths, device=CPU, micro_batch_tokens=None) == sum(lengths)
 
 
-def test_micro_batches_pad_less(load):
+def test_micro_batches_pad_less(load, unpackable_folder):
     """Of 10 + 8 tokens, and of 8 + 1."""
     lengths = [1, 8, 10, 8]
-    tiny = load("tiny").embedder
-    assert computed_tokens(tiny, lengths, device="cpu", micro_batch_tokens=None) == 40
-    assert computed_tokens(tiny, lengths, device="cpu", micro_batch_tokens=18) == 20 + 16
+    padding = load(unpackable_folder).embedder
+    assert computed_tokens(padding, lengths, device=CPU, micro_batch_tokens=None) == 40
+    assert computed_tokens(padding, lengths, device=CPU, micro_batch_tokens=18) == 20 + 16
 
 
+@pytest.mark.parametrize("packs", [True, False])
 @pytest.mark.parametrize("micro_batch_tokens", [None, 700])
-def test_computed_tokens_are_those_the_model_is_given(load, micro_batch_tokens):
+def test_computed_tokens_are_those_the_model_is_given(
+    load, unpackable_folder, packs, micro_batch_tokens
+):
     random = torch.Generator().manual_seed(0)
     lengths = (torch.rand(60, generator=random) ** 3 * 200 + 1).long().tolist()
     given = []
-    encoder = load("tiny")
+    encoder = load("tiny") if packs else load(unpackable_folder)
     encoder.embedder.model.register_forward_pre_hook(
         lambda module, args, named: given.append(named["input_ids"].numel()), with_kwargs=True
     )
     embed(encoder, ragged([[5] * one for one in lengths]), micro_batch_tokens=micro_batch_tokens)
-    assert sum(given) > sum(lengths)
+    assert (sum(given) == sum(lengths)) == packs
     assert sum(given) == computed_tokens(
-        encoder.embedder, lengths, device="cpu", micro_batch_tokens=micro_batch_tokens
+        encoder.embedder, lengths, device=CPU, micro_batch_tokens=micro_batch_tokens
     )
 
 

@@ -6,8 +6,8 @@ import torch
 from lightning_fabric.utilities.throughput import get_available_flops
 from torch import nn
 
-from lingmix.model.cached import micro_batch_sizes
-from lingmix.model.transformer import BUDGET, WASTE, Transformer, chunk_sizes
+from lingmix.model.chunks import micro_batch_sizes
+from lingmix.model.transformer import Transformer, padded_sizes
 
 DTYPES = {
     "32-true": torch.float32,
@@ -24,21 +24,25 @@ none (its issue 21677)."""
 
 
 def computed_tokens(
-    embedder: nn.Module, lengths: Sequence[int], *, device: str, micro_batch_tokens: int | None
+    embedder: nn.Module,
+    lengths: Sequence[int],
+    *,
+    device: torch.device,
+    micro_batch_tokens: int | None,
 ) -> int:
-    """Tokens of a batch with the padding that a transformer computes along, each once."""
-    if not isinstance(embedder, Transformer):
+    """Tokens of a batch with the padding that a transformer computes along, each once; padding that
+    only attention sees does not count."""
+    if not isinstance(embedder, Transformer) or embedder.packs:
         return sum(lengths)
     descending = sorted(lengths, reverse=True)
     whole = micro_batch_tokens is None or sum(lengths) <= micro_batch_tokens
     parts = (
         [len(lengths)] if whole else micro_batch_sizes(descending, budget=micro_batch_tokens or 0)
     )
-    waste, budget = WASTE.get(device, WASTE["cuda"]), BUDGET.get(device, BUDGET["cuda"])
     return sum(
         len(chunk) * chunk[0]
         for part in _cut(descending, parts)
-        for chunk in _cut(part, chunk_sizes(part, waste=waste, budget=budget))
+        for chunk in _cut(part, padded_sizes(part, device=device))
     )
 
 

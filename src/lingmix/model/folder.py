@@ -13,9 +13,10 @@ from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 from lingmix.data.tokens import Role
 from lingmix.errors import InputError
 from lingmix.model.pooling import POOLINGS, Dense, Pooling, PoolingChoice
+from lingmix.model.pretrained import load_transformer
 from lingmix.model.static import Static
 from lingmix.model.tokenizer import RoleTokenizer, RoleValues
-from lingmix.model.transformer import Attention, Transformer, load_transformer
+from lingmix.model.transformer import Attention, Transformer
 
 MODULES = "sentence_transformers.models"
 """Every release finds its modules by these names; the newest keep them as aliases."""

@@ -28,6 +28,13 @@ def pool(hidden_BLD: Tensor, mask_BL: Tensor, pooling: Pooling) -> Tensor:
     return sum_BD / mask_BL1.sum(1)
 
 
+def pool_packed(hidden_TD: Tensor, lengths_B: Tensor, pooling: Pooling) -> Tensor:
+    """The same of texts that lie end to end."""
+    if pooling == "cls":
+        return hidden_TD[lengths_B.cumsum(0) - lengths_B]
+    return torch.segment_reduce(hidden_TD.float(), "mean", lengths=lengths_B, unsafe=True)
+
+
 class Dense(nn.Module):
     """A linear layer and its activation, as in LaBSE."""
 

@@ -1,4 +1,4 @@
-"""A Hugging Face encoder over ragged batches: almost nothing is padded."""
+"""A Hugging Face encoder over ragged batches: next to nothing is padded."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,29 +7,36 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
-from tokenizers import normalizers
 from torch import Tensor, nn
 from torch._inductor.cpp_builder import get_cpp_compiler
 from torch._inductor.exc import InvalidCxxCompiler
-from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from lingmix.data.tokens import Tokens
 from lingmix.errors import InputError
+from lingmix.model.chunks import (
+    BUDGET,
+    chunk_sizes,
+    longest_first,
+    micro_batches,
+    of_device,
+    split,
+)
 from lingmix.model.lora import FILE as LORA_FILE
 from lingmix.model.lora import merged, with_lora
-from lingmix.model.pooling import Dense, Pooling, PoolingChoice, pool
+from lingmix.model.packed import Kernel, fastest_kernel, implementation, packing_of
+from lingmix.model.pooling import Pooling, pool, pool_packed
 
 Attention = Literal["eager", "sdpa", "flash_attention_2"]
+
+PACKABLE = ("bert", "camembert", "roberta", "xlm-roberta")
+"""Models, by their type, that know a token's place by its position alone, so that texts can be laid
+end to end."""
 
 WASTE = {"cpu": 128, "cuda": 4096}
 """Padding tokens that cost as much time as another call of the model, by device; on a CPU 64 to 256
 are alike, on a GPU it is an estimate."""
-
-BUDGET = {"cpu": 4096, "cuda": 65536}
-"""Tokens a call, by device: bounds the memory of one."""
-
 
 PASSING = ("architectures", "dtype", "torch_dtype", "transformers_version")
 """Settings of a model that change no vector."""
@@ -79,30 +86,63 @@ class Transformer(nn.Module):
     @property
     def positions(self) -> int | None:
         """How many tokens a text may have."""
-        table = getattr(getattr(self.model, "embeddings", None), "position_embeddings", None)
-        if isinstance(table, nn.Embedding):
-            before_first = 0 if table.padding_idx is None else table.padding_idx + 1
-            return table.num_embeddings - before_first
+        table = self._position_table
+        if table is not None:
+            return table.num_embeddings - self._first_position
         return getattr(self.model.config, "max_position_embeddings", None)
 
+    @property
+    def _position_table(self) -> nn.Embedding | None:
+        table = getattr(getattr(self.model, "embeddings", None), "position_embeddings", None)
+        return table if isinstance(table, nn.Embedding) else None
+
+    @property
+    def _first_position(self) -> int:
+        """RoBERTa counts from its padding's on."""
+        padding = getattr(self._position_table, "padding_idx", None)
+        return 0 if padding is None else padding + 1
+
+    @property
+    def packs(self) -> bool:
+        """Whether texts are laid end to end, or each padded to the longest of its chunk."""
+        config = self.model.config
+        return config.model_type in PACKABLE and not config.is_decoder
+
     def forward(self, tokens: Tokens) -> Tensor:
-        ids_T, lengths_B = tokens
-        device = ids_T.device.type
-        self.model.set_attn_implementation(
-            self._attention or ("eager" if device == "cpu" else "sdpa")
-        )
-        order_B = lengths_B.argsort(descending=True, stable=True)
+        ordered, place_B = longest_first(tokens)
+        pooled = self._packed(ordered) if self.packs else self._padded(ordered)
+        return torch.cat(pooled)[place_B]
+
+    def _packed(self, ordered: Tokens) -> list[Tensor]:
+        """All at once in training, where activations are kept in any case."""
+        device = ordered.ids_T.device
+        kernel = self._attention or fastest_kernel(self.model, device)
+        self.model.set_attn_implementation(implementation(kernel))
+        if self.training:
+            return [self._of_packed(ordered, kernel)]
+        parts = micro_batches(ordered, budget=of_device(BUDGET, device))
+        return [self._of_packed(part, kernel) for part in parts]
+
+    def _of_packed(self, part: Tokens, kernel: Kernel) -> Tensor:
+        ids_T, lengths_B = part
         starts_B = lengths_B.cumsum(0) - lengths_B
-        sizes = chunk_sizes(
-            lengths_B[order_B].tolist(),
-            waste=WASTE.get(device, WASTE["cuda"]),
-            budget=BUDGET.get(device, BUDGET["cuda"]),
+        columns_T = torch.arange(len(ids_T), device=ids_T.device)
+        columns_T = columns_T - starts_B.repeat_interleave(lengths_B)
+        packing = packing_of(lengths_B.tolist(), kernel=kernel, device=ids_T.device)
+        hidden_1TD = self.model(
+            input_ids=ids_T[None],
+            position_ids=(self._first_position + columns_T)[None],
+            **packing.told,
+        ).last_hidden_state
+        return pool_packed(hidden_1TD[0], lengths_B, self.pooling)
+
+    def _padded(self, ordered: Tokens) -> list[Tensor]:
+        device = ordered.ids_T.device
+        self.model.set_attn_implementation(
+            self._attention or ("eager" if device.type == "cpu" else "sdpa")
         )
-        pooled = [
-            self._pooled(ids_T, starts_B[rows_C], lengths_B[rows_C])
-            for rows_C in order_B.split(sizes)
-        ]
-        return torch.cat(pooled)[order_B.argsort()]
+        sizes = padded_sizes(ordered.lengths_B.tolist(), device=device)
+        return [self._of_padded(chunk) for chunk in split(ordered, list(sizes))]
 
     def add_lora(self, lora: Mapping[str, Any]) -> None:
         self.model = with_lora(self.model, lora)
@@ -128,87 +168,20 @@ class Transformer(nn.Module):
             settings["tokenizer_class"] = "PreTrainedTokenizerFast"
             path.write_text(json.dumps(settings, indent=2))
 
-    def _pooled(self, ids_T: Tensor, starts_C: Tensor, lengths_C: Tensor) -> Tensor:
-        """Rows come longest first."""
-        columns_L = torch.arange(int(lengths_C[0]), device=ids_T.device)
+    def _of_padded(self, chunk: Tokens) -> Tensor:
+        lengths_C = chunk.lengths_B
+        columns_L = torch.arange(int(lengths_C[0]), device=lengths_C.device)
         mask_CL = columns_L < lengths_C[:, None]
-        where_CL = (starts_C[:, None] + columns_L).where(mask_CL, 0)
-        ids_CL = ids_T[where_CL].where(mask_CL, self._padding)
+        ids_CL = chunk.ids_T.new_full(mask_CL.shape, self._padding)
+        ids_CL[mask_CL] = chunk.ids_T
         hidden_CLD = self.model(input_ids=ids_CL, attention_mask=mask_CL.long()).last_hidden_state
         return pool(hidden_CLD, mask_CL, self.pooling)
 
 
-def load_transformer(
-    folder: Path,
-    *,
-    pooling: PoolingChoice,
-    attention: Attention | None,
-    lowercase: bool,
-    trust_remote_code: bool,
-) -> tuple[Transformer, list[Dense]]:
-    """`pooler` is the first token's state and BERT's pooler layer, here a Dense as in LaBSE."""
-    _need_weights(folder)
-    try:
-        with quiet(), torch.random.fork_rng(devices=[]):
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
-            model, report = AutoModel.from_pretrained(
-                folder,
-                use_safetensors=True,
-                trust_remote_code=trust_remote_code,
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, SafetensorError) as error:
-        reason = " ".join(str(error).split())
-        if "trust_remote_code" in reason:
-            reason = "it needs code of its own, which encoder.trust_remote_code=true would run"
-        raise InputError(f"encoder.name: {folder} cannot be loaded ({reason[:300]})") from error
-    if model.config.is_encoder_decoder or not tokenizer.is_fast:
-        raise InputError(
-            f"encoder.name: {folder} must be an encoder with a tokenizer.json, got a "
-            f"{model.config.model_type} with a {type(tokenizer).__name__}"
-        )
-    pooler = getattr(model, "pooler", None)
-    missing = sorted(
-        key for key in report["missing_keys"] if pooling == "pooler" or "pooler." not in key
-    )
-    if missing:
-        raise InputError(
-            f"encoder.name: {folder} lacks the weights of {len(missing)} tensors, the first "
-            f"{missing[0]}; save the whole model, or choose another encoder.pooling"
-        )
-    if pooler is not None:
-        model.pooler = None
-    if lowercase:
-        _lowercase(tokenizer)
-    if pooling != "pooler":
-        return Transformer(model, tokenizer, pooling=pooling, attention=attention), []
-    linear = getattr(pooler, "dense", None)
-    if not isinstance(linear, nn.Linear):
-        raise InputError(
-            f"encoder.pooling: {folder} is a {model.config.model_type} without a pooler; choose "
-            "mean or cls"
-        )
-    transformer = Transformer(model, tokenizer, pooling="cls", attention=attention)
-    return transformer, [Dense(linear, nn.Tanh())]
-
-
-def _need_weights(folder: Path) -> None:
-    if not (folder / "config.json").is_file():
-        raise InputError(
-            f"encoder.name: {folder} has no config.json; name a model's folder, as save_pretrained "
-            "writes it"
-        )
-    if not any(folder.glob("model*.safetensors")):
-        other = next(folder.glob("*.bin"), None)
-        found = f", and {other.name} is not read: convert it" if other else "; save the model there"
-        raise InputError(f"encoder.name: {folder} has no model.safetensors{found}")
-
-
-def _lowercase(tokenizer: PreTrainedTokenizerBase) -> None:
-    backend = tokenizer.backend_tokenizer
-    rest = [] if backend.normalizer is None else [backend.normalizer]
-    backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), *rest])
+def padded_sizes(descending: Sequence[int], *, device: torch.device) -> Iterator[int]:
+    """Texts a chunk, where texts are not laid end to end."""
+    waste, budget = of_device(WASTE, device), of_device(BUDGET, device)
+    return chunk_sizes(descending, waste=waste, budget=budget)
 
 
 @contextmanager
@@ -226,24 +199,3 @@ def quiet() -> Iterator[None]:
         transformers_logging.set_verbosity(verbosity)
         if bar:
             transformers_logging.enable_progress_bar()
-
-
-def chunk_sizes(descending: Sequence[int], *, waste: int, budget: int) -> list[int]:
-    """Cuts texts, longest first, so that a chunk pads little and holds no more than `budget`.
-
-    A chunk ends where its padding would cost more than another call of the model.
-    """
-    return list(_chunk_sizes(descending, waste=waste, budget=budget))
-
-
-def _chunk_sizes(descending: Sequence[int], *, waste: int, budget: int) -> Iterator[int]:
-    size = padding = longest = 0
-    for length in descending:
-        padding += longest - length
-        if size and (padding > waste or (size + 1) * longest > budget):
-            yield size
-            size = padding = 0
-        if not size:
-            longest, padding = length, 0
-        size += 1
-    yield size

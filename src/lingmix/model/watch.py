@@ -95,7 +95,7 @@ class SpeedWatch(pl.Callback):
         self._computed = partial(
             computed_tokens,
             self._embedder,
-            device=device.type,
+            device=device,
             micro_batch_tokens=self._micro_batch_tokens,
         )
         self._peak = peak_flops(device, str(trainer.precision))

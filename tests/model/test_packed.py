@@ -1,0 +1,131 @@
+"""Texts laid end to end are what each is alone."""
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+from transformers import AutoModel
+
+from lingmix.model import packed, transformer
+from lingmix.model.packed import WASTE, attend, fastest_kernel, packing_of
+from lingmix.model.transformer import PACKABLE
+from tests.model.conftest import TEXTS, close, model_folder, ragged
+
+LONG = [" ".join(TEXTS[: 1 + n % 5]) for n in range(12)]
+LENGTHS = [5, 3, 3, 1]
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module", params=[*PACKABLE, "distilbert"])
+def folder(request, cache, tmp_path_factory, unpackable_folder):
+    if request.param == "distilbert":
+        return unpackable_folder
+    place = tmp_path_factory.mktemp(request.param)
+    return model_folder(place, cache, request.param, max_position_embeddings=128)
+
+
+@pytest.mark.parametrize("attention", [None, "eager", "sdpa"])
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_a_vector_is_that_of_transformers_given_the_text_alone(load, folder, attention, pooling):
+    encoder = load(folder, attention=attention, pooling=pooling)
+    reference = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
+    assert encoder.embedder.packs == (reference.config.model_type != "distilbert")
+    lists = encoder.tokenize(LONG, "query")
+    with torch.inference_mode():
+        hidden = [reference(input_ids=torch.tensor([ids])).last_hidden_state[0] for ids in lists]
+        vectors_BD = encoder.eval()(ragged(lists))
+    expected = [one.mean(0) if pooling == "mean" else one[0] for one in hidden]
+    close(vectors_BD, normalize(torch.stack(expected)), atol=1e-6)
+
+
+def test_the_gradient_is_that_of_transformers_given_each_text_alone(load, folder):
+    encoder = load(folder, pooling="mean").eval()
+    reference = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
+    lists = encoder.tokenize(LONG, "query")
+    target_BD = torch.randn(len(lists), 16, generator=torch.Generator().manual_seed(0))
+    (encoder(ragged(lists)) * target_BD).sum().backward()
+    for ids, target_D in zip(lists, target_BD, strict=True):
+        mean_D = reference(input_ids=torch.tensor([ids])).last_hidden_state[0].mean(0)
+        (normalize(mean_D, dim=0) @ target_D).backward()
+    expected = {name: weight.grad for name, weight in reference.named_parameters()}
+    for name, weight in encoder.embedder.model.named_parameters():
+        torch.testing.assert_close(weight.grad, expected[name], rtol=1e-4, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize("kind", ["tiny", "distilbert"])
+def test_gradients_do_not_depend_on_how_a_batch_is_cut(load, unpackable_folder, monkeypatch, kind):
+    encoder = load("tiny") if kind == "tiny" else load(unpackable_folder).eval()
+    module = packed if encoder.embedder.packs else transformer
+    tokens = ragged(encoder.tokenize(LONG, "passage"))
+    target_BD = torch.randn(len(LONG), 16, generator=torch.Generator().manual_seed(0))
+
+    def gradients(waste):
+        monkeypatch.setitem(module.WASTE, "cpu", waste)
+        encoder.zero_grad()
+        (encoder(tokens) * target_BD).sum().backward()
+        return [p.grad.clone() for p in encoder.parameters()]
+
+    for one, other in zip(gradients(0), gradients(10**9), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", ["eager", "sdpa"])
+@pytest.mark.parametrize("waste", [0, 100])
+def test_a_token_attends_to_its_own_text_alone(monkeypatch, kernel, waste):
+    """Against the softmax written out for each text, gradients by finite differences."""
+    monkeypatch.setitem(WASTE, "cpu", waste)
+    packing = packing_of(LENGTHS, kernel=kernel, device=CPU)
+    assert len(packing.groups) == (3 if waste == 0 else 1)
+    random = torch.Generator().manual_seed(0)
+    three = [
+        torch.randn(1, 2, sum(LENGTHS), 3, generator=random, dtype=torch.float64).requires_grad_()
+        for _ in range(3)
+    ]
+
+    def mixed(*parts):
+        return attend(torch.nn.Module(), *parts, None, packing=packing, scaling=0.5)[0]
+
+    expected = [
+        (q @ k.mT / 2).softmax(-1) @ v
+        for q, k, v in zip(*(part.split(LENGTHS, dim=2) for part in three), strict=True)
+    ]
+    close(mixed(*three), torch.cat(expected, dim=2).transpose(1, 2), atol=1e-12)
+    assert torch.autograd.gradcheck(mixed, three)
+
+
+def test_dropout_leaves_out_weights_of_attention_in_training_alone(load):
+    scratch = {"dimension": 16, "vocabulary": 400, "layers": 1, "heads": 4, "dropout": 0.0}
+    encoder = load("tiny", scratch=scratch)
+    encoder.embedder.model.encoder.layer[0].attention.self.dropout.p = 0.5
+    tokens = ragged(encoder.tokenize(LONG, "query"))
+    one, other = (encoder.train()(tokens) for _ in range(2))
+    assert not torch.equal(one, other)
+    one, other = (encoder.eval()(tokens) for _ in range(2))
+    assert torch.equal(one, other)
+
+
+def test_on_a_cpu_attention_is_eager(load):
+    with torch.autocast("cpu", torch.bfloat16):
+        assert fastest_kernel(load("tiny").embedder.model, CPU) == "eager"
+
+
+def test_pytorchs_kernel_for_texts_of_any_lengths_is_given_what_it_takes():
+    """On a device without numbers; the kernel itself needs a GPU."""
+    packing = packing_of(LENGTHS, kernel="varlen", device=CPU)
+    assert packing.ends.tolist() == [0, 5, 8, 11, 12]
+    three = torch.empty(3, 1, 2, 12, 8, dtype=torch.bfloat16, device="meta", requires_grad=True)
+    packing = packing._replace(ends=packing.ends.to("meta"))
+    mixed, _ = attend(torch.nn.Module(), *three, None, packing=packing, scaling=0.5)
+    mixed.sum().backward()
+    assert mixed.shape == (1, 12, 2, 8)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_every_kernel_gives_the_vectors_of_the_cpu(load):
+    encoder = load("tiny").eval()
+    tokens = ragged(encoder.tokenize(LONG, "query"))
+    expected_BD = encoder(tokens)
+    encoder.cuda()
+    for half in (False, True):
+        with torch.autocast("cuda", torch.bfloat16, enabled=half):
+            vectors_BD = encoder(type(tokens)(*(part.cuda() for part in tokens)))
+        close(vectors_BD.cpu(), expected_BD, atol=0.03 if half else 1e-4)
