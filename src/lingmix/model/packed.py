@@ -130,7 +130,7 @@ def attend(
 ) -> tuple[Tensor, None]:
     """A token attends to those of its own text. As Transformers calls it; returns `mixed_1THE`."""
     query_THE, key_THE, value_THE = (
-        one[0].transpose(0, 1) for one in (query_1HTE, key_1HTE, value_1HTE)
+        one.squeeze(0).transpose(0, 1) for one in (query_1HTE, key_1HTE, value_1HTE)
     )
     if packing.kernel == "varlen":
         ends, longest = packing.ends, packing.longest

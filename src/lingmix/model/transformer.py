@@ -134,7 +134,7 @@ class Transformer(nn.Module):
             position_ids=(self._first_position + columns_T)[None],
             **packing.told,
         ).last_hidden_state
-        return pool_packed(hidden_1TD[0], lengths_B, self.pooling)
+        return pool_packed(hidden_1TD.squeeze(0), lengths_B, self.pooling)
 
     def _padded(self, ordered: Tokens) -> list[Tensor]:
         device = ordered.ids_T.device
