@@ -1,18 +1,19 @@
 """The contrastive loss over a hybrid batch."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 from lingmix.data.batches import Batch
 from lingmix.errors import InputError
 
-CELLS = 2**22
-"""Scores held at once; those of a larger batch are made again for the gradient."""
+CELLS = 2**20
+"""Scores held at once."""
 
 
 class InfoNCE(nn.Module):
@@ -78,17 +79,11 @@ class InfoNCE(nn.Module):
 
     def _rows(self, rows_BD: torch.Tensor, columns_PD: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Of each row to find the column in its place."""
-        step = max(1, CELLS // len(columns_PD))
-        if step >= len(rows_BD):
-            return self._block(rows_BD, columns_PD, batch, 0) / len(rows_BD)
-        sums = [
-            checkpoint(self._block, part_RD, columns_PD, batch, number * step, use_reentrant=False)
-            for number, part_RD in enumerate(rows_BD.split(step))
-        ]
-        return torch.stack(sums).sum() / len(rows_BD)
+        of_block = partial(self._block, batch=batch)
+        return _InBlocks.apply(rows_BD, columns_PD, of_block) / len(rows_BD)
 
     def _block(
-        self, rows_RD: torch.Tensor, columns_PD: torch.Tensor, batch: Batch, first: int
+        self, rows_RD: torch.Tensor, columns_PD: torch.Tensor, first: int, *, batch: Batch
     ) -> torch.Tensor:
         rows = slice(first, first + len(rows_RD))
         mask_RP = false_negatives(batch, rows)[:, : len(columns_PD)]
@@ -97,6 +92,40 @@ class InfoNCE(nn.Module):
         scores_RP = (cosines_RP / self.temperature).masked_fill(mask_RP, -torch.inf)
         own_R = torch.arange(rows.start, rows.stop, device=scores_RP.device)
         return functional.cross_entropy(scores_RP, own_R, reduction="sum")
+
+
+class _InBlocks(torch.autograd.Function):
+    """A loss summed over blocks of rows. Each block gives its gradient at once and is dropped, so
+    that no scores are kept for the backward or made again in it."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        rows_BD: torch.Tensor,
+        columns_PD: torch.Tensor,
+        of_block: Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor],
+    ) -> torch.Tensor:
+        step = max(1, CELLS // len(columns_PD))
+        columns_PD = columns_PD.detach().requires_grad_()
+        total = columns_PD.new_zeros(())
+        of_rows_BD, of_columns_PD = torch.empty_like(rows_BD), torch.zeros_like(columns_PD)
+        for first in range(0, len(rows_BD), step):
+            part_RD = rows_BD[first : first + step].detach().requires_grad_()
+            with torch.enable_grad():
+                loss = of_block(part_RD, columns_PD, first)
+                of_part_RD, of_these_PD = torch.autograd.grad(loss, (part_RD, columns_PD))
+            total += loss.detach()
+            of_rows_BD[first : first + step] = of_part_RD
+            of_columns_PD += of_these_PD
+            del loss, of_part_RD, of_these_PD
+        ctx.save_for_backward(of_rows_BD, of_columns_PD)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
+        of_rows_BD, of_columns_PD = ctx.saved_tensors
+        return gradient * of_rows_BD, gradient * of_columns_PD, None
 
 
 def _cut(vectors_ND: torch.Tensor, first: int) -> torch.Tensor:
