@@ -198,6 +198,26 @@ BAD = {
     "sparse gradients in AdamW": (
         None, ["encoder=static", "encoder.scratch.sparse=true"], "encoder.scratch.sparse: true"
     ),
+    "sparse gradients of weights that are shared out": (
+        None, [*STATIC, "trainer.strategy=summed_fsdp"], "encoder.scratch.sparse: does not go with"
+    ),
+    "micro-batches of weights that are shared out": (
+        None, ["micro_batch_tokens=99", "trainer.strategy=summed_fsdp"], "micro_batch_tokens: does"
+    ),
+    "a noise scale of weights that are shared out": (
+        None, ["noise_scale_window=9", "trainer.strategy=summed_fsdp"], "noise_scale_window: does"
+    ),
+    "a compiled model whose weights are shared out": (
+        None, ["encoder.compile=true", "trainer.strategy=summed_fsdp"], "encoder.compile: does not"
+    ),
+    "an average of weights that are shared out": (
+        None,
+        ["trainer=averaged", "trainer.strategy=summed_fsdp"],
+        "trainer.callbacks.weight_averaging: does not go with trainer.strategy=summed_fsdp",
+    ),
+    "nodes that are no number": (
+        None, ["trainer.num_nodes=all"], "trainer.num_nodes: must be a number of nodes, got all"
+    ),
     "an unknown development score": (
         None, ["data.development_score=multilingual/rank_distance"], "data.development_score: must"
     ),
@@ -225,7 +245,7 @@ def test_bad_input_is_one_line_and_records_nothing(configure, tmp_path, case):
     if not config.tracking.uri.startswith("http"):
         client = MlflowClient(config.tracking.uri)
         experiment = client.get_experiment_by_name(config.name)
-        assert client.search_runs([experiment.experiment_id]) == []
+        assert experiment is None or client.search_runs([experiment.experiment_id]) == []
 
 
 def test_the_command_prints_the_line_and_ends_with_a_status(output_dir):

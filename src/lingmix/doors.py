@@ -1,9 +1,11 @@
 """What the doors share: conf, plain values and objects from it, errors told in one line."""
 
 import logging
+import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,10 @@ from lingmix.model.precision import fastest_precision
 
 Config = dict[str, Any]
 
+KERNEL_CACHES = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
+"""Of PyTorch and oneDNN on a CPU, read at the first matrix product: a kernel for each shape met, of
+which batches have no end. 1,024 each, as they come, hold a gigabyte, and are no faster than 16."""
+
 _INSTALLED = Path(__file__).parent / "conf"
 CONF = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "conf"
 
@@ -33,23 +39,47 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], str]], Callable[[
     def command(function: Callable[[DictConfig], str]) -> Callable[[], None]:
         @wraps(function)
         def guarded(config: DictConfig) -> None:
-            try:
+            with _one_line(config_name):
                 say(function(config))
-            except InputError as error:
-                sys.exit(f"lingmix-{config_name}: {error}")
-            except OmegaConfBaseException as error:
-                sys.exit(f"lingmix-{config_name}: configuration: {str(error).splitlines()[0]}")
 
-        return hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(
-            guarded
-        )
+        composing = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
+
+        @wraps(function)
+        def main() -> None:
+            if {"-m", "--multirun"} & {*sys.argv[1:]}:
+                from lingmix.launched import refuse_sweep  # noqa: PLC0415 - seconds of imports
+
+                with _one_line(config_name):
+                    refuse_sweep()
+            composing(guarded)()
+
+        return main
 
     return command
 
 
+@contextmanager
+def _one_line(door: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        sys.exit(f"lingmix-{door}: {error}")
+    except OmegaConfBaseException as error:
+        sys.exit(f"lingmix-{door}: configuration: {str(error).splitlines()[0]}")
+
+
 def resolved(config: DictConfig) -> Config:
     """Plain values: interpolations filled in, `output_dir` absolute, this hardware's precision."""
-    for chatty in ("pytorch_lightning", "lightning", "bm25s", "filelock", "faiss"):
+    for cache in KERNEL_CACHES:
+        os.environ.setdefault(cache, "16")
+    for chatty in (
+        "pytorch_lightning",
+        "lightning",
+        "lightning_fabric",
+        "bm25s",
+        "filelock",
+        "faiss",
+    ):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     config = config.copy()

@@ -16,9 +16,11 @@ from lingmix.data.training_pairs import TrainingPairs, training_pairs
 from lingmix.doors import Config, build, evaluation_sets
 from lingmix.errors import InputError
 from lingmix.evaluation.validation import RetrievalScores
+from lingmix.model.distributed import SummedDDP
 from lingmix.model.encoder import Encoder
 from lingmix.model.module import DualEncoder
 from lingmix.model.precision import fastest_device
+from lingmix.model.sharded import SummedFSDP
 from lingmix.tracking.results import METRICS, SETTINGS
 
 log = logging.getLogger(__name__)
@@ -62,7 +64,7 @@ def prepare(config: Config) -> Parts:
         max_steps=max_steps,
         development=development,
     )
-    datamodule.refuse_starved(ranks=config["trainer"]["devices"], accumulated=accumulated)
+    datamodule.refuse_starved(ranks=ranks_of(config["trainer"]), accumulated=accumulated)
     loss = build(config["loss"])
     loss.cuts(encoder.dimension)
     module = DualEncoder(
@@ -95,6 +97,8 @@ def refuse_unsupported(config: Config) -> None:
     """Settings that would train something else than they say."""
     trainer, score = config["trainer"], config["data"]["development_score"]
     refuse_devices(trainer)
+    if trainer["strategy"] == SummedFSDP.name:
+        refuse_sharded(config)
     if "early_stopping" in trainer["callbacks"] and config["data"]["development"] is None:
         raise InputError("trainer.callbacks.early_stopping: needs data.development to stop by")
     if trainer["precision"] == "16-mixed" and fastest_device(trainer["accelerator"]).type == "cpu":
@@ -120,14 +124,40 @@ def refuse_unsupported(config: Config) -> None:
 
 
 def refuse_devices(trainer: Config) -> None:
-    devices, interval = trainer["devices"], trainer["val_check_interval"]
-    if not isinstance(devices, int) or devices < 1:
-        raise InputError(f"trainer.devices: must be a number of devices, got {devices}")
-    if devices > 1 and trainer["max_steps"] % interval:
+    interval = trainer["val_check_interval"]
+    for key, what in (("devices", "devices"), ("num_nodes", "nodes")):
+        if not isinstance(trainer[key], int) or trainer[key] < 1:
+            raise InputError(f"trainer.{key}: must be a number of {what}, got {trainer[key]}")
+    if ranks_of(trainer) > 1 and trainer["max_steps"] % interval:
         raise InputError(
             f"trainer.val_check_interval: must divide trainer.max_steps ({trainer['max_steps']}) "
             f"on several devices, got {interval}"
         )
+
+
+def refuse_sharded(config: Config) -> None:
+    """What cannot be where the weights are shared out."""
+    encoder, callbacks = config["encoder"], config["trainer"]["callbacks"]
+    for key, wrong, mend in (
+        (
+            "encoder.scratch.sparse",
+            encoder["name"] == "static" and encoder["scratch"]["sparse"],
+            "false",
+        ),
+        ("micro_batch_tokens", config["micro_batch_tokens"] is not None, "null"),
+        ("noise_scale_window", config["noise_scale_window"] is not None, "null"),
+        ("encoder.compile", encoder["compile"], "false"),
+        ("trainer.callbacks.weight_averaging", "weight_averaging" in callbacks, "trainer=default"),
+    ):
+        if wrong:
+            raise InputError(
+                f"{key}: does not go with trainer.strategy={SummedFSDP.name}, which shares the "
+                f"weights out; set it to {mend}, or choose trainer.strategy={SummedDDP.name}"
+            )
+
+
+def ranks_of(trainer: Config) -> int:
+    return trainer["devices"] * trainer["num_nodes"]
 
 
 def development_set(config: Config) -> EvaluationSet | None:

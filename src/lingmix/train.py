@@ -1,7 +1,10 @@
 """lingmix-train: build what conf describes, fit, evaluate, record."""
 
 import shutil
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -10,13 +13,14 @@ from omegaconf import DictConfig
 from lingmix.doors import Config, build, door, overrides, resolved
 from lingmix.evaluation.evaluator import RunFiles, evaluate_encoder
 from lingmix.evaluation.scores import SetScores
+from lingmix.launched import Ranks, launched
 from lingmix.model.checkpoints import Checkpoints, DurableFiles, newest_state
 from lingmix.model.distributed import SummedDDP
 from lingmix.model.encode import encoding
 from lingmix.model.encoder import ENCODER_FOLDER
 from lingmix.model.precision import fastest_device
 from lingmix.model.watch import GradientWatch, SpeedWatch
-from lingmix.parts import Parts, prepare
+from lingmix.parts import Parts, prepare, ranks_of, refuse_devices
 from lingmix.stopping import Stop, stoppable
 from lingmix.tracking.history import complete_runs
 from lingmix.tracking.identity import config_hash, deciding
@@ -28,16 +32,36 @@ from lingmix.tracking.work import claim, work_folder
 
 
 def train(composed: DictConfig) -> str:
-    """One run, unless the same configuration is recorded complete already; says how it went."""
-    config = resolved(composed)
+    """One run, unless the same configuration is recorded complete already; says how it went.
+
+    Where a launcher has started several processes, rank 0 keeps the record, and speaks.
+    """
+    with stoppable() as stop, launched() as ranks:
+        config = resolved(composed)
+        refuse_devices(config["trainer"])
+        ranks.assemble(devices=config["trainer"]["devices"], nodes=config["trainer"]["num_nodes"])
+        if ranks.rank == 0:
+            return lead(config, ranks=ranks, stop=stop)
+        follow(config, ranks=ranks, stop=stop)
+    return ""
+
+
+def follow(config: Config, *, ranks: Ranks, stop: Stop) -> None:
+    work = Path(ranks.hear())
+    parts = ranks.each(partial(prepare, config))
+    fit(parts, config=config, recorder=None, work=work, ranks=ranks, stop=stop)
+
+
+def lead(config: Config, *, ranks: Ranks, stop: Stop) -> str:
     client = open_store(config["tracking"]["uri"])
     config["tracking"]["uri"] = shown(config["tracking"]["uri"])  # what is recorded has no password
     experiment = experiment_of(client, config["name"], output_dir=Path(config["output_dir"]))
     identity = config_hash(config)
-    with stoppable() as stop, work_folder(config, identity) as work:
+    with work_folder(config, identity) as work:
         if found := complete_runs(client, experiment).get(identity):
             return f"{found.info.run_name}: complete already (run {found.info.run_id})"
-        parts = prepare(config)
+        ranks.tell(str(work))
+        parts = ranks.each(partial(prepare, config))
         claim(work, deciding(config))
         with recorded_run(
             client,
@@ -48,7 +72,7 @@ def train(composed: DictConfig) -> str:
             parent=config["tracking"]["parent"],
         ) as run_id:
             recorder = RunRecorder(client, run_id)
-            fit(parts, config=config, recorder=recorder, work=work, stop=stop)
+            fit(parts, config=config, recorder=recorder, work=work, ranks=ranks, stop=stop)
             scores = record_scores(parts, config=config, recorder=recorder, left=work / "left")
     return f"{run_name(config)}\n{headline(scores)}"
 
@@ -85,25 +109,32 @@ def run_name(config: Config) -> str:
     return " ".join(parts)
 
 
-def fit(parts: Parts, *, config: Config, recorder: RunRecorder, work: Path, stop: Stop) -> None:
-    """Trains, from the newest checkpoint where there is one, and leaves the weights that scored
-    best on the development set."""
+def fit(
+    parts: Parts,
+    *,
+    config: Config,
+    recorder: RunRecorder | None,
+    work: Path,
+    ranks: Ranks,
+    stop: Stop,
+) -> None:
+    """Trains, from the newest checkpoint where there is one, and leaves rank 0 the weights that
+    scored best on the development set."""
     configuration = deciding(config)
-    parts.module.encoder.save(work / ENCODER_FOLDER)
+    start = ranks.once(partial(begin, parts, work=work, configuration=configuration))
     checkpoints = Checkpoints(
         work,
         **config["checkpoint"],
         monitor=parts.monitor,
         configuration=configuration,
-        flush=recorder.flush,
+        flush=recorder.flush if recorder else lambda: None,
         stop=stop,
     )
     pl.seed_everything(config["seed"], verbose=False)
     trainer = trainer_of(parts, config=config, recorder=recorder, checkpoints=checkpoints)
     with stop.deferred():
-        start = newest_state(work, configuration)
-        trainer.fit(parts.module, parts.datamodule, ckpt_path=start, weights_only=True)
-        if parts.monitor is None:
+        trainer.fit(parts.module, parts.datamodule, ckpt_path=start or None, weights_only=True)
+        if parts.monitor is None or recorder is None:
             return
         if trainer.global_step % interval_of(config):  # the last steps were not validated yet
             (last,) = trainer.validate(parts.module, parts.datamodule, verbose=False)
@@ -113,15 +144,21 @@ def fit(parts: Parts, *, config: Config, recorder: RunRecorder, work: Path, stop
     parts.module.load_state_dict(state)
 
 
+def begin(parts: Parts, *, work: Path, configuration: Mapping[str, Any]) -> str:
+    """The checkpoint to go on from, empty for none."""
+    parts.module.encoder.save(work / ENCODER_FOLDER)
+    return str(newest_state(work, configuration) or "")
+
+
 def trainer_of(
-    parts: Parts, *, config: Config, recorder: RunRecorder, checkpoints: Checkpoints
+    parts: Parts, *, config: Config, recorder: RunRecorder | None, checkpoints: Checkpoints
 ) -> pl.Trainer:
     settings = dict(config["trainer"])
     callbacks = build(settings.pop("callbacks"))
-    if settings["devices"] > 1 and settings["strategy"] == "auto":
+    if ranks_of(settings) > 1 and settings["strategy"] == "auto":
         settings["strategy"] = SummedDDP.name
     return build(settings)(
-        logger=recorder,
+        logger=recorder or False,
         callbacks=[
             *callbacks.values(),
             GradientWatch(noise_scale_window=config["noise_scale_window"]),

@@ -82,7 +82,7 @@ class HybridDataModule(pl.LightningDataModule):
         parts = [
             part
             for tokens, role in self._development
-            for part in _in_parts(tokens, role, np.arange(rank, len(tokens), ranks))
+            for part in _in_parts(tokens, role, _share(len(tokens), rank=rank, ranks=ranks))
         ]
         return DataLoader(parts, batch_size=None)  # type: ignore[arg-type]
 
@@ -114,6 +114,11 @@ class _RemainingSteps(Sampler[int]):
     def _accumulated(self) -> int:
         trainer = self._datamodule.trainer
         return trainer.accumulate_grad_batches if trainer else 1
+
+
+def _share(count: int, *, rank: int, ranks: int) -> NDArray[np.int64]:
+    """As many on each rank, some texts twice: all must take part in as many forwards."""
+    return np.arange(rank, count - count % -ranks, ranks) % count
 
 
 def _in_parts(

@@ -107,7 +107,7 @@ class Checkpoints(Checkpoint):
         trainer.fit_loop.epoch_loop._results.clear()
         if batch_idx % trainer.accumulate_grad_batches:
             return
-        told = trainer.strategy.reduce_boolean_decision(self._stop.number is not None, all=False)
+        told = _agreed(trainer, self._stop)
         if trainer.global_step > self._saved_step and (told or self._due(trainer)):
             self._save(trainer)
         if told:
@@ -241,6 +241,13 @@ def _by_step(folder: Path, kind: str) -> dict[int, Path]:
     return {
         int(path.stem.rpartition("-")[2]): path for path in sorted(folder.glob(f"{kind}-*.ckpt"))
     }
+
+
+def _agreed(trainer: pl.Trainer, stop: Stop) -> bool:
+    """Whether any rank has been told to stop: then all have been."""
+    number = torch.tensor(stop.number or 0, device=trainer.strategy.root_device)
+    stop.number = int(trainer.strategy.reduce(number, reduce_op="max")) or None
+    return stop.number is not None
 
 
 def _random_states() -> list[dict[str, torch.Tensor]]:
