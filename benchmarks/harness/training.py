@@ -13,7 +13,7 @@ from lingmix.data.training_pairs import TrainingPairs
 from lingmix.doors import Config, build
 from lingmix.model.encoder import Encoder
 from lingmix.model.module import DualEncoder
-from lingmix.model.watch import GradientWatch, SpeedWatch
+from lingmix.model.watch import GradientWatch, LossWatch, SpeedWatch
 
 
 @dataclass
@@ -73,6 +73,7 @@ def train_lingmix(work: Work, encoder: Encoder, *, cache: Path) -> Steps:
     )
     clock = _LingmixClock()
     watches = [
+        LossWatch(),
         GradientWatch(noise_scale_window=config["noise_scale_window"]),
         SpeedWatch(embedder=encoder.embedder, micro_batch_tokens=config["micro_batch_tokens"]),
     ]

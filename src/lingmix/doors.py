@@ -24,7 +24,8 @@ Config = dict[str, Any]
 
 KERNEL_CACHES = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
 """Of PyTorch and oneDNN on a CPU, read at the first matrix product: a kernel for each shape met, of
-which batches have no end. 1,024 each, as they come, hold a gigabyte, and are no faster than 16."""
+which batches have no end. 1,024 each, as they come, hold a gigabyte and are no faster than 64; 16
+are too few for the shapes of one step."""
 
 _INSTALLED = Path(__file__).parent / "conf"
 CONF = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "conf"
@@ -71,7 +72,7 @@ def _one_line(door: str) -> Iterator[None]:
 def resolved(config: DictConfig) -> Config:
     """Plain values: interpolations filled in, `output_dir` absolute, this hardware's precision."""
     for cache in KERNEL_CACHES:
-        os.environ.setdefault(cache, "16")
+        os.environ.setdefault(cache, "64")
     for chatty in (
         "pytorch_lightning",
         "lightning",

@@ -19,7 +19,7 @@ from lingmix.model.distributed import SummedDDP
 from lingmix.model.encode import encoding
 from lingmix.model.encoder import ENCODER_FOLDER
 from lingmix.model.precision import fastest_device
-from lingmix.model.watch import GradientWatch, SpeedWatch
+from lingmix.model.watch import GradientWatch, LossWatch, SpeedWatch
 from lingmix.parts import Parts, prepare, ranks_of, refuse_devices
 from lingmix.stopping import Stop, stoppable
 from lingmix.tracking.history import complete_runs
@@ -161,6 +161,7 @@ def trainer_of(
         logger=recorder or False,
         callbacks=[
             *callbacks.values(),
+            LossWatch(),
             GradientWatch(noise_scale_window=config["noise_scale_window"]),
             SpeedWatch(
                 embedder=parts.module.encoder.embedder,

@@ -6,7 +6,7 @@ from torch.nn.functional import normalize
 from transformers import AutoModel
 
 from lingmix.model import packed, transformer
-from lingmix.model.packed import WASTE, attend, fastest_kernel, packing_of
+from lingmix.model.packed import attend, fastest_kernel, packing_of
 from lingmix.model.transformer import PACKABLE
 from tests.model.conftest import TEXTS, close, model_folder, ragged
 
@@ -54,12 +54,12 @@ def test_the_gradient_is_that_of_transformers_given_each_text_alone(load, folder
 @pytest.mark.parametrize("kind", ["tiny", "distilbert"])
 def test_gradients_do_not_depend_on_how_a_batch_is_cut(load, unpackable_folder, monkeypatch, kind):
     encoder = load("tiny") if kind == "tiny" else load(unpackable_folder).eval()
-    module = packed if encoder.embedder.packs else transformer
     tokens = ragged(encoder.tokenize(LONG, "passage"))
     target_BD = torch.randn(len(LONG), 16, generator=torch.Generator().manual_seed(0))
 
     def gradients(waste):
-        monkeypatch.setitem(module.WASTE, "cpu", waste)
+        monkeypatch.setattr(packed, "WASTE", waste)
+        monkeypatch.setitem(transformer.WASTE, "cpu", waste)
         encoder.zero_grad()
         (encoder(tokens) * target_BD).sum().backward()
         return [p.grad.clone() for p in encoder.parameters()]
@@ -72,7 +72,7 @@ def test_gradients_do_not_depend_on_how_a_batch_is_cut(load, unpackable_folder, 
 @pytest.mark.parametrize("waste", [0, 100])
 def test_a_token_attends_to_its_own_text_alone(monkeypatch, kernel, waste):
     """Against the softmax written out for each text, gradients by finite differences."""
-    monkeypatch.setitem(WASTE, "cpu", waste)
+    monkeypatch.setattr(packed, "WASTE", waste)
     packing = packing_of(LENGTHS, kernel=kernel, device=CPU)
     assert len(packing.groups) == (3 if waste == 0 else 1)
     random = torch.Generator().manual_seed(0)

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from lingmix.data.batches import Batch
 from lingmix.errors import InputError
 from lingmix.model import transformer
-from lingmix.model.watch import GradientWatch, SpeedWatch
+from lingmix.model.watch import GradientWatch, LossWatch, SpeedWatch
 from tests.model.conftest import TEXTS, ragged
 
 
@@ -107,6 +107,7 @@ def fit(load, tmp_path):
         )
         watches = [
             SpeedWatch(embedder=module.encoder.embedder, micro_batch_tokens=None, clock=clock),
+            LossWatch(),
             GradientWatch(noise_scale_window=3),
         ]
         trainer = pl.Trainer(

@@ -99,7 +99,7 @@ class Steps(pl.Callback):
         self.gradients.append({n: whole(g).clone() for n, g in gradients if g is not None})
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        self.losses.append(trainer.callback_metrics["train/loss"].item())
+        self.losses.append(outputs["loss"].item() * trainer.accumulate_grad_batches)
 
     def on_validation_end(self, trainer, pl_module):
         self.scores = {

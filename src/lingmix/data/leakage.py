@@ -1,6 +1,7 @@
 """Whether a text that is trained on is also one that is measured on."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Literal, NamedTuple
 
 from lingmix.data.evaluation_set import EvaluationSet
@@ -41,13 +42,14 @@ def audit_leakage(
     those without a letter, such as a year.
     """
     measured: dict[str, list[_Measured]] = {}
+    key_of = cache(folded)  # a text of many pairs is folded once
     for key, text in _measured_on(evaluation_sets):
         measured.setdefault(key, []).append(text)
     return [
         Overlap(item.id, field, *found, text=" ".join(text.split())[:80])
         for item in items
         for field, text in _trained_on(item)
-        for found in measured.get(folded(text), ())
+        for found in measured.get(key_of(text), ())
     ]
 
 

@@ -102,9 +102,6 @@ class Checkpoints(Checkpoint):
     def on_train_batch_start(
         self, trainer: pl.Trainer, module: pl.LightningModule, batch: object, batch_idx: int
     ) -> None:
-        # Lightning records a value again at each step until there is a newer one: a run that goes
-        # on would not know it, and it is not that step's
-        trainer.fit_loop.epoch_loop._results.clear()
         if batch_idx % trainer.accumulate_grad_batches:
             return
         told = _agreed(trainer, self._stop)

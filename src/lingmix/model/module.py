@@ -69,8 +69,6 @@ class DualEncoder(pl.LightningModule):
                 f"step {self.global_step}: the loss is {loss.item()}{self._origin(batch)}; lower "
                 "optimizer.lr or raise loss.temperature"
             )
-        kind = "monolingual" if batch.monolingual else "crosslingual"
-        self.log_dict({"train/loss": loss.detach(), f"train/loss_{kind}": loss.detach()})
         return loss
 
     def validation_step(self, batch: DevelopmentBatch, step: int) -> None:

@@ -10,6 +10,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import get_scheduler
 
 from lingmix.errors import InputError
+from lingmix.model.row_adam import RowAdam
 
 Decay = Literal["constant", "linear", "cosine"]
 
@@ -26,8 +27,13 @@ def adamw(
 ) -> dict[str, Any]:
     """AdamW; `warmup` is the share of the steps in which the learning rate rises."""
     trained = [one for one in parameters if one.requires_grad]
+    on_cpu = all(one.device.type == "cpu" for one in trained)  # elsewhere PyTorch's own choice
     chosen = torch.optim.AdamW(
-        trained, lr=lr, weight_decay=weight_decay, betas=(betas[0], betas[1])
+        trained,
+        lr=lr,
+        weight_decay=weight_decay,
+        betas=(betas[0], betas[1]),
+        fused=True if on_cpu else None,
     )
     return _scheduled(chosen, max_steps=max_steps, warmup=warmup, decay=decay)
 
@@ -42,7 +48,7 @@ def sparse_adam(
     decay: Decay,
 ) -> dict[str, Any]:
     """Adam on the rows a batch touches: a step costs what its texts cost, not the vocabulary."""
-    chosen = torch.optim.SparseAdam(list(parameters), lr=lr, betas=(betas[0], betas[1]))
+    chosen = RowAdam(list(parameters), lr=lr, betas=(betas[0], betas[1]))
     return _scheduled(chosen, max_steps=max_steps, warmup=warmup, decay=decay)
 
 

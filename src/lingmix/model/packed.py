@@ -15,9 +15,8 @@ from lingmix.model.chunks import BUDGET, chunk_sizes, of_device
 PACKED = "lingmix_packed"
 """Transformers' name for `attend`."""
 
-WASTE = {"cpu": 2048, "cuda": 65536}
-"""Places of padding in attention that cost as much time as computing one group more, by device; on
-a GPU it is an estimate."""
+WASTE = 4096
+"""Places of padding in attention that cost less time than computing one group more."""
 
 Kernel = Literal["eager", "sdpa", "flash_attention_2", "varlen"]
 """The last two take texts of any lengths as they are, on a GPU and in 16 bits; `varlen`, PyTorch's
@@ -97,8 +96,7 @@ def packing_of(descending: Sequence[int], *, kernel: Kernel, device: torch.devic
 
 def attention_sizes(descending: Sequence[int], *, device: torch.device) -> Iterator[int]:
     """Texts a group."""
-    waste, budget = of_device(WASTE, device), of_device(BUDGET, device)
-    return chunk_sizes(descending, waste=waste, budget=budget)
+    return chunk_sizes(descending, waste=WASTE, budget=of_device(BUDGET, device))
 
 
 def _group(lengths_C: Tensor, device: torch.device) -> Group:

@@ -6,10 +6,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from torch.nn import functional
 
 from lingmix.data.tokens import Tokens
 from lingmix.errors import InputError
+from lingmix.model.mean_rows import mean_rows
 
 
 class Static(nn.Module):
@@ -28,16 +28,7 @@ class Static(nn.Module):
         return "mean of static embeddings"
 
     def forward(self, tokens: Tokens) -> Tensor:
-        ids_T, lengths_B = tokens
-        starts_B = (lengths_B.cumsum(0) - lengths_B).to(ids_T.dtype)
-        if not torch.is_grad_enabled():
-            return self.embedding(ids_T, starts_B)
-        # One gradient row a distinct subword instead of one an occurrence: it halves a step.
-        distinct_U, place_T = ids_T.unique(return_inverse=True)
-        rows_UD = functional.embedding(
-            distinct_U, self.embedding.weight, sparse=self.embedding.sparse
-        )
-        return functional.embedding_bag(place_T, rows_UD, starts_B, mode="mean")
+        return mean_rows(self.embedding.weight, tokens, sparse=self.embedding.sparse)
 
     @classmethod
     def initialised(

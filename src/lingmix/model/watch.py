@@ -16,6 +16,24 @@ from lingmix.model.cost import computed_tokens, peak_flops, training_flops
 from lingmix.model.noise_scale import NoiseScale, gradient_norm
 
 
+class LossWatch(pl.Callback):
+    """The loss, also by kind of batch. A module's own log takes a tenth of a short step."""
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        accumulated = trainer.accumulate_grad_batches
+        if (batch_idx + 1) % accumulated == 0 and _due(trainer, trainer.global_step):
+            loss = outputs["loss"].item() * accumulated  # Lightning has divided it
+            values = {"train/loss": loss, f"train/loss_{kind_of(batch)}": loss}
+            _log(trainer, values, step=trainer.global_step - 1)
+
+
 class GradientWatch(pl.Callback):
     """The gradient's norm before clipping and, where there is a window, the noise scale of each
     kind of batch, logged as its windows fill."""
@@ -39,8 +57,7 @@ class GradientWatch(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, batch_idx: int
     ) -> None:
-        kind = "monolingual" if batch.monolingual else "crosslingual"
-        self._batches.append((kind, len(batch.pair_B)))
+        self._batches.append((kind_of(batch), len(batch.pair_B)))
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
@@ -152,6 +169,10 @@ class SpeedWatch(pl.Callback):
         if self._peak and flops:
             rates["train/flop_utilisation"] = flops / seconds / (self._peak * trainer.world_size)
         return rates
+
+
+def kind_of(batch: Batch) -> str:
+    return "monolingual" if batch.monolingual else "crosslingual"
 
 
 def _summed(trainer: pl.Trainer, *values: float) -> Sequence[float]:
