@@ -27,13 +27,8 @@ def adamw(
 ) -> dict[str, Any]:
     """AdamW; `warmup` is the share of the steps in which the learning rate rises."""
     trained = [one for one in parameters if one.requires_grad]
-    on_cpu = all(one.device.type == "cpu" for one in trained)  # elsewhere PyTorch's own choice
     chosen = torch.optim.AdamW(
-        trained,
-        lr=lr,
-        weight_decay=weight_decay,
-        betas=(betas[0], betas[1]),
-        fused=True if on_cpu else None,
+        trained, lr=lr, weight_decay=weight_decay, betas=(betas[0], betas[1])
     )
     return _scheduled(chosen, max_steps=max_steps, warmup=warmup, decay=decay)
 
