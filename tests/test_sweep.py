@@ -1,22 +1,36 @@
 """A small sweep end to end, through the command, and its report."""
 
+import os
+import signal
 import subprocess
+import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from mlflow import MlflowClient
 
+from lingmix.errors import InputError
+from lingmix.sweeps import sweeps
 from lingmix.tracking.history import complete_runs, runs
-from lingmix.tracking.lifecycle import KIND, STATE
+from lingmix.tracking.identity import ASKED, CODE, DATA, RAN
+from lingmix.tracking.lifecycle import ERROR, KIND, STATE
 from tests.conftest import QUICK
 
-GRID = ["sampler.alpha=1,0", "augmentation.scale=0,20"]
+CODE_VERSION = "tracking.code=tested"
+"""Keeps what a sweep has completed while the sources are edited."""
+
+GRID = [CODE_VERSION, "sampler.alpha=1,0", "augmentation.scale=0,20"]
+
+
+def script(door: str) -> Path:
+    return Path(__import__("sys").executable).parent / f"lingmix-{door}"
 
 
 def command(door: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    script = Path(__import__("sys").executable).parent / f"lingmix-{door}"
     return subprocess.run(
-        [script, *arguments], capture_output=True, text=True, check=False, timeout=300
+        [script(door), *arguments], capture_output=True, text=True, check=False, timeout=300
     )
 
 
@@ -26,9 +40,9 @@ def study(output_dir):
     return here, command("train", "-m", *here, *QUICK, *GRID)
 
 
-def recorded(here):
+def recorded(here, name="study"):
     client = MlflowClient(f"sqlite:///{here[0].partition('=')[2]}/mlflow.db")
-    experiment = client.get_experiment_by_name("study").experiment_id
+    experiment = client.get_experiment_by_name(name).experiment_id
     return client, experiment
 
 
@@ -52,7 +66,7 @@ def test_the_same_sweep_again_runs_nothing_and_a_wider_one_only_what_is_new(stud
     before = {run.info.run_id for run in complete_runs(client, experiment).values()}
     again = command("train", "-m", *here, *QUICK, *GRID)
     assert "4 cells, 4 complete, 0 to run" in again.stdout, again.stderr
-    wider = command("train", "-m", *here, *QUICK, "sampler.alpha=1,0,0.5", GRID[1])
+    wider = command("train", "-m", *here, *QUICK, CODE_VERSION, "sampler.alpha=1,0,0.5", GRID[2])
     assert "6 cells, 4 complete, 2 to run" in wider.stdout, wider.stderr
     after = {run.info.run_id for run in complete_runs(client, experiment).values()}
     assert before < after
@@ -60,7 +74,71 @@ def test_the_same_sweep_again_runs_nothing_and_a_wider_one_only_what_is_new(stud
     assert len(list(runs(client, experiment, f"tags.`{KIND}` = 'sweep'"))) == 1
 
 
-def test_a_failing_cell_is_named_and_the_others_go_on(output_dir):
+def test_a_cell_says_of_what_code_and_data_it_is(study):
+    client, experiment = recorded(study[0])
+    for run in complete_runs(client, experiment).values():
+        tags = run.data.tags
+        assert tags[CODE] == run.data.params["tracking.code"] == "tested"
+        assert tags[RAN].startswith(f"{version('lingmix')}-")
+        assert tags[ASKED]
+        assert tags[DATA]
+
+
+def test_cells_that_other_code_completed_are_said_and_run_again_or_kept(study):
+    here, _ = study
+    asked = [*here, *QUICK, "sampler.alpha=1", "augmentation.scale=0", "seed=0"]
+    other = command("train", "-m", *asked, "tracking.code=other")
+    assert "1 cells, 0 complete, 1 to run" in other.stdout, other.stderr
+    assert "complete with other code (then tested, now other): 1, to run again" in other.stdout
+    kept = command("train", "-m", *asked, "tracking.code=other")
+    assert "1 cells, 1 complete, 0 to run" in kept.stdout, kept.stderr
+
+
+def test_a_sweep_that_another_process_is_at_work_on_is_refused_in_one_line(study, output_dir):
+    here, _ = study
+    locks = [*(output_dir / "runs" / "study").glob("sweep-*.lock")]
+    held = [FileLock(path) for path in locks]
+    for lock in held:
+        lock.acquire()
+    refused = command("train", "-m", *here, *QUICK, *GRID)
+    for lock in held:
+        lock.release()
+    assert refused.returncode == 1
+    assert refused.stderr.strip() == (
+        "lingmix-train: name: another process is at work on this sweep of 'study'; wait for it, "
+        "or stop it"
+    )
+
+
+def test_ctrl_c_stops_a_sweep_and_says_how_it_goes_on(output_dir, configure):
+    here = [f"output_dir={output_dir}", "name=stopped"]
+    process = subprocess.Popen(
+        [script("train"), "-m", *here, *QUICK, "trainer.max_steps=5000", "seed=0,1,2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not [*(output_dir / "runs" / "stopped").glob("*/encoder")]:
+        time.sleep(0.1)
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    told, wrong = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGINT, wrong
+    assert "lingmix-train: stopped; the same command goes on with what is missing" in told
+    assert "Traceback" not in wrong
+    client, experiment = recorded(here, "stopped")
+    (parent,) = runs(client, experiment, f"tags.`{KIND}` = 'sweep'")
+    assert parent.data.tags[STATE] == "interrupted"
+    assert parent.info.status == "KILLED"
+    shown = sweeps(configure("sweeps", "name=stopped"))
+    row = shown.splitlines()[1].split()
+    assert row[:4] == ["stopped", "sweep", "over", "seed"]
+    assert sum(map(int, row[4:])) == 3
+    assert "to go on: lingmix-train -m " in shown
+
+
+def test_a_failing_cell_is_named_and_the_others_go_on(output_dir, configure):
     here = [f"output_dir={output_dir}", "name=failing"]
     ended = command("train", "-m", *here, *QUICK, "sampler.alpha=0.5,3")
     assert ended.returncode == 1
@@ -69,6 +147,13 @@ def test_a_failing_cell_is_named_and_the_others_go_on(output_dir):
     client = MlflowClient(f"sqlite:///{output_dir}/mlflow.db")
     experiment = client.get_experiment_by_name("failing").experiment_id
     assert len(complete_runs(client, experiment)) == 1
+    shown = sweeps(configure("sweeps", "name=failing"))
+    assert shown.splitlines()[0].split()[2:4] == ["complete", "failed"]
+    row = next(line for line in shown.splitlines() if line.startswith("failing"))
+    assert row.split()[-2:] == ["1", "1"]
+    (failed,) = runs(client, experiment, f"tags.`{STATE}` = 'failed' and tags.`{ERROR}` != ''")
+    assert "sampler.alpha: must be in [0, 1], got 3" in failed.data.tags[ERROR]
+    assert failed.info.status == "FAILED"
 
 
 def test_the_report_is_written_and_logged_to_the_sweep(study):
@@ -87,3 +172,23 @@ def test_an_experiment_that_is_not_there_is_named(output_dir, study):
     ended = command("analyze", f"output_dir={output_dir}", "name=nothing")
     assert ended.returncode == 1
     assert "no experiment 'nothing' is recorded; there are:" in ended.stderr
+
+
+def test_sweeps_are_listed_with_what_became_of_their_cells(study, configure):
+    shown = sweeps(configure("sweeps", "name=study"))
+    assert shown.splitlines()[0].split() == [
+        "experiment",
+        "sweep",
+        "complete",
+        "failed",
+        "running",
+        "interrupted",
+        "missing",
+    ]
+    row = next(line for line in shown.splitlines() if "augmentation.scale, sampler.alpha" in line)
+    assert row.split()[-1] == "6"
+
+
+def test_a_sweep_that_is_not_there_is_not_listed(study, configure):
+    with pytest.raises(InputError, match="no experiment 'nothing' is recorded; there are:"):
+        sweeps(configure("sweeps", "name=nothing"))

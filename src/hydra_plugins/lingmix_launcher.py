@@ -1,7 +1,10 @@
-"""Hydra's way in to `lingmix.sweep`: `hydra/launcher=lingmix_local`."""
+"""Hydra's ways in to `lingmix.sweep`: `hydra/launcher` is lingmix_local, _slurm or _ray."""
 
+import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -17,16 +20,18 @@ class LingmixLocalConf:
     processes: int | None = None
 
 
-ConfigStore.instance().store(
-    group="hydra/launcher", name="lingmix_local", node=LingmixLocalConf, provider="lingmix"
-)
+SLURM_CONF = {"_target_": "hydra_plugins.lingmix_launcher.LingmixSlurm"}
+RAY_CONF = {"_target_": "hydra_plugins.lingmix_launcher.LingmixRay"}
+"""`conf/launcher` says the rest."""
+
+store = ConfigStore.instance().store
+store(group="hydra/launcher", name="lingmix_local", node=LingmixLocalConf, provider="lingmix")
+store(group="hydra/launcher", name="lingmix_slurm", node=SLURM_CONF, provider="lingmix")
+store(group="hydra/launcher", name="lingmix_ray", node=RAY_CONF, provider="lingmix")
 
 
-class LingmixLocal(Launcher):
-    """Each cell in a process of its own on this machine."""
-
-    def __init__(self, processes: int | None) -> None:
-        self._processes = processes
+class LingmixLauncher(Launcher, ABC):
+    """Has a sweep composed; how its cells run is the launcher's own."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -37,17 +42,63 @@ class LingmixLocal(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        from lingmix.sweep import sweep  # noqa: PLC0415 - Hydra imports every plugin at any start
+        from lingmix.errors import InputError  # noqa: PLC0415 - Hydra imports plugins at any start
+        from lingmix.sweep import sweep  # noqa: PLC0415
 
         def compose(overrides: Sequence[str]) -> DictConfig:
             return self._loader.load_sweep_config(self._config, list(overrides))
 
-        sweep(
-            [compose(overrides) for overrides in job_overrides],
-            door=self._config.hydra.job.name,
-            processes=self._processes,
-        )
+        door = self._config.hydra.job.config_name
+        try:
+            sweep(job_overrides, compose=compose, door=door, run_all=self._run_all())
+        except InputError as error:
+            sys.exit(f"lingmix-{door}: {error}")
         return [_done(overrides) for overrides in job_overrides]
+
+    @abstractmethod
+    def _run_all(self) -> Any:
+        """What `sweep` is told to run its cells by."""
+
+
+class LingmixLocal(LingmixLauncher):
+    """Each cell in a process of its own on this machine."""
+
+    def __init__(self, processes: int | None) -> None:
+        self._processes = processes
+
+    def _run_all(self) -> Any:
+        from lingmix.sweep import run_here  # noqa: PLC0415
+
+        return partial(run_here, processes=self._processes)
+
+
+class LingmixSlurm(LingmixLauncher):
+    """Each cell a task of a Slurm job array, with the resources that its configuration asks for."""
+
+    def __init__(self, **asked: object) -> None:
+        pass
+
+    def _run_all(self) -> Any:
+        from lingmix.slurm import run_on_slurm  # noqa: PLC0415
+
+        return run_on_slurm
+
+
+class LingmixRay(LingmixLauncher):
+    """Each cell a task of a Ray cluster."""
+
+    def __init__(self, address: str, cpus: int, gpus: float, retries: int) -> None:
+        self._asked: dict[str, Any] = {
+            "address": address,
+            "cpus": cpus,
+            "gpus": gpus,
+            "retries": retries,
+        }
+
+    def _run_all(self) -> Any:
+        from lingmix.ray import run_on_ray  # noqa: PLC0415
+
+        return partial(run_on_ray, **self._asked)
 
 
 def _done(overrides: Sequence[str]) -> JobReturn:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -16,9 +16,10 @@ from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
-from lingmix.model.precision import fastest_precision
+
+if TYPE_CHECKING:
+    from lingmix.data.evaluation_set import EvaluationSet
 
 Config = dict[str, Any]
 
@@ -26,6 +27,9 @@ KERNEL_CACHES = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
 """Of PyTorch and oneDNN on a CPU, read at the first matrix product: a kernel for each shape met, of
 which batches have no end. 1,024 each, as they come, hold a gigabyte and are no faster than 64; 16
 are too few for the shapes of one step."""
+
+LAUNCHERS = ("TORCHELASTIC_RUN_ID", "SLURM_NTASKS")
+"""What torchrun and srun leave in the environment."""
 
 _INSTALLED = Path(__file__).parent / "conf"
 CONF = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "conf"
@@ -47,7 +51,8 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], str]], Callable[[
 
         @wraps(function)
         def main() -> None:
-            if {"-m", "--multirun"} & {*sys.argv[1:]}:
+            sweeping = {"-m", "--multirun"} & {*sys.argv[1:]}
+            if sweeping and any(name in os.environ for name in LAUNCHERS):
                 from lingmix.launched import refuse_sweep  # noqa: PLC0415 - seconds of imports
 
                 with _one_line(config_name):
@@ -83,12 +88,18 @@ def resolved(config: DictConfig) -> Config:
     ):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
-    config = config.copy()
+    return values_of(config.copy())
+
+
+def values_of(config: DictConfig) -> Config:
+    """As `resolved`, of a configuration that may be written to."""
     OmegaConf.set_struct(config, False)
     config.output_dir = str(Path(config.output_dir).absolute())
     plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     for part in (plain, plain.get("trainer", {})):
         if part.get("precision") == "auto":
+            from lingmix.model.precision import fastest_precision  # noqa: PLC0415 - imports torch
+
             part["precision"] = fastest_precision()
     return plain
 
@@ -111,7 +122,7 @@ def build(node: Any) -> Any:
 
 def evaluation_sets(
     nodes: Mapping[str, Config], *, languages: Sequence[str] | str
-) -> list[EvaluationSet]:
+) -> "list[EvaluationSet]":
     """The sets that `evaluation` names, within `languages` ("all", or a list)."""
     if languages == "all":
         return [build(node | {"name": name}) for name, node in nodes.items()]

@@ -13,6 +13,7 @@ from lingmix.doors import (
     evaluation_sets,
     overrides,
     resolved,
+    say,
 )
 from lingmix.encoders import encoding_of
 from lingmix.errors import InputError
@@ -24,8 +25,8 @@ from lingmix.evaluation.evaluator import (
 )
 from lingmix.evaluation.scores import SetScores
 from lingmix.model.encode import Encoding
-from lingmix.tracking.history import complete_runs
-from lingmix.tracking.identity import config_hash
+from lingmix.tracking.history import as_before, complete_run
+from lingmix.tracking.identity import provenance
 from lingmix.tracking.lifecycle import HASH, KIND, recorded_run
 from lingmix.tracking.models import model_folder
 from lingmix.tracking.recorder import RunRecorder
@@ -43,10 +44,13 @@ def evaluate(composed: DictConfig) -> str:
     config["tracking"]["uri"] = shown(config["tracking"]["uri"])  # what is recorded has no password
     output_dir = Path(config["output_dir"])
     experiment = experiment_of(client, config["name"], output_dir=output_dir)
-    identity, name = config_hash(config), f"evaluate {encoder['name']}"
-    if found := complete_runs(client, experiment).get(identity):
+    tags, name = provenance(config), f"evaluate {encoder['name']}"
+    if found := complete_run(client, experiment, tags[HASH]):
         told = score_table(recorded_scores(found.data.metrics))
         return f"{name}: complete already (run {found.info.run_id})\n{told}"
+    if config["tracking"]["parent"] is None:  # a sweep has said it
+        for line in as_before(client, experiment, tags):
+            say(line)
     encode = None if folder is None else encoding_of(config, folder)
     with TemporaryDirectory(dir=output_dir) as left:
         scores = list(measured(config, encode, run_files=Path(left, "runs")))
@@ -55,7 +59,7 @@ def evaluate(composed: DictConfig) -> str:
             experiment=experiment,
             name=name,
             params=config,
-            tags={HASH: identity, KIND: "evaluation"},
+            tags=tags | {KIND: "evaluation"},
             parent=config["tracking"]["parent"],
         ) as run_id:
             log_results(

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from datetime import timedelta
@@ -183,6 +184,12 @@ def launched() -> Iterator[Ranks]:
         yield ranks
 
 
+def environments() -> list[ClusterEnvironment]:
+    """For Lightning: under Slurm, one that leaves its signals to us."""
+    environment = _environment()
+    return [environment] if isinstance(environment, SLURMEnvironment) else []
+
+
 def refuse_sweep() -> None:
     with launched() as ranks:
         if ranks.count > 1:
@@ -193,11 +200,12 @@ def refuse_sweep() -> None:
 
 
 def _environment() -> ClusterEnvironment | None:
-    """That which Lightning will find."""
+    """That which Lightning will find; where Slurm's commands are, one need not use them."""
+    warnings.filterwarnings("ignore", message="The `srun` command is available")
     try:
         if TorchElasticEnvironment.detect():
             return TorchElasticEnvironment()
-        return SLURMEnvironment() if SLURMEnvironment.detect() else None
+        return SLURMEnvironment(auto_requeue=False) if SLURMEnvironment.detect() else None
     except RuntimeError as error:
         raise InputError(f"srun: {' '.join(str(error).split())}") from error
 

@@ -5,30 +5,33 @@ import json
 import multiprocessing
 import os
 import shlex
+import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
-from mlflow import MlflowClient
 from omegaconf import DictConfig, open_dict
 
-from lingmix.analysis.set_tables import every_set
-from lingmix.doors import Config, resolved, say
+from lingmix.doors import Config, say
 from lingmix.errors import InputError
+from lingmix.grid import Compose, Plan, plans, swept, without_hydra
+from lingmix.stopping import StoppedError, stoppable
 from lingmix.tracking.history import cells as cells_of
-from lingmix.tracking.history import complete_runs, evaluations, parent_run
-from lingmix.tracking.identity import config_hash
-from lingmix.tracking.lifecycle import COMMAND, COMPLETE, KIND, STATE, SWEEP, start_run
+from lingmix.tracking.history import changes, complete_runs, evaluations
+from lingmix.tracking.identity import CODE, config_hash
+from lingmix.tracking.lifecycle import COMPLETE, FAILED, INTERRUPTED
 from lingmix.tracking.store import experiment_of, leaves, open_store, shown
+from lingmix.tracking.sweeps import begin_sweep, end_sweep, record_failure
 
 MOST_PROCESSES = 8
-TAG_LENGTH = 5000
 NAMED_ANYWAY = ("sampler.alpha", "augmentation.scale", "seed")
 
 
@@ -49,60 +52,111 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-def sweep(configs: Sequence[DictConfig], *, door: str, processes: int | None) -> None:
-    """Runs the cells that are not recorded complete; ends with status 1 if one failed."""
-    cells = list({cell.identity: cell for cell in map(_cell, configs)}.values())
-    first = cells[0].values
-    client = open_store(first["tracking"]["uri"])
-    experiment = experiment_of(client, first["name"], output_dir=Path(first["output_dir"]))
-    complete = complete_runs(client, experiment)
-    missing = [cell for cell in cells if cell.identity not in complete]
-    say(
-        f"sweep {first['name']}: {len(cells)} cells, {len(cells) - len(missing)} complete, "
-        f"{len(missing)} to run"
-    )
-    parent = _parent(client, experiment, cells)
-    command = shown(shlex.join([f"lingmix-{door}", *sys.argv[1:]]))
-    client.set_tag(parent, COMMAND, command[:TAG_LENGTH])
-    client.set_tag(parent, "mlflow.note.content", f"`{command}`"[:TAG_LENGTH])
-    client.update_run(parent, status="RUNNING")
-    client.set_tag(parent, STATE, "running")
-    failed = []
-    try:
-        for count, outcome in enumerate(_run_all(missing, cells, door, parent, processes), 1):
-            state = "" if outcome.complete else "FAILED "
-            say(f"[{count}/{len(missing)}] {outcome.seconds:.0f} s {state}{outcome.text}")
-            if not outcome.complete:
-                failed.append(outcome.text)
-    except BaseException:
-        _end(client, parent, status="KILLED", state="interrupted")
-        raise
-    if failed:
-        _end(client, parent, status="FAILED", state="failed")
-        sys.exit(
-            f"lingmix-{door}: {len(failed)} of {len(cells)} cells failed (first: {failed[0]}); the "
-            "same command runs only those again"
+RunAll = Callable[[Sequence[Cell], str], Generator[Outcome, None, None]]
+"""Runs the cells of a door."""
+
+
+def sweep(jobs: Sequence[Sequence[str]], *, compose: Compose, door: str, run_all: RunAll) -> None:
+    """Has the cells run that are not recorded complete; ends with status 1 if one failed."""
+    grid = plans(jobs, compose)
+    first, keys = grid[0].values, swept([plan.values for plan in grid])
+    name, output_dir = first["name"], Path(first["output_dir"])
+    identity = _identity(first, keys)
+    with _alone(output_dir / "runs" / name / f"sweep-{identity}.lock", name):
+        client = open_store(first["tracking"]["uri"])
+        experiment = experiment_of(client, name, output_dir=output_dir)
+        complete = complete_runs(client, experiment)
+        missing = [plan for plan in grid if plan.identity not in complete]
+        done = len(grid) - len(missing)
+        say(f"sweep {name}: {len(grid)} cells, {done} complete, {len(missing)} to run")
+        for line in changes(complete.values(), [plan.tags for plan in missing]):
+            say(f"  {line}")
+        parent = begin_sweep(
+            client,
+            experiment,
+            identity=identity,
+            name=f"sweep over {', '.join(keys) or 'one cell'}",
+            command=shown(shlex.join([f"lingmix-{door}", *sys.argv[1:]])),
+            cells=[plan.identity for plan in grid],
         )
-    _end(client, parent, status="FINISHED", state=COMPLETE)
-    if door == "evaluate":
-        say(every_set(cells_of(client, experiment), evaluations(client, experiment)))
+        try:
+            failed = _run(missing, keys, parent, compose=compose, door=door, run_all=run_all)
+        except BaseException as error:
+            end_sweep(client, parent, status="KILLED", state=INTERRUPTED)
+            if isinstance(error, KeyboardInterrupt | StoppedError):
+                number = getattr(error, "number", signal.SIGINT)
+                say(f"lingmix-{door}: stopped; the same command goes on with what is missing")
+                sys.exit(128 + number)
+            raise
+        if failed:
+            tags = {plan.identity: plan.tags for plan in grid}
+            for outcome in failed:
+                record_failure(
+                    client,
+                    experiment,
+                    parent=parent,
+                    name=_name(outcome.cell.values, keys),
+                    tags=tags[outcome.cell.identity],
+                    error=outcome.text,
+                )
+            end_sweep(client, parent, status="FAILED", state=FAILED)
+            sys.exit(
+                f"lingmix-{door}: {len(failed)} of {len(grid)} cells failed (first: "
+                f"{failed[0].text}); the same command runs only those again"
+            )
+        end_sweep(client, parent, status="FINISHED", state=COMPLETE)
+        if door == "evaluate":
+            from lingmix.analysis.set_tables import every_set  # noqa: PLC0415 - seconds of imports
+
+            say(every_set(cells_of(client, experiment), evaluations(client, experiment)))
 
 
-def _end(client: MlflowClient, parent: str, *, status: str, state: str) -> None:
-    client.set_terminated(parent, status)
-    client.set_tag(parent, STATE, state)
+def _run(
+    missing: Sequence[Plan],
+    keys: Sequence[str],
+    parent: str,
+    *,
+    compose: Compose,
+    door: str,
+    run_all: RunAll,
+) -> list[Outcome]:
+    """Those that failed."""
+    cells = [_cell(plan, compose(plan.overrides), parent=parent, keys=keys) for plan in missing]
+    failed = []
+    with stoppable(), closing(run_all(cells, door)) as outcomes:
+        for count, outcome in enumerate(outcomes, 1):
+            state = "" if outcome.complete else "FAILED "
+            say(f"[{count}/{len(cells)}] {outcome.seconds:.0f} s {state}{outcome.text}")
+            if not outcome.complete:
+                failed.append(outcome)
+    return failed
+
+
+@contextmanager
+def _alone(path: Path, name: str) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(
+            f"name: another process is at work on this sweep of {name!r}; wait for it, or stop it"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def run_cell(door: str, config: DictConfig, threads: int, outcome: Connection) -> None:
     """Runs a cell in this process, which is its own, and sends (complete, text)."""
-    import torch  # noqa: PLC0415 - a sweep with nothing to run has no use for it
-
-    torch.set_num_threads(threads)
-    HydraConfig.instance().set_config(config)
     try:
-        text = getattr(importlib.import_module(f"lingmix.{door}"), door)(_task(config))
+        text = work(door, config, threads=threads)
     except InputError as error:
         outcome.send((False, str(error)))
+    except StoppedError as error:
+        outcome.send((False, str(error)))
+        raise
     except BaseException as error:
         traceback.print_exc()
         outcome.send((False, f"{type(error).__name__}: {error}"))
@@ -111,83 +165,60 @@ def run_cell(door: str, config: DictConfig, threads: int, outcome: Connection) -
         outcome.send((True, text))
 
 
-def _cell(config: DictConfig) -> Cell:
-    values = resolved(_task(config))
-    return Cell(config, values, config_hash(values))
+def work(door: str, config: DictConfig, *, threads: int) -> str:
+    """Runs a cell in this process, which is its own; what it has to say."""
+    import torch  # noqa: PLC0415 - a sweep with nothing to run has no use for it
+
+    torch.set_num_threads(threads)
+    HydraConfig.instance().set_config(config)
+    return getattr(importlib.import_module(f"lingmix.{door}"), door)(without_hydra(config))
 
 
-def _task(config: DictConfig) -> DictConfig:
-    """Without Hydra's own part."""
-    task = config.copy()
-    with open_dict(task):
-        del task["hydra"]
-    return task
-
-
-def _parent(client: MlflowClient, experiment: str, cells: Sequence[Cell]) -> str:
+def _identity(values: Config, keys: Sequence[str]) -> str:
     """A sweep is what its cells share and the keys it varies: a wider grid is the same sweep."""
-    swept = _swept(cells)
-    shared = {key: value for key, value in leaves(cells[0].values).items() if key not in swept}
-    text = json.dumps([config_hash(shared), swept])
-    identity = sha256(text.encode()).hexdigest()[:16]
-    if found := parent_run(client, experiment, identity):
-        return found.info.run_id
-    return start_run(
-        client,
-        experiment=experiment,
-        name=f"sweep over {', '.join(swept) or 'one cell'}",
-        params={},
-        tags={SWEEP: identity, KIND: "sweep"},
-    )
+    shared = {key: value for key, value in leaves(values).items() if key not in keys}
+    return sha256(json.dumps([config_hash(shared), [*keys]]).encode()).hexdigest()[:16]
 
 
-def _swept(cells: Sequence[Cell]) -> list[str]:
-    """Keys whose values differ between cells."""
-    flat = [{key: str(value) for key, value in leaves(cell.values).items()} for cell in cells]
-    keys = sorted({key for values in flat for key in values})
-    return [key for key in keys if len({values.get(key) for values in flat}) > 1]
+def _name(values: Config, keys: Sequence[str]) -> str:
+    flat = leaves(values)
+    return " ".join(f"{key.rpartition('.')[2]}={flat.get(key)}" for key in keys)
 
 
-def _child_config(cell: Cell, parent: str, swept: Sequence[str]) -> DictConfig:
-    """What the cell is told beside its values: its parent, its name, to keep its screen quiet."""
-    values = leaves(cell.values)
-    config = cell.config.copy()
+def _cell(plan: Plan, config: DictConfig, *, parent: str, keys: Sequence[str]) -> Cell:
+    """Told beside its values: its parent, its code, its name, to keep its screen quiet."""
+    values = leaves(plan.values)
     with open_dict(config):
         config.tracking.parent = parent
+        config.tracking.code = plan.tags[CODE]
         config.tracking.label = [
             f"{key.rpartition('.')[2]}={values.get(key)}"
-            for key in swept
+            for key in keys
             if key not in (*NAMED_ANYWAY, "pairs") and not key.startswith("tracking.")
         ]
         if "trainer" in config:
             config.trainer.enable_progress_bar = False
-    return config
+    return Cell(config, plan.values, plan.identity)
 
 
-def _run_all(
-    missing: Sequence[Cell],
-    cells: Sequence[Cell],
-    door: str,
-    parent: str,
-    processes: int | None,
-) -> Iterator[Outcome]:
-    """Runs the missing ones, `processes` at once, each forked from one warm process."""
+def run_here(
+    cells: Sequence[Cell], door: str, *, processes: int | None
+) -> Generator[Outcome, None, None]:
+    """Runs them, `processes` at once, each forked from one warm process."""
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
-    at_once = min(processes or min(cores, MOST_PROCESSES), max(1, len(missing)))
+    at_once = min(processes or min(cores, MOST_PROCESSES), max(1, len(cells)))
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["lingmix.sweep", f"lingmix.{door}"])
-    swept = _swept(cells)
-    waiting = list(reversed(missing))
+    waiting = list(reversed(cells))
     running: dict[Any, tuple[Any, Cell, float]] = {}
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
                 cell = waiting.pop()
                 ours, theirs = context.Pipe(duplex=False)
-                child = _child_config(cell, parent, swept)
-                arguments = (door, child, max(1, cores // at_once), theirs)
+                arguments = (door, cell.config, max(1, cores // at_once), theirs)
                 process = context.Process(target=run_cell, args=arguments)
                 process.start()
                 theirs.close()
@@ -205,3 +236,5 @@ def _run_all(
     finally:
         for process, *_ in running.values():
             process.terminate()
+        for process, *_ in running.values():
+            process.join()

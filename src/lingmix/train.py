@@ -10,10 +10,10 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
-from lingmix.doors import Config, build, door, overrides, resolved
+from lingmix.doors import Config, build, door, overrides, resolved, say
 from lingmix.evaluation.evaluator import RunFiles, evaluate_encoder
 from lingmix.evaluation.scores import SetScores
-from lingmix.launched import Ranks, launched
+from lingmix.launched import Ranks, environments, launched
 from lingmix.model.checkpoints import Checkpoints, DurableFiles, newest_state
 from lingmix.model.distributed import SummedDDP
 from lingmix.model.encode import encoding
@@ -22,12 +22,14 @@ from lingmix.model.precision import fastest_device
 from lingmix.model.watch import GradientWatch, LossWatch, SpeedWatch
 from lingmix.parts import Parts, prepare, ranks_of, refuse_devices
 from lingmix.stopping import Stop, stoppable
-from lingmix.tracking.history import complete_runs
-from lingmix.tracking.identity import config_hash, deciding
-from lingmix.tracking.lifecycle import HASH, recorded_run
+from lingmix.tracking.history import as_before, complete_run
+from lingmix.tracking.identity import deciding, provenance
+from lingmix.tracking.journal import ended, unsent
+from lingmix.tracking.lifecycle import COMPLETE, HASH
 from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.results import headline, log_results
-from lingmix.tracking.store import experiment_of, open_store, shown
+from lingmix.tracking.sender import journaled_run, send_rest
+from lingmix.tracking.store import AwayError, experiment_of, open_store, shown
 from lingmix.tracking.work import claim, work_folder
 
 
@@ -53,28 +55,61 @@ def follow(config: Config, *, ranks: Ranks, stop: Stop) -> None:
 
 
 def lead(config: Config, *, ranks: Ranks, stop: Stop) -> str:
-    client = open_store(config["tracking"]["uri"])
-    config["tracking"]["uri"] = shown(config["tracking"]["uri"])  # what is recorded has no password
-    experiment = experiment_of(client, config["name"], output_dir=Path(config["output_dir"]))
-    identity = config_hash(config)
-    with work_folder(config, identity) as work:
-        if found := complete_runs(client, experiment).get(identity):
-            return f"{found.info.run_name}: complete already (run {found.info.run_id})"
+    tracking, name = config["tracking"], run_name(config)
+    uri, tracking["uri"] = tracking["uri"], shown(tracking["uri"])  # is recorded without password
+    output_dir, tags = Path(config["output_dir"]), provenance(config)
+    with work_folder(config, tags[HASH]) as work:
+        if found := complete_already(uri, config, tags=tags):
+            return f"{name}: complete already (run {found})"
+        if ended(work) == COMPLETE:
+            claim(work, deciding(config))
+            send_rest(uri, folder=work, wait=tracking["wait"])
+            return f"{name}: complete already{waiting(work)}"
         ranks.tell(str(work))
         parts = ranks.each(partial(prepare, config))
         claim(work, deciding(config))
-        with recorded_run(
-            client,
-            experiment=experiment,
-            name=run_name(config),
-            params=config,
-            tags={HASH: identity},
-            parent=config["tracking"]["parent"],
-        ) as run_id:
-            recorder = RunRecorder(client, run_id)
+        with journaled_run(
+            uri,
+            folder=work,
+            experiment=config["name"],
+            output_dir=output_dir,
+            run={
+                "name": name,
+                "params": config,
+                "tags": tags,
+                "parent": tracking["parent"],
+            },
+            wait=tracking["wait"],
+        ) as recorder:
             fit(parts, config=config, recorder=recorder, work=work, ranks=ranks, stop=stop)
             scores = record_scores(parts, config=config, recorder=recorder, left=work / "left")
-    return f"{run_name(config)}\n{headline(scores)}"
+        return f"{name}\n{headline(scores)}{waiting(work)}"
+
+
+def complete_already(uri: str, config: Config, *, tags: Mapping[str, str]) -> str | None:
+    """The id of a run that is recorded complete, as far as the store can say."""
+    try:
+        client = open_store(uri)
+    except AwayError:
+        return None
+    output_dir = Path(config["output_dir"])
+    experiment = experiment_of(client, config["name"], output_dir=output_dir)
+    if found := complete_run(client, experiment, tags[HASH]):
+        return found.info.run_id
+    if config["tracking"]["parent"] is None:  # a sweep has said it
+        for line in as_before(client, experiment, tags):
+            say(line)
+    return None
+
+
+def waiting(work: Path) -> str:
+    """What is still to be sent, and how; empty for nothing."""
+    if not (left := unsent(work)):
+        return ""
+    return (
+        f"\n  {left} records wait in {work} for the store: `lingmix-sync "
+        f"output_dir={work.parents[2]}` sends them, or this command again"
+    )
 
 
 def record_scores(
@@ -169,7 +204,7 @@ def trainer_of(
             ),
             checkpoints,
         ],
-        plugins=[DurableFiles()],
+        plugins=[DurableFiles(), *environments()],
         default_root_dir=checkpoints.folder,
         val_check_interval=interval_of(config) * settings["accumulate_grad_batches"],
         limit_val_batches=0 if parts.monitor is None else None,

@@ -1,13 +1,14 @@
 """Runs found again."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from lingmix.tracking.identity import decides
+from lingmix.tracking.identity import ASKED, CODE, DATA, decides
 from lingmix.tracking.lifecycle import COMMAND, COMPLETE, HASH, KIND, STATE, SWEEP
 
 NAMED = ("sampler.alpha", "augmentation.scale", "seed", "pairs")
@@ -55,6 +56,49 @@ def complete_runs(client: MlflowClient, experiment: str) -> dict[str, Run]:
     return found
 
 
+def complete_run(client: MlflowClient, experiment: str, identity: str) -> Run | None:
+    """The newest complete run of a configuration hash."""
+    query = f"tags.`{STATE}` = '{COMPLETE}' and tags.`{HASH}` = '{identity}'"
+    return next(runs(client, experiment, query), None)
+
+
+def as_before(client: MlflowClient, experiment: str, tags: Mapping[str, str]) -> list[str]:
+    """`changes` of one run that is not complete."""
+    query = f"tags.`{STATE}` = '{COMPLETE}' and tags.`{ASKED}` = '{tags[ASKED]}'"
+    return changes(runs(client, experiment, query), [tags])
+
+
+def newest(found: Iterable[Run]) -> list[Run]:
+    """Without runs that a newer run of the same configuration and data replaces, which had other
+    code."""
+    kept: dict[str, Run] = {}
+    for run in found:
+        kept.setdefault(_configuration(run), run)
+    return list(kept.values())
+
+
+def changes(complete: Iterable[Run], missing: Sequence[Mapping[str, str]]) -> list[str]:
+    """What is complete in the same words, but of other code or data, a line for each; `missing`
+    are the identity tags of what is not complete."""
+    asked = {tags[ASKED]: tags for tags in missing}
+    latest = {run.data.tags.get(ASKED, ""): run.data.tags for run in reversed([*complete])}
+    code: Counter[tuple[str, str]] = Counter()
+    data = 0
+    for key, there in latest.items():
+        if here := asked.get(key):
+            code[there[CODE], here[CODE]] += there[CODE] != here[CODE]
+            data += there[DATA] != here[DATA]
+    lines = [
+        f"complete with other code (then {then}, now {now}): {count}, to run again; "
+        f"tracking.code={then} keeps what is there"
+        for (then, now), count in code.items()
+        if count
+    ]
+    if data:
+        lines.append(f"complete with other data than there is now: {data}, to run again")
+    return lines
+
+
 def parent_run(client: MlflowClient, experiment: str, sweep: str) -> Run | None:
     """The parent run of a sweep, if it has one."""
     query = f"tags.`{SWEEP}` = '{sweep}' and tags.`{KIND}` = 'sweep'"
@@ -63,7 +107,7 @@ def parent_run(client: MlflowClient, experiment: str, sweep: str) -> Run | None:
 
 def cells(client: MlflowClient, experiment: str) -> pl.DataFrame:
     """One row a complete cell: what it was, `param.<key>` columns where cells differ, metrics."""
-    complete = complete_runs(client, experiment).values()
+    complete = newest(complete_runs(client, experiment).values())
     table = _table(CELL, [_cell(run) for run in complete if "sampler.alpha" in run.data.params])
     same = [
         name
@@ -78,7 +122,7 @@ def cells(client: MlflowClient, experiment: str) -> pl.DataFrame:
 def evaluations(client: MlflowClient, experiment: str) -> pl.DataFrame:
     """One row a complete evaluation of an encoder, the newest first: its name, `param.<key>` for
     all else that decides the result, metrics."""
-    complete = complete_runs(client, experiment).values()
+    complete = newest(complete_runs(client, experiment).values())
     found = [run for run in complete if run.data.tags.get(KIND) == "evaluation"]
     return _table(EVALUATION, [_evaluation(run) for run in found])
 
@@ -105,6 +149,11 @@ def _evaluation(run: Run) -> dict[str, object]:
         **_params(run, besides=("encoder.name",)),
         **_test_metrics(run),
     }
+
+
+def _configuration(run: Run) -> str:
+    tags = run.data.tags
+    return f"{tags[ASKED]} {tags[DATA]}" if ASKED in tags else tags[HASH]
 
 
 def _params(run: Run, *, besides: Sequence[str]) -> dict[str, str]:
@@ -138,10 +187,10 @@ def commands(client: MlflowClient, experiment: str) -> list[str]:
 
 def unfinished(client: MlflowClient, experiment: str) -> list[str]:
     """Runs that never became complete and whose configuration no other run completed."""
-    complete = complete_runs(client, experiment)
+    complete = {_configuration(run) for run in complete_runs(client, experiment).values()}
     found = {
-        run.data.tags[HASH]: f"{run.info.run_name} ({run.data.tags.get(STATE, 'unknown')})"
+        _configuration(run): f"{run.info.run_name} ({run.data.tags.get(STATE, 'unknown')})"
         for run in runs(client, experiment, f"tags.`{HASH}` != ''")
-        if run.data.tags[HASH] not in complete
+        if _configuration(run) not in complete
     }
     return sorted(found.values())

@@ -4,10 +4,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from lingmix.tracking.code import code_version, git_tags
+from lingmix.tracking.lifecycle import HASH
 from lingmix.tracking.store import leaves
+
+ASKED, CODE, DATA, RAN = "lingmix.asked", "lingmix.code", "lingmix.data", "lingmix.ran"
+"""Tags: the configuration as it was written, what it counts as, and the code that ran it."""
 
 DECIDES_NOTHING = (
     "name",
@@ -27,6 +33,9 @@ DECIDES_NOTHING = (
 READ = ("data.", "evaluation.", "encoder.name")
 """Keys whose values may be files and folders."""
 
+EMBEDDED = {"lingmix.data.sources.cldr": "babel"}
+"""Sources whose data a package brings along."""
+
 
 def decides(key: str) -> bool:
     """Whether the value of a dotted key can change a run's result."""
@@ -35,32 +44,84 @@ def decides(key: str) -> bool:
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
-    """Of everything that decides the result and nothing that does not."""
-    return hashlib.sha256(_text(config).encode()).hexdigest()[:16]
+    """Of everything that decides the result, the code too, and nothing that does not."""
+    return identity_tags(config)[HASH]
+
+
+def counted_code(config: Mapping[str, Any]) -> str:
+    """The code that a run counts as: `tracking.code`, or what is installed."""
+    tracking = config.get("tracking", {"code": config.get("tracking.code")})
+    return str(tracking.get("code") or code_version())
 
 
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What the hash is of, as plain values by dotted key.
+    """What the hash is of beside the code, as plain values by dotted key.
 
     A file or folder that is read counts by what it holds, not by where it lies, and a number by
     its value: 1 is 1.0.
     """
-    return json.loads(_text(config))
+    return _counted_values(_asked(config))
 
 
-def _text(config: Mapping[str, Any]) -> str:
-    values = {key: _value(key, value) for key, value in leaves(config).items() if decides(key)}
+def identity_tags(config: Mapping[str, Any]) -> dict[str, str]:
+    """What tells a run apart, and from a run that was asked for in the same words, but is of other
+    code or other data."""
+    asked, code = _asked(config), counted_code(config)
+    counted = _counted_values(asked)
+    held = {key: value for key, value in counted.items() if value != asked.get(key)}
+    return {
+        HASH: _digest({"config": counted, "code": code}),
+        ASKED: _digest(asked),
+        CODE: code,
+        DATA: _digest(held),
+    }
+
+
+def provenance(config: Mapping[str, Any]) -> dict[str, str]:
+    """The tags of a new run: its identity, and the code that runs it."""
+    return {**identity_tags(config), RAN: code_version(), **git_tags()}
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_text(values).encode()).hexdigest()[:16]
+
+
+def _text(values: Mapping[str, Any]) -> str:
     return json.dumps(values, sort_keys=True, default=str)
 
 
-def _value(key: str, value: object) -> object:
+def _asked(config: Mapping[str, Any]) -> dict[str, Any]:
+    flat = leaves(config)
+    return json.loads(_text({key: _plain(flat[key]) for key in flat if decides(key)}))
+
+
+def _plain(value: object) -> object:
     if isinstance(value, list):
-        return [_value(key, one) for one in value]
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+        return [_plain(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _counted_values(asked: Mapping[str, Any]) -> dict[str, Any]:
+    values = {key: _counted(key, value) for key, value in asked.items()}
+    return values | _embedded(values)
+
+
+def _counted(key: str, value: object) -> object:
+    if isinstance(value, list):
+        return [_counted(key, one) for one in value]
     if isinstance(value, str) and key.startswith(READ) and Path(value).exists():
         return _content(Path(value).resolve())
     return value
+
+
+def _embedded(values: Mapping[str, Any]) -> dict[str, str]:
+    """Versions of the packages that bring the data along."""
+    targets = [str(value) for key, value in values.items() if key.endswith("_target_")]
+    return {
+        package: version(package)
+        for source, package in EMBEDDED.items()
+        if any(target.startswith(source) for target in targets)
+    }
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypedDict
 
 from mlflow import MlflowClient
 from mlflow.entities import Param, Run, RunTag
@@ -12,7 +12,15 @@ from lingmix.tracking.store import leaves
 STATE, KIND, HASH = "lingmix.state", "lingmix.kind", "lingmix.config_hash"
 SWEEP, COMMAND, ERROR = "lingmix.sweep", "lingmix.command", "lingmix.error"
 COMPLETE, INTERRUPTED, FAILED = "complete", "interrupted", "failed"
+STATUS = {COMPLETE: "FINISHED", INTERRUPTED: "KILLED", FAILED: "FAILED"}
 PARAMS_A_CALL, PARAM_LENGTH = 100, 6000
+
+
+class Ending(TypedDict):
+    """The state that a run came to, and why."""
+
+    state: str
+    error: str | None
 
 
 @contextmanager
@@ -25,28 +33,57 @@ def recorded_run(
     tags: Mapping[str, str],
     parent: str | None,
 ) -> Iterator[str]:
-    """The id of a run that ends as what happened to it; `lingmix.state` is complete last of all.
-
-    A run of the same hash and `output_dir` that did not come to its end goes on.
-    """
-    begun = _begun(client, experiment, tags[HASH], str(params.get("output_dir")))
-    if begun is None:
-        run_id = start_run(
-            client, experiment=experiment, name=name, params=params, tags=tags, parent=parent
-        )
-    else:
-        run_id = begun.info.run_id
-        _restart(client, begun, params=params, tags=_tags(tags, parent))
+    """The id of a run that ends as what happened to it."""
+    run_id = begin_run(
+        client, experiment=experiment, name=name, params=params, tags=tags, parent=parent
+    )
     try:
         yield run_id
     except BaseException as error:
-        failed = isinstance(error, Exception)
-        client.set_tag(run_id, STATE, FAILED if failed else INTERRUPTED)
-        client.set_tag(run_id, ERROR, f"{type(error).__name__}: {error}"[:1000])
-        client.set_terminated(run_id, "FAILED" if failed else "KILLED")
+        end_run(client, run_id, **ending(error))
         raise
-    client.set_terminated(run_id, "FINISHED")
-    client.set_tag(run_id, STATE, COMPLETE)
+    end_run(client, run_id, **ending(None))
+
+
+def begin_run(
+    client: MlflowClient,
+    *,
+    experiment: str,
+    name: str,
+    params: Mapping[str, Any],
+    tags: Mapping[str, str],
+    parent: str | None,
+    at: int | None = None,
+) -> str:
+    """A run of the same hash and `output_dir` that did not come to its end goes on."""
+    begun = _begun(client, experiment, tags[HASH], str(params.get("output_dir")))
+    if begun is None:
+        return start_run(
+            client, experiment=experiment, name=name, params=params, tags=tags, parent=parent, at=at
+        )
+    _restart(client, begun, params=params, tags=_tags(tags, parent))
+    return begun.info.run_id
+
+
+def ending(error: BaseException | None) -> Ending:
+    """What `end_run` is to write of a run that this has stopped, or nothing."""
+    if error is None:
+        return {"state": COMPLETE, "error": None}
+    state = FAILED if isinstance(error, Exception) else INTERRUPTED
+    return {"state": state, "error": f"{type(error).__name__}: {error}"[:1000]}
+
+
+def end_run(
+    client: MlflowClient, run_id: str, *, state: str, error: str | None, at: int | None = None
+) -> None:
+    """`lingmix.state` is complete last of all."""
+    if state == COMPLETE:
+        client.set_terminated(run_id, STATUS[state], at)
+        client.set_tag(run_id, STATE, state)
+        return
+    client.set_tag(run_id, STATE, state)
+    client.set_tag(run_id, ERROR, error)
+    client.set_terminated(run_id, STATUS[state], at)
 
 
 def start_run(
@@ -57,8 +94,9 @@ def start_run(
     params: Mapping[str, Any],
     tags: Mapping[str, str],
     parent: str | None = None,
+    at: int | None = None,
 ) -> str:
-    run = client.create_run(experiment, run_name=name, tags=_tags(tags, parent))
+    run = client.create_run(experiment, at, run_name=name, tags=_tags(tags, parent))
     _log_params(client, run, params)
     client.log_batch(run.info.run_id, tags=[RunTag(STATE, "running")])
     return run.info.run_id

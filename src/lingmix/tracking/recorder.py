@@ -9,7 +9,9 @@ from mlflow.entities import Metric
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-METRICS_A_CALL = 1000
+from lingmix.tracking.delivery import METRICS_A_CALL, last_steps
+from lingmix.tracking.journal import Journal
+
 SECONDS_BETWEEN_CALLS = 5.0
 
 
@@ -65,9 +67,34 @@ class RunRecorder(Logger):
         self._client.log_artifacts(self.run_id, str(folder))
 
 
-def last_steps(client: MlflowClient, run_id: str) -> dict[str, int]:
-    """The newest step of each metric of a run."""
-    return {
-        name: max(metric.step for metric in client.get_metric_history(run_id, name))
-        for name in client.get_run(run_id).data.metrics
-    }
+class JournalRecorder(RunRecorder):
+    """Writes everything into a journal, which is sent beside the work.
+
+    A step that the journal has is not recorded again.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        Logger.__init__(self)
+        self.run_id = journal.folder.name
+        self._journal = journal
+        self._recorded = dict(journal.last_steps)
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        at = step or 0
+        fresh = {
+            name: float(value)
+            for name, value in metrics.items()
+            if name != "epoch" and at > self._recorded.get(name, -1)
+        }
+        if fresh:
+            self._journal.append(metrics=fresh, step=at)
+
+    @rank_zero_only
+    def flush(self) -> None:
+        """What a checkpoint comes after outlives a power loss, as the checkpoint does."""
+        self._journal.keep()
+
+    def log_files(self, folder: Path) -> None:
+        """They must stay as they are until they are sent."""
+        self._journal.append(files=str(folder.relative_to(self._journal.folder)))

@@ -1,40 +1,44 @@
 """The MLflow store: opened safely by any number of processes."""
 
 import logging
+import os
 import re
+import socket
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from lingmix.errors import InputError
+from lingmix.tracking.contention import create_store, creation_lock, patient
 
 LOCAL = "sqlite:///"
+PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+
+
+class AwayError(InputError):
+    """The server of the store does not answer; it may yet."""
 
 
 def open_store(uri: str) -> MlflowClient:
-    """A client of a store that answers.
-
-    A new SQLite store is created by one process while the others wait: processes that open a
-    fresh one together break it for good.
-    """
+    """A client of a store that answers."""
     for chatty in ("alembic", "mlflow.store.db.utils"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    if urlsplit(uri).scheme in ("http", "https"):
-        _require_answer(uri)
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)  # what they tell is raised as well
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    _require_answer(uri)
     try:
-        with _creation_lock(uri):
-            client = MlflowClient(tracking_uri=uri)
-            client.search_experiments(max_results=1)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+        if path := _local_path(uri):
+            create_store(path)
+        client = patient(MlflowClient(tracking_uri=uri))
+        client.search_experiments(max_results=1)
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         raise InputError(
             f"tracking.uri: the store {shown(uri)} cannot be opened ({_first_line(error)})"
         ) from error
@@ -42,8 +46,9 @@ def open_store(uri: str) -> MlflowClient:
 
 
 def experiment_of(client: MlflowClient, name: str, *, output_dir: Path) -> str:
-    """The id of the experiment, made if missing; a local store keeps artifacts in `output_dir`."""
-    with _creation_lock(client.tracking_uri):
+    """The id of the experiment, made if missing; without a server artifacts lie in `output_dir`."""
+    path = _local_path(client.tracking_uri)
+    with creation_lock(path) if path else nullcontext():
         found = client.get_experiment_by_name(name)
         if found is not None and found.lifecycle_stage == "deleted":
             raise InputError(
@@ -51,8 +56,8 @@ def experiment_of(client: MlflowClient, name: str, *, output_dir: Path) -> str:
             )
         if found is not None:
             return found.experiment_id
-        local = client.tracking_uri.startswith(LOCAL)
-        location = (output_dir / "artifacts" / name).absolute().as_uri() if local else None
+        serverless = path or _database_port(client.tracking_uri)
+        location = (output_dir / "artifacts" / name).absolute().as_uri() if serverless else None
         try:
             return client.create_experiment(name, location)
         except MlflowException as error:
@@ -81,22 +86,27 @@ def leaves(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _creation_lock(uri: str) -> AbstractContextManager[object]:
-    """One process at a time on this machine; a server minds its own store."""
-    if not uri.startswith(LOCAL):
-        return nullcontext()
-    path = Path(uri.removeprefix(LOCAL))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(f"{path}.lock")
+def _local_path(uri: str) -> Path | None:
+    return Path(uri.removeprefix(LOCAL)) if uri.startswith(LOCAL) else None
+
+
+def _database_port(uri: str) -> int | None:
+    """The usual one of its kind; None of what is no database on a network."""
+    return PORTS.get(urlsplit(uri).scheme.partition("+")[0])
 
 
 def _require_answer(uri: str) -> None:
     """MLflow's own client would try for minutes before it gives up."""
+    server = urlsplit(uri)
     try:
-        urlopen(f"{uri.rstrip('/')}/health", timeout=5).close()  # noqa: S310 - scheme checked above
+        if server.scheme in ("http", "https"):
+            urlopen(f"{uri.rstrip('/')}/health", timeout=5).close()  # noqa: S310 - scheme checked above
+        elif server.hostname and (port := _database_port(uri)):
+            socket.create_connection((server.hostname, server.port or port), timeout=5).close()
     except (URLError, OSError) as error:
-        raise InputError(
-            f"tracking.uri: no MLflow server answers at {shown(uri)} ({_first_line(error)}); start "
+        kind = "MLflow server" if server.scheme.startswith("http") else "database"
+        raise AwayError(
+            f"tracking.uri: no {kind} answers at {shown(uri)} ({_first_line(error)}); start "
             "it, or leave tracking.uri at its default, a local file"
         ) from error
 

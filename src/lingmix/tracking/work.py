@@ -12,12 +12,22 @@ from filelock import FileLock, Timeout
 
 from lingmix.errors import InputError
 from lingmix.model.checkpoints import refuse_other
+from lingmix.tracking.journal import unsent
 
 
 @contextmanager
 def work_folder(config: Mapping[str, Any], identity: str) -> Iterator[Path]:
-    """One process' own until the block ends; gone when it ends well."""
+    """One process' own until the block ends; gone when it ends well and all of it is recorded."""
     folder = Path(config["output_dir"], "runs", config["name"], identity)
+    with held(folder):
+        yield folder
+        if not unsent(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """By one process at a time."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.with_suffix(".lock"), blocking=False)
     try:
@@ -27,8 +37,7 @@ def work_folder(config: Mapping[str, Any], identity: str) -> Iterator[Path]:
             f"{folder}: another process is at work on this configuration; wait for it, or stop it"
         ) from None
     try:
-        yield folder
-        shutil.rmtree(folder, ignore_errors=True)
+        yield
     finally:
         if not folder.exists():
             Path(lock.lock_file).unlink(missing_ok=True)

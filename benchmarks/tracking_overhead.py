@@ -1,0 +1,168 @@
+"""What tracking costs a training, and what it costs a run.
+
+The same training, every step of it logged, with no tracking at all and with its record going to a
+SQLite file, to an MLflow server on loopback, to one that hangs (stopped, its port still open) and
+to one that is not there. Sides take turns, all in one process. The final weights of
+all must be equal, bit for bit.
+
+Beside the wall time of the training stands the processor time of all its threads, that which sends
+among them: other programs on the machine disturb it less. The server, which stands on the same
+machine here, is in the wall time alone.
+
+What a run costs on top: until the store has taken its beginning, and until it has its end.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import torch
+
+from benchmarks.harness.comparison import FOLDER, Row
+from benchmarks.harness.configured import configured
+from benchmarks.harness.server import Server, free_port
+from lingmix.doors import Config
+from lingmix.launched import Ranks
+from lingmix.parts import prepare
+from lingmix.stopping import Stop
+from lingmix.tracking.lifecycle import HASH
+from lingmix.tracking.recorder import RunRecorder
+from lingmix.tracking.sender import journaled_run
+from lingmix.train import fit
+
+ROUNDS = int(os.environ.get("LINGMIX_BENCH_ROUNDS", "5"))
+STEPS = int(os.environ.get("LINGMIX_BENCH_STEPS", "200"))
+NONE = "no tracking"
+SQLITE, SERVER, HANGING, ABSENT = (
+    "SQLite",
+    "an MLflow server",
+    "a server that hangs",
+    "a server that is not there",
+)
+
+
+class Cost(NamedTuple):
+    """Seconds of each part; the training's also its processor time."""
+
+    begin: float
+    training: float
+    processor: float
+    end: float
+
+
+def compare() -> list[Row]:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    costs: dict[str, list[Cost]] = {side: [] for side in (NONE, SQLITE, SERVER, HANGING, ABSENT)}
+    with TemporaryDirectory(dir=FOLDER) as temporary, served(Path(temporary, "server")) as server:
+        folder = Path(temporary)
+        uris = {
+            NONE: None,
+            SQLITE: f"sqlite:///{folder}/mlflow.db",
+            SERVER: server.uri,
+            HANGING: server.uri,
+            ABSENT: f"http://127.0.0.1:{free_port()}",
+        }
+        config = configured(
+            f"output_dir={folder}",
+            "data.development=null",
+            f"trainer.max_steps={STEPS}",
+            "trainer.log_every_n_steps=1",
+            "trainer.enable_progress_bar=false",
+        )
+        weights = measured(config, folder=folder, uri=None, side="warm-up", server=server)[1]
+        for number in range(1, ROUNDS + 1):
+            for side, uri in uris.items():
+                name = f"{side} {number}"
+                cost, ended = measured(config, folder=folder, uri=uri, side=name, server=server)
+                check(weights, ended, side)
+                costs[side].append(cost)
+                print(f"  round {number} of {ROUNDS}, {side}: {cost.training:.3f} s", flush=True)
+    return rows(costs)
+
+
+def measured(
+    config: Config, *, folder: Path, uri: str | None, side: str, server: Server
+) -> tuple[Cost, dict[str, torch.Tensor]]:
+    work = folder / "runs" / side.replace(" ", "-")
+    parts = prepare(config)
+    hangs = side.startswith(HANGING)
+    began = time.perf_counter()
+    with recording(uri, work=work, name=side, config=config) as recorder:
+        if hangs:
+            server.tell(signal.SIGSTOP)
+        trained, processor = time.perf_counter(), time.process_time()
+        fit(
+            parts,
+            config=config,
+            recorder=recorder,
+            work=work,
+            ranks=Ranks(None, rank=0, started=None),
+            stop=Stop(),
+        )
+        ended, processor_ended = time.perf_counter(), time.process_time()
+    cost = Cost(
+        trained - began, ended - trained, processor_ended - processor, time.perf_counter() - ended
+    )
+    if hangs:
+        server.tell(signal.SIGCONT)
+    return cost, parts.module.state_dict()
+
+
+def recording(
+    uri: str | None, *, work: Path, name: str, config: Config
+) -> AbstractContextManager[RunRecorder | None]:
+    if uri is None:
+        return nullcontext()
+    return journaled_run(
+        uri,
+        folder=work,
+        experiment="overhead",
+        output_dir=work.parents[1],
+        run={"name": name, "params": config, "tags": {HASH: name}, "parent": None},
+        wait=0.0 if name.startswith((HANGING, ABSENT)) else 60.0,
+    )
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Server]:
+    folder.mkdir()
+    server = Server(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def check(
+    weights: Mapping[str, torch.Tensor], ended: Mapping[str, torch.Tensor], side: str
+) -> None:
+    for name, tensor in weights.items():
+        if not torch.equal(tensor, ended[name]):
+            raise AssertionError(f"{side}: {name} has ended otherwise than without tracking")
+
+
+def rows(costs: Mapping[str, list[Cost]]) -> list[Row]:
+    middle = {
+        side: Cost(*(median(part) for part in zip(*of, strict=True))) for side, of in costs.items()
+    }
+    plain = middle.pop(NONE)
+    steps = f"{STEPS} steps"
+    found = []
+    for side, cost in middle.items():
+        for what, ours, peer in (
+            ("training", cost.training, plain.training),
+            ("processor time of it", cost.processor, plain.processor),
+        ):
+            case = f"{what}, {steps}; {side}"
+            found.append(Row(case=case, ours=ours, peer=peer, peer_name=NONE, unit="s"))
+    for side in (SQLITE, SERVER):
+        found.append(Row(case=f"a run's beginning; {side}", ours=middle[side].begin, unit="s"))
+        found.append(Row(case=f"a run's end; {side}", ours=middle[side].end, unit="s"))
+    return found

@@ -1,0 +1,108 @@
+"""The cells of a grid, each known by its hash before Hydra composes it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from lingmix.doors import Config, values_of
+from lingmix.tracking.identity import identity_tags
+from lingmix.tracking.lifecycle import HASH
+from lingmix.tracking.store import leaves
+
+Compose = Callable[[Sequence[str]], DictConfig]
+"""What Hydra makes of a job's overrides, which takes it a tenth of a second."""
+
+
+class Plan(NamedTuple):
+    """A cell that may have to run: its overrides, its plain values, the tags that tell it apart."""
+
+    overrides: Sequence[str]
+    values: Config
+    tags: dict[str, str]
+
+    @property
+    def identity(self) -> str:
+        return self.tags[HASH]
+
+
+def plans(jobs: Sequence[Sequence[str]], compose: Compose) -> list[Plan]:
+    """Each cell once."""
+    parser = OverridesParser.create()
+    bases: list[_Base] = []
+    found: dict[str, Plan] = {}
+    for job in jobs:
+        overrides = parser.parse_overrides(list(job))
+        base = next((one for one in bases if one.covers(overrides)), None)
+        if base is None:
+            base = _Base(overrides, compose(job))
+            bases.append(base)
+        values = base.values(overrides)
+        plan = Plan(job, values, identity_tags(values))
+        found.setdefault(plan.identity, plan)
+    return list(found.values())
+
+
+def swept(cells: Sequence[Config]) -> list[str]:
+    """Keys whose values differ between cells."""
+    flat = [{key: str(value) for key, value in leaves(values).items()} for values in cells]
+    keys = sorted({key for values in flat for key in values})
+    return [key for key in keys if len({values.get(key) for values in flat}) > 1]
+
+
+def without_hydra(config: DictConfig) -> DictConfig:
+    task = config.copy()
+    with open_dict(task):
+        del task["hydra"]
+    return task
+
+
+class _Base:
+    """A configuration that Hydra has composed, and all that differ from it in plain values."""
+
+    def __init__(self, overrides: Sequence[Override], config: DictConfig) -> None:
+        self._lines = [one.input_line for one in overrides]
+        groups = set(config.hydra.runtime.choices)
+        self._config = without_hydra(config)
+        self._plain = [
+            one.key_or_group not in groups and _is_plain(one, self._config) for one in overrides
+        ]
+
+    def covers(self, overrides: Sequence[Override]) -> bool:
+        return len(overrides) == len(self._lines) and all(
+            one.input_line == line or (plain and _keeps(one, line))
+            for one, line, plain in zip(overrides, self._lines, self._plain, strict=True)
+        )
+
+    def values(self, overrides: Sequence[Override]) -> Config:
+        for one, plain in zip(overrides, self._plain, strict=True):
+            if plain:
+                OmegaConf.update(self._config, one.key_or_group, one.value(), merge=True)
+        return values_of(self._config)
+
+
+def _keeps(override: Override, line: str | None) -> bool:
+    """Whether it gives the same key another value."""
+    return str(line).startswith(f"{override.key_or_group}=") and _is_value(override)
+
+
+def _is_plain(override: Override, config: DictConfig) -> bool:
+    """Whether it sets a value, and no part of the configuration."""
+    parents, _, last = override.key_or_group.rpartition(".")
+    parent = OmegaConf.select(config, parents) if parents else config
+    known = isinstance(parent, DictConfig) and last in parent.keys()  # noqa: SIM118 - ??? counts
+    return known and _is_value(override) and not isinstance(_node(parent, last), DictConfig)
+
+
+def _node(parent: DictConfig, key: str) -> Any:
+    return parent._get_node(key)
+
+
+def _is_value(override: Override) -> bool:
+    if override.type is not OverrideType.CHANGE or override.package is not None:
+        return False
+    value = override.value()
+    values = value if isinstance(value, list) else [value]
+    return all(one is None or isinstance(one, bool | int | float | str) for one in values)

@@ -1,0 +1,82 @@
+"""Cells as tasks of a Ray cluster."""
+
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+
+from omegaconf import DictConfig
+
+from lingmix.doors import say
+from lingmix.errors import InputError
+from lingmix.sweep import Cell, Outcome, work
+
+try:
+    import ray
+    from ray.exceptions import RayError
+except ImportError as error:
+    raise InputError(
+        "launcher: Ray is not installed; run `pip install lingmix[ray]`, or choose launcher=local"
+    ) from error
+
+BETWEEN_LOOKS = 0.5
+GOODBYE = 60.0
+"""Seconds that cancelled cells have to write their checkpoints."""
+
+
+def run_on_ray(
+    cells: Sequence[Cell], door: str, *, address: str, cpus: int, gpus: float, retries: int
+) -> Iterator[Outcome]:
+    """A process for each; one that is lost goes on elsewhere from its checkpoint."""
+    if not cells:
+        return
+    _join(address)
+    asked = {"num_cpus": cpus, "num_gpus": gpus, "max_retries": retries, "max_calls": 1}
+    task = ray.remote(**asked)(run_cell)
+    running = {task.remote(door, cell.config, cpus): cell for cell in cells}
+    try:
+        while running:
+            time.sleep(BETWEEN_LOOKS)  # where Ray waits itself, it takes a signal for its own
+            ended, _ = ray.wait(list(running), num_returns=len(running), timeout=0)
+            for one in ended:
+                yield Outcome(running.pop(one), *_outcome(one))
+    finally:
+        if running:
+            _cancel(list(running))
+        ray.shutdown()
+
+
+def _cancel(tasks: list[object]) -> None:
+    say(f"cancelling {len(tasks)} cells")
+    for task in tasks:
+        ray.cancel(task)
+    ray.wait(tasks, num_returns=len(tasks), timeout=GOODBYE)
+
+
+def run_cell(door: str, config: DictConfig, threads: int) -> tuple[bool, str, float]:
+    """Whether it is complete, what it has to say, and the seconds that it took."""
+    began = time.monotonic()
+    try:
+        complete, text = True, work(door, config, threads=threads)
+    except InputError as error:
+        complete, text = False, str(error)
+    except Exception as error:
+        traceback.print_exc()
+        complete, text = False, f"{type(error).__name__}: {error}"
+    return complete, text, time.monotonic() - began
+
+
+def _outcome(task: object) -> tuple[bool, str, float]:
+    try:
+        return ray.get(task)
+    except RayError as error:
+        return False, f"Ray has lost it ({' '.join(str(error).split()):.300})", 0.0
+
+
+def _join(address: str) -> None:
+    try:
+        ray.init(address=address, include_dashboard=False, logging_level="ERROR")
+    except (ConnectionError, ValueError) as error:
+        raise InputError(
+            f"hydra.launcher.address: no Ray cluster answers at {address!r} "
+            f"({str(error).splitlines()[0]:.200}); start one, or write local"
+        ) from error

@@ -1,0 +1,56 @@
+"""The code that results come from."""
+
+import subprocess
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+
+DECIDES_NOTHING = ("analysis", "tracking")
+"""Parts of the package that record and report."""
+
+
+@cache
+def code_version() -> str:
+    """The package's version and a digest of its sources: a checkout may have been edited."""
+    digest = sha256()
+    for file in sorted(PACKAGE.rglob("*.py")):
+        name = file.relative_to(PACKAGE)
+        if name.parts[0] not in DECIDES_NOTHING:
+            digest.update(f"{name.as_posix()}:".encode())
+            digest.update(sha256(file.read_bytes()).digest())
+    return f"{version('lingmix')}-{digest.hexdigest()[:10]}"
+
+
+@cache
+def git_tags() -> dict[str, str]:
+    """What MLflow shows of a checkout; nothing where the package is installed."""
+    root = PACKAGE.parents[1]
+    if not (root / ".git").exists():
+        return {}
+    commit = _git(root, "rev-parse", "HEAD")
+    if commit is None:
+        return {}
+    branch = _git(root, "rev-parse", "--abbrev-ref", "HEAD")
+    edited = _git(root, "status", "--porcelain", "--", str(PACKAGE))
+    return {
+        "mlflow.source.git.commit": commit,
+        "mlflow.source.git.branch": branch or "",
+        "mlflow.source.git.dirty": str(bool(edited)).lower(),
+    }
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        told = subprocess.run(  # noqa: S603 - arguments of our own
+            ["git", "-C", str(root), *arguments],  # noqa: S607 - the user's own git
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return told.stdout.strip()

@@ -1,0 +1,67 @@
+"""Many processes at one SQLite file."""
+
+from pathlib import Path
+
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
+
+PATIENCE = 600.0
+"""Seconds that a call waits for its turn."""
+
+CALLS = (
+    "create_experiment",
+    "create_run",
+    "delete_tag",
+    "get_experiment_by_name",
+    "get_metric_history",
+    "get_run",
+    "list_artifacts",
+    "log_artifacts",
+    "log_batch",
+    "log_inputs",
+    "search_experiments",
+    "search_runs",
+    "set_tag",
+    "set_terminated",
+    "update_run",
+)
+"""What may be tried again: a call that found the store locked has left nothing there."""
+
+
+def patient(client: MlflowClient) -> MlflowClient:
+    """The client itself, whose calls now wait their turn: MLflow's own wait ends after 20 s."""
+    again = retry(
+        retry=retry_if_exception(_is_busy),
+        wait=wait_random_exponential(multiplier=0.05, max=2.0),
+        stop=stop_after_delay(PATIENCE),
+        reraise=True,
+    )
+    for name in CALLS:
+        setattr(client, name, again(getattr(client, name)))
+    return client
+
+
+def create_store(path: Path) -> None:
+    """By one process while the others wait, and under its name only when it is whole: processes
+    that open a fresh one together break it for good, and so does one that is killed."""
+    if path.exists():
+        return
+    with creation_lock(path):
+        if path.exists():
+            return
+        unfinished = path.with_name(f"{path.name}.unfinished")
+        for left in (unfinished, Path(f"{unfinished}-journal")):
+            left.unlink(missing_ok=True)
+        MlflowClient(tracking_uri=f"sqlite:///{unfinished}").search_experiments(max_results=1)
+        unfinished.replace(path)
+
+
+def creation_lock(path: Path) -> FileLock:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(f"{path}.lock")
+
+
+def _is_busy(error: BaseException) -> bool:
+    return isinstance(error, MlflowException) and "database is locked" in str(error)

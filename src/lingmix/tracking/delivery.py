@@ -1,0 +1,117 @@
+"""A journal on its way to the store: in order, and each record once."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric
+
+from lingmix.tracking.journal import Record, keep_sent, read, sent
+from lingmix.tracking.lifecycle import begin_run, end_run
+from lingmix.tracking.store import LOCAL, experiment_of, open_store, shown
+
+METRICS_A_CALL = 1000
+
+Group = list[Record]
+
+
+class Delivery:
+    """Sends what the journal in a folder holds and the store does not.
+
+    Everything may be sent again where an answer was lost: MLflow keeps one of two metrics that
+    agree in name, step, time and value, and the journal says what their time was. After a restart,
+    steps that the run has there already are left out.
+    """
+
+    def __init__(self, folder: Path, uri: str) -> None:
+        self.folder = folder
+        self.local = uri.startswith(LOCAL)
+        self.uploading = False
+        self.progressed_at = time.monotonic()
+        self._uri = uri
+        self._client: MlflowClient | None = None
+        self._recorded: dict[str, int] | None = None
+        there = sent(folder)
+        if there.get("uri") != shown(uri):
+            there = {"run_id": None, "end": 0}
+        self.run_id: str | None = there["run_id"]
+        self._end: int = there["end"]
+        self._keep()
+
+    @property
+    def left(self) -> bool:
+        return next(read(self.folder, self._end), None) is not None
+
+    def send(self) -> None:
+        """All that the journal holds by now; raises what the store has against it."""
+        for group, end in _groups(read(self.folder, self._end)):
+            self._send(group)
+            self._end, self.progressed_at = end, time.monotonic()
+            self._keep()
+
+    def _keep(self) -> None:
+        keep_sent(self.folder, uri=shown(self._uri), run_id=self.run_id, end=self._end)
+
+    def _send(self, group: Group) -> None:
+        if self._client is None:
+            self._client = open_store(self._uri)
+        client, first = self._client, group[0]
+        if "begin" in first:
+            self.run_id = self._begin(client, first)
+            return
+        assert self.run_id is not None
+        if "metrics" in first:
+            self._send_metrics(client, self.run_id, group)
+        elif "files" in first:
+            self.uploading = True
+            try:
+                client.log_artifacts(self.run_id, str(self.folder / first["files"]))
+            finally:
+                self.uploading = False
+        elif "end" in first:
+            end_run(client, self.run_id, **first["end"], at=first["at"])
+
+    def _begin(self, client: MlflowClient, record: Record) -> str:
+        begin = record["begin"]
+        output_dir = Path(begin["output_dir"])
+        experiment = experiment_of(client, begin["experiment"], output_dir=output_dir)
+        return begin_run(client, experiment=experiment, **begin["run"], at=record["at"])
+
+    def _send_metrics(self, client: MlflowClient, run_id: str, group: Group) -> None:
+        if self._recorded is None:
+            self._recorded = last_steps(client, run_id)
+        metrics = [
+            Metric(name, value, record["at"], record["step"])
+            for record in group
+            for name, value in record["metrics"].items()
+            if record["step"] > self._recorded.get(name, -1)
+        ]
+        for start in range(0, len(metrics), METRICS_A_CALL):
+            client.log_batch(run_id, metrics=metrics[start : start + METRICS_A_CALL])
+
+
+def _groups(records: Iterator[tuple[Record, int]]) -> Iterator[tuple[Group, int]]:
+    """What goes in one call: metrics that follow each other."""
+    group: Group = []
+    held = last = 0
+    for record, end in records:
+        if group and ("metrics" not in record or held + len(record["metrics"]) > METRICS_A_CALL):
+            yield group, last
+            group, held = [], 0
+        if "metrics" in record:
+            group.append(record)
+            held += len(record["metrics"])
+        else:
+            yield [record], end
+        last = end
+    if group:
+        yield group, last
+
+
+def last_steps(client: MlflowClient, run_id: str) -> dict[str, int]:
+    """The newest step of each metric of a run."""
+    return {
+        name: max(metric.step for metric in client.get_metric_history(run_id, name))
+        for name in client.get_run(run_id).data.metrics
+    }

@@ -1,0 +1,244 @@
+"""Runs recorded by a real MLflow server, which proxies artifacts, and by PostgreSQL."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from benchmarks.harness.server import Server, free_port
+from hydra import compose, initialize_config_dir
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+
+from lingmix.doors import CONF
+from lingmix.sync import sync
+from lingmix.tracking.lifecycle import STATE
+from lingmix.train import train
+from tests.conftest import QUICK
+from tests.test_resume import CLOCKED
+
+STEPS = 24
+RUN = [
+    *QUICK,
+    f"trainer.max_steps={STEPS}",
+    "trainer.val_check_interval=8",
+    "encoder.scratch.layers=1",
+    "checkpoint.every_steps=4",
+]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("server"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def server(running):
+    """At work at the start of each test."""
+    if not running.runs:
+        running.start()
+    return running
+
+
+class Run:
+    def __init__(self, output_dir: Path, name: str, uri: str) -> None:
+        self.output_dir, self.name, self.uri = output_dir, name, uri
+        overrides = [f"output_dir={output_dir}", f"name={name}", f"tracking.uri='{uri}'", *RUN]
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            self.config = compose("train", overrides)
+
+    def train(self, wait: float = 30.0) -> str:
+        self.config.tracking.wait = wait
+        return train(self.config)
+
+    def sync(self, *overrides: str) -> str:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return sync(compose("sync", [f"output_dir={self.output_dir}", *overrides]))
+
+    @property
+    def folders(self) -> list[Path]:
+        return [path.parent for path in self.output_dir.glob(f"runs/{self.name}/*/journal.jsonl")]
+
+    @property
+    def recorded(self):
+        client = MlflowClient(self.uri)
+        experiment = client.get_experiment_by_name(self.name)
+        (run,) = client.search_runs([experiment.experiment_id])
+        return run
+
+    @property
+    def history(self):
+        client, run = MlflowClient(self.uri), self.recorded
+        return {
+            name: [
+                (one.step, None if CLOCKED.search(name) else one.value)
+                for one in client.get_metric_history(run.info.run_id, name)
+            ]
+            for name in run.data.metrics
+        }
+
+    def assert_whole(self, alone) -> None:
+        run = self.recorded
+        assert run.info.status == "FINISHED"
+        assert run.data.tags[STATE] == "complete"
+        assert self.history == alone
+        artifacts = MlflowClient(self.uri).list_artifacts(run.info.run_id)
+        names = {one.path for one in artifacts}
+        assert {"config.yaml", "scores.json", "per_query.parquet", "model"} <= names
+        assert self.folders == []
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """What a local file records of the run."""
+    folder = tmp_path_factory.mktemp("alone")
+    run = Run(folder, "alone", f"sqlite:///{folder}/mlflow.db")
+    run.train()
+    return run.history
+
+
+@pytest.fixture
+def run(tmp_path, request):
+    """Of this test, at a store."""
+
+    def made(uri: str) -> Run:
+        return Run(tmp_path, request.node.name, uri)
+
+    return made
+
+
+def once(path_of, work) -> threading.Thread:
+    """Does the work as soon as the run has a checkpoint."""
+
+    def watch() -> None:
+        while not any(path_of().glob("runs/*/*/state-*.ckpt")):
+            time.sleep(0.005)
+        work()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_server_has_the_run_with_its_artifacts(server, run, alone):
+    ours = run(server.uri)
+    ours.train()
+    ours.assert_whole(alone)
+    where = f"{ours.recorded.info.artifact_uri}/scores.json"
+    scores = json.loads(Path(download_artifacts(where, tracking_uri=server.uri)).read_text())
+    assert scores.items() <= ours.recorded.data.metrics.items()
+    assert ours.recorded.info.artifact_uri.startswith("mlflow-artifacts:")
+
+
+@pytest.mark.chaos
+def test_a_server_absent_from_beginning_to_end_misses_nothing_once_synced(
+    server, run, alone, capsys, caplog
+):
+    server.kill()
+    ours = run(server.uri)
+    told = ours.train(wait=0.5)
+    assert "mAP" in told
+    assert "records wait in" in told
+    assert f"`lingmix-sync output_dir={ours.output_dir}`" in told
+    assert caplog.text.count("no MLflow server answers at") == 1
+    with pytest.raises(SystemExit, match="1 runs have something left to send"):
+        ours.sync()
+    assert "no MLflow server answers" in capsys.readouterr().out
+    server.start()
+    assert "nothing is left to send" in ours.sync()
+    assert "sent (run" in capsys.readouterr().out
+    ours.assert_whole(alone)
+
+
+@pytest.mark.chaos
+def test_the_same_command_sends_what_is_left_and_trains_no_more(server, run, alone):
+    server.kill()
+    ours = run(server.uri)
+    ours.train(wait=0.0)
+    assert "complete already\n" in ours.train(wait=0.0)
+    server.start()
+    assert ours.train().endswith("complete already")
+    ours.assert_whole(alone)
+    assert "complete already (run " in ours.train()
+
+
+@pytest.mark.chaos
+def test_a_server_killed_and_restarted_during_a_run_misses_nothing(server, run, alone):
+    def restart() -> None:
+        server.kill()
+        time.sleep(1.0)
+        server.start()
+
+    ours = run(server.uri)
+    restarting = once(lambda: ours.output_dir, restart)
+    ours.train(wait=60.0)
+    restarting.join()
+    ours.assert_whole(alone)
+
+
+@pytest.mark.chaos
+def test_a_server_that_hangs_does_not_hold_up_the_run(server, run, alone):
+    ours = run(server.uri)
+    hanging = once(lambda: ours.output_dir, lambda: server.tell(signal.SIGSTOP))
+    began = time.monotonic()
+    try:
+        told = ours.train(wait=1.0)
+    finally:
+        hanging.join()
+        server.tell(signal.SIGCONT)
+    assert "records wait in" in told
+    assert time.monotonic() - began < 30
+    ours.train()
+    ours.assert_whole(alone)
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    pytest.importorskip("psycopg")
+    found = shutil.which("pg_ctl") or next(
+        (str(one) for one in sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))), None
+    )
+    if found is None:
+        pytest.skip("PostgreSQL is not installed")
+    user = "postgres" if os.geteuid() == 0 else None  # it does not run as root
+    folder, port = Path(tempfile.mkdtemp(prefix="lingmix-")), free_port()
+    if user:
+        shutil.chown(folder, user)
+    data = folder / "data"
+    options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off"
+    start = [found, "-D", data, "-o", options, "-l", folder / "log", "-w", "start"]
+    initialise = [Path(found).resolve().with_name("initdb"), "-D", data, "-U", "me", "-A", "trust"]
+    for command in (initialise, start):
+        subprocess.run(command, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    yield f"postgresql://me:secret@127.0.0.1:{port}/postgres"
+    stop = [found, "-D", data, "-m", "immediate", "stop"]
+    subprocess.run(stop, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    shutil.rmtree(folder)
+
+
+def test_postgresql_has_the_run_once(postgres, run, alone):
+    ours = run(postgres)
+    ours.train()
+    ours.assert_whole(alone)
+    assert ours.recorded.info.artifact_uri.startswith(ours.output_dir.as_uri())
+    assert "secret" not in str(ours.recorded.data.params)
+
+
+def test_a_database_that_is_away_misses_nothing_once_synced(postgres, run, alone, capsys):
+    ours = run(f"postgresql://me:secret@127.0.0.1:{free_port()}/postgres")
+    assert "records wait in" in ours.train(wait=0.0)
+    with pytest.raises(SystemExit):
+        ours.sync()
+    assert "set tracking.uri, with its password" in capsys.readouterr().out
+    ours.sync(f"tracking.uri='{postgres}'")
+    ours.uri = postgres
+    ours.assert_whole(alone)

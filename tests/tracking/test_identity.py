@@ -1,0 +1,177 @@
+"""Other code or other data is another run, and is said."""
+
+import subprocess
+
+import pytest
+
+from lingmix.tracking import code, identity
+from lingmix.tracking.history import as_before, cells, changes, complete_run, unfinished
+from lingmix.tracking.identity import ASKED, CODE, DATA, RAN, config_hash, identity_tags, provenance
+from lingmix.tracking.lifecycle import HASH, recorded_run
+from lingmix.tracking.store import experiment_of
+
+
+def config(**others):
+    return {
+        "sampler": {"alpha": 0.5},
+        "augmentation": {"scale": 0},
+        "seed": 0,
+        "data": {"train": [{"_target_": "lingmix.data.sources.pairs", "path": "none.jsonl"}]},
+        "tracking": {"uri": "sqlite:///x", "code": None, "parent": None},
+    } | others
+
+
+@pytest.fixture
+def sources(tmp_path, monkeypatch):
+    """A package of two files, one of which decides."""
+    for name in ("model/net.py", "analysis/report.py"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("one")
+    monkeypatch.setattr(code, "PACKAGE", tmp_path)
+    code.code_version.cache_clear()
+    code.git_tags.cache_clear()
+    yield tmp_path
+    code.code_version.cache_clear()
+    code.git_tags.cache_clear()
+
+
+def edit(file):
+    file.write_text("two")
+    code.code_version.cache_clear()
+
+
+@pytest.fixture
+def experiment(client, tmp_path):
+    return experiment_of(client, tmp_path.name, output_dir=tmp_path)
+
+
+def record(client, experiment, values):
+    with recorded_run(
+        client,
+        experiment=experiment,
+        name="run",
+        params=values,
+        tags=provenance(values),
+        parent=None,
+    ) as run_id:
+        return run_id
+
+
+def test_an_edited_source_is_other_code_and_another_hash(sources):
+    before, hashed = code.code_version(), config_hash(config())
+    assert before.startswith("0.1.0-")
+    edit(sources / "model" / "net.py")
+    assert code.code_version() != before
+    assert config_hash(config()) != hashed
+
+
+def test_what_only_records_and_reports_is_not_the_code_of_a_result(sources):
+    before = code.code_version()
+    edit(sources / "analysis" / "report.py")
+    assert code.code_version() == before
+
+
+def test_a_run_may_count_as_of_older_code_and_its_tags_say_what_ran_it(sources):
+    older, hashed = code.code_version(), config_hash(config())
+    edit(sources / "model" / "net.py")
+    kept = config(tracking={"code": older})
+    assert config_hash(kept) == hashed
+    tags = provenance(kept)
+    assert tags[CODE] == older
+    assert tags[RAN] == code.code_version() != older
+
+
+def test_data_that_changes_is_other_data_asked_for_in_the_same_words(tmp_path):
+    file = tmp_path / "pairs.jsonl"
+    values = config(data={"train": [{"path": str(file)}]})
+    file.write_text("one")
+    before = identity_tags(values)
+    file.write_text("more")
+    identity._content.cache_clear()
+    after = identity_tags(values)
+    assert after[ASKED] == before[ASKED]
+    assert after[CODE] == before[CODE]
+    assert after[DATA] != before[DATA]
+    assert after[HASH] != before[HASH]
+
+
+def test_embedded_data_counts_by_the_version_of_the_package_it_comes_with(monkeypatch):
+    embedded = config(data={"train": [{"_target_": "lingmix.data.sources.cldr.read_cldr"}]})
+    before, other = identity_tags(embedded), identity_tags(config())
+    monkeypatch.setattr(identity, "version", lambda package: f"another {package}")
+    assert identity_tags(embedded)[DATA] != before[DATA]
+    assert identity_tags(config()) == other
+
+
+def test_a_run_complete_with_other_code_is_said_once_and_reported_as_the_newest(
+    client, experiment, sources
+):
+    older = code.code_version()
+    first = record(client, experiment, config())
+    assert as_before(client, experiment, identity_tags(config(seed=1))) == []
+    edit(sources / "model" / "net.py")
+    tags = identity_tags(config())
+    assert complete_run(client, experiment, tags[HASH]) is None
+    (line,) = as_before(client, experiment, tags)
+    assert line == (
+        f"complete with other code (then {older}, now {code.code_version()}): 1, to run again; "
+        f"tracking.code={older} keeps what is there"
+    )
+    kept = identity_tags(config(tracking={"code": older}))
+    assert complete_run(client, experiment, kept[HASH]).info.run_id == first
+    second = record(client, experiment, config())
+    assert cells(client, experiment)["run_id"].to_list() == [second]
+
+
+def test_a_run_that_newer_code_completed_is_not_missed_any_more(client, experiment, sources):
+    with (
+        pytest.raises(RuntimeError),
+        recorded_run(
+            client,
+            experiment=experiment,
+            name="run",
+            params=config(),
+            tags=provenance(config()),
+            parent=None,
+        ),
+    ):
+        raise RuntimeError
+    assert unfinished(client, experiment) == ["run (failed)"]
+    edit(sources / "model" / "net.py")
+    record(client, experiment, config())
+    assert unfinished(client, experiment) == []
+
+
+def test_changes_count_the_cells_that_other_data_made(client, experiment, tmp_path):
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("one")
+    asked = [config(data={"train": [{"path": str(file)}]}, seed=seed) for seed in range(3)]
+    runs = [client.get_run(record(client, experiment, values)) for values in asked[:2]]
+    file.write_text("more")
+    identity._content.cache_clear()
+    tags = [identity_tags(values) for values in asked]
+    assert changes(runs, tags) == ["complete with other data than there is now: 2, to run again"]
+
+
+def test_a_checkout_is_named_by_its_commit_and_whether_it_was_edited(tmp_path, monkeypatch):
+    package = tmp_path / "src" / "lingmix"
+    package.mkdir(parents=True)
+    (package / "a.py").write_text("one")
+    monkeypatch.setattr(code, "PACKAGE", package)
+    code.git_tags.cache_clear()
+    assert code.git_tags() == {}
+    for arguments in (
+        ["init", "-q", "-b", "trunk"],
+        ["add", "."],
+        ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "first"],
+    ):
+        subprocess.run(["git", "-C", tmp_path, *arguments], check=True)
+    code.git_tags.cache_clear()
+    clean = code.git_tags()
+    assert clean["mlflow.source.git.branch"] == "trunk"
+    assert clean["mlflow.source.git.dirty"] == "false"
+    assert len(clean["mlflow.source.git.commit"]) == 40
+    (package / "a.py").write_text("two")
+    code.git_tags.cache_clear()
+    assert code.git_tags() == clean | {"mlflow.source.git.dirty": "true"}
+    code.git_tags.cache_clear()
