@@ -47,7 +47,7 @@ def test_computed_tokens_are_those_the_model_is_given(
         lambda module, args, named: given.append(named["input_ids"].numel()), with_kwargs=True
     )
     embed(encoder, ragged([[5] * one for one in lengths]), micro_batch_tokens=micro_batch_tokens)
-    assert (sum(given) == sum(lengths)) == packs
+    assert sum(lengths) <= sum(given) < sum(lengths) * (1.07 if packs else 2)
     assert sum(given) == computed_tokens(
         encoder.embedder, lengths, device=CPU, micro_batch_tokens=micro_batch_tokens
     )

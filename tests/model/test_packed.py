@@ -68,6 +68,20 @@ def test_gradients_do_not_depend_on_how_a_batch_is_cut(load, unpackable_folder, 
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
 
+def test_many_tokens_are_filled_up_and_change_no_vector(load, monkeypatch):
+    encoder = load("tiny")
+    tokens = ragged(encoder.tokenize(LONG, "query"))
+    expected_BD = encoder(tokens)
+    count = len(tokens.ids_T)
+    assert packed.filled(count, device=CPU) == count
+    assert packed.filled(2048 + 1, device=CPU) == 2048 + 128
+    monkeypatch.setattr(packed, "MULTIPLE", 11)
+    filled = packed.filled(count, device=CPU)
+    assert filled > count
+    assert filled % 11 == 0
+    close(encoder(tokens), expected_BD, atol=1e-6)
+
+
 @pytest.mark.parametrize("kernel", ["eager", "sdpa"])
 @pytest.mark.parametrize("waste", [0, 100])
 def test_a_token_attends_to_its_own_text_alone(monkeypatch, kernel, waste):

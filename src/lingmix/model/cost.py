@@ -7,6 +7,7 @@ from lightning_fabric.utilities.throughput import get_available_flops
 from torch import nn
 
 from lingmix.model.chunks import micro_batch_sizes
+from lingmix.model.packed import filled
 from lingmix.model.transformer import Transformer, padded_sizes
 
 DTYPES = {
@@ -32,13 +33,15 @@ def computed_tokens(
 ) -> int:
     """Tokens of a batch with the padding that a transformer computes along, each once; padding that
     only attention sees does not count."""
-    if not isinstance(embedder, Transformer) or embedder.packs:
+    if not isinstance(embedder, Transformer):
         return sum(lengths)
     descending = sorted(lengths, reverse=True)
     whole = micro_batch_tokens is None or sum(lengths) <= micro_batch_tokens
     parts = (
         [len(lengths)] if whole else micro_batch_sizes(descending, budget=micro_batch_tokens or 0)
     )
+    if embedder.packs:
+        return sum(filled(sum(part), device=device) for part in _cut(descending, parts))
     return sum(
         len(chunk) * chunk[0]
         for part in _cut(descending, parts)

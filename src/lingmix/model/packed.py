@@ -18,6 +18,10 @@ PACKED = "lingmix_packed"
 WASTE = 4096
 """Places of padding in attention that cost less time than computing one group more."""
 
+MULTIPLE = 128
+"""Tokens that the linear layers are given a multiple of on a CPU, which compiles a kernel for each
+shape: micro-batches then share theirs. Few tokens are left as they are."""
+
 Kernel = Literal["eager", "sdpa", "flash_attention_2", "varlen"]
 """The last two take texts of any lengths as they are, on a GPU and in 16 bits; `varlen`, PyTorch's
 own, drops nothing out."""
@@ -44,12 +48,14 @@ class Group(NamedTuple):
 
 
 class Packing(NamedTuple):
-    """Where each text ends, a 0 before them; and those that are attended to together."""
+    """Where each text ends, a 0 before them; those that are attended to together; and how many
+    tokens come after them to fill up."""
 
     kernel: Kernel
     ends: Tensor
     longest: int
     groups: list[Group]
+    filling: int
 
     @property
     def told(self) -> dict[str, Any]:
@@ -91,7 +97,15 @@ def packing_of(descending: Sequence[int], *, kernel: Kernel, device: torch.devic
     if kernel not in UNPADDED:
         sizes = attention_sizes(descending, device=device)
         groups = [_group(lengths_C, device) for lengths_C in lengths_B.split(list(sizes))]
-    return Packing(kernel, ends, descending[0], groups)
+    filling = filled(sum(descending), device=device) - sum(descending)
+    return Packing(kernel, ends, descending[0], groups, filling)
+
+
+def filled(tokens: int, *, device: torch.device) -> int:
+    """How many the linear layers are given."""
+    if device.type != "cpu" or tokens < 16 * MULTIPLE:
+        return tokens
+    return tokens + -tokens % MULTIPLE
 
 
 def attention_sizes(descending: Sequence[int], *, device: torch.device) -> Iterator[int]:
@@ -138,12 +152,12 @@ def attend(
         assert isinstance(mixed_THE, Tensor)
         return mixed_THE[None], None
     kernel = _eager if packing.kernel == "eager" else functional.scaled_dot_product_attention
-    counts = [group.tokens for group in packing.groups]
+    counts = [*(group.tokens for group in packing.groups), packing.filling]
     mixed = []
     for group, query, key, value in zip(
         packing.groups,
         *(one.split(counts) for one in (query_THE, key_THE, value_THE)),
-        strict=True,
+        strict=False,  # the filling has no group
     ):
         mixed_CHLE = kernel(
             _placed(query, group),
@@ -154,6 +168,7 @@ def attend(
             scale=scaling,
         )
         mixed.append(_taken(mixed_CHLE, group))
+    mixed.append(mixed[0].new_zeros(packing.filling, *mixed[0].shape[1:]))
     return torch.cat(mixed)[None], None
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch._inductor.cpp_builder import get_cpp_compiler
 from torch._inductor.exc import InvalidCxxCompiler
+from torch.nn import functional
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
@@ -129,12 +130,13 @@ class Transformer(nn.Module):
         columns_T = torch.arange(len(ids_T), device=ids_T.device)
         columns_T = columns_T - starts_B.repeat_interleave(lengths_B)
         packing = packing_of(lengths_B.tolist(), kernel=kernel, device=ids_T.device)
+        filling = (0, packing.filling)
         hidden_1TD = self.model(
-            input_ids=ids_T[None],
-            position_ids=(self._first_position + columns_T)[None],
+            input_ids=functional.pad(ids_T, filling, value=self._padding)[None],
+            position_ids=self._first_position + functional.pad(columns_T, filling)[None],
             **packing.told,
         ).last_hidden_state
-        return pool_packed(hidden_1TD.squeeze(0), lengths_B, self.pooling)
+        return pool_packed(hidden_1TD[0, : len(ids_T)], lengths_B, self.pooling)
 
     def _padded(self, ordered: Tokens) -> list[Tensor]:
         device = ordered.ids_T.device
