@@ -32,8 +32,20 @@ class Journal:
             size = end
             for name in record.get("metrics", ()):
                 self.last_steps[name] = max(record["step"], self.last_steps.get(name, -1))
-        self._file = os.open(folder / JOURNAL, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._open()
         self.cut(size)
+
+    def _open(self) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+        self._file = os.open(self.folder / JOURNAL, flags, 0o644)
+
+    def __getstate__(self) -> Record:
+        """For the processes that a training on several devices starts: they open it anew."""
+        return {"folder": self.folder, "last_steps": self.last_steps}
+
+    def __setstate__(self, state: Record) -> None:
+        vars(self).update(state)
+        self._open()
 
     def append(self, **record: Any) -> None:
         line = json.dumps({"at": int(time.time() * 1000), **record}, default=str) + "\n"
