@@ -226,9 +226,6 @@ BAD = {
     "an encoder folder without weights": (
         None, ["encoder=pretrained", "encoder.name={folder}"], "{folder}"
     ),
-    "an unreachable server": (
-        None, ["tracking.uri=http://127.0.0.1:9"], "no MLflow server answers at http://127.0.0.1:9"
-    ),
 }  # fmt: skip
 
 
