@@ -1,6 +1,9 @@
 """What a process does when it is told to stop."""
 
+import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -20,11 +23,12 @@ class StoppedError(SystemExit):
 class Stop:
     """SIGTERM or Ctrl-C: obeyed at once, or while `deferred` where the work asks with `check`.
 
-    A second Ctrl-C waits for nothing.
+    Obeyed once: another signal does not break into what is being put away, unless it is Ctrl-C.
     """
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self.hook = sys.unraisablehook
         self._deferred = False
 
     def listen(self) -> None:
@@ -48,10 +52,18 @@ class Stop:
             self._deferred = False
         self.check()
 
+    def insist(self, unraisable: "sys.UnraisableHookArgs") -> None:
+        """Python drops what is raised in a finalizer: the signal is sent again, after it."""
+        if not isinstance(unraisable.exc_value, StoppedError):
+            self.hook(unraisable)
+            return
+        self.number = None
+        threading.Timer(0.05, os.kill, (os.getpid(), unraisable.exc_value.number)).start()
+
     def _told(self, number: int, frame: FrameType | None) -> None:
-        impatient = number == self.number == signal.SIGINT
-        self.number = self.number or number
-        if impatient or not self._deferred:
+        again, self.number = self.number is not None, self.number or number
+        impatient = again and number == signal.SIGINT
+        if impatient or not (again or self._deferred):
             self.check()
 
 
@@ -61,8 +73,10 @@ def stoppable() -> Iterator[Stop]:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     stop = Stop()
     stop.listen()
+    sys.unraisablehook = stop.insist
     try:
         yield stop
     finally:
+        sys.unraisablehook = stop.hook
         for number, handler in before.items():
             signal.signal(number, handler)
