@@ -16,7 +16,7 @@ from mlflow.entities import Metric
 
 from benchmarks.harness.comparison import FOLDER, Row
 from lingmix.doors import CONF
-from lingmix.grid import plans
+from lingmix.sweep.grid import plans
 from lingmix.tracking.lifecycle import COMPLETE, end_run, start_run
 from lingmix.tracking.store import experiment_of, open_store
 

@@ -18,7 +18,7 @@ ConfigStore.instance().store(
 
 
 class LingmixGrid(BasicSweeper):
-    """`lingmix.sweep` looks at all jobs before the first one starts."""
+    """`lingmix.sweep.grid` looks at all jobs before the first one starts."""
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         pass

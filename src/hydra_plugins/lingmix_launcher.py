@@ -1,4 +1,4 @@
-"""Hydra's ways in to `lingmix.sweep`: `hydra/launcher` is lingmix_local, _slurm or _ray."""
+"""Hydra's ways in to `lingmix.sweep.sweep`: `hydra/launcher` is lingmix_local, _slurm or _ray."""
 
 import sys
 from abc import ABC, abstractmethod
@@ -43,7 +43,7 @@ class LingmixLauncher(Launcher, ABC):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         from lingmix.errors import InputError  # noqa: PLC0415 - Hydra imports plugins at any start
-        from lingmix.sweep import sweep  # noqa: PLC0415
+        from lingmix.sweep.sweep import sweep  # noqa: PLC0415
 
         def compose(overrides: Sequence[str]) -> DictConfig:
             return self._loader.load_sweep_config(self._config, list(overrides))
@@ -67,7 +67,7 @@ class LingmixLocal(LingmixLauncher):
         self._processes = processes
 
     def _run_all(self) -> Any:
-        from lingmix.sweep import run_here  # noqa: PLC0415
+        from lingmix.sweep.local import run_here  # noqa: PLC0415
 
         return partial(run_here, processes=self._processes)
 
@@ -79,7 +79,7 @@ class LingmixSlurm(LingmixLauncher):
         pass
 
     def _run_all(self) -> Any:
-        from lingmix.slurm import run_on_slurm  # noqa: PLC0415
+        from lingmix.sweep.slurm import run_on_slurm  # noqa: PLC0415
 
         return run_on_slurm
 
@@ -96,7 +96,7 @@ class LingmixRay(LingmixLauncher):
         }
 
     def _run_all(self) -> Any:
-        from lingmix.ray import run_on_ray  # noqa: PLC0415
+        from lingmix.sweep.ray import run_on_ray  # noqa: PLC0415
 
         return partial(run_on_ray, **self._asked)
 

@@ -2,19 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from omegaconf import DictConfig
 
-from lingmix.doors import (
-    Config,
-    build,
-    door,
-    evaluation_sets,
-    overrides,
-    resolved,
-    say,
-)
+from lingmix.doors import Config, build, door, evaluation_sets, overrides, resolved
 from lingmix.encoders import encoding_of
 from lingmix.errors import InputError
 from lingmix.evaluation.evaluator import (
@@ -25,53 +16,40 @@ from lingmix.evaluation.evaluator import (
 )
 from lingmix.evaluation.scores import SetScores
 from lingmix.model.encode import Encoding
-from lingmix.tracking.history import as_before, complete_run
+from lingmix.recording import complete_already, recorded, waiting
 from lingmix.tracking.identity import provenance
-from lingmix.tracking.lifecycle import HASH, KIND, recorded_run
+from lingmix.tracking.lifecycle import HASH, KIND
 from lingmix.tracking.models import model_folder
-from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.results import log_results, recorded_scores, score_table
-from lingmix.tracking.store import experiment_of, open_store, shown
+from lingmix.tracking.store import shown
+from lingmix.tracking.work import emptied, work_folder
 
 
 def evaluate(composed: DictConfig) -> str:
     """Scores one encoder and records them, unless they are recorded already."""
     config = resolved(composed)
     refuse_unfit(config)
-    client = open_store(config["tracking"]["uri"])
-    encoder = config["encoder"]
-    folder = None if "lexical" in encoder else model_folder(client, encoder["name"])
-    config["tracking"]["uri"] = shown(config["tracking"]["uri"])  # what is recorded has no password
-    output_dir = Path(config["output_dir"])
-    experiment = experiment_of(client, config["name"], output_dir=output_dir)
-    tags, name = provenance(config), f"evaluate {encoder['name']}"
-    if found := complete_run(client, experiment, tags[HASH]):
-        told = score_table(recorded_scores(found.data.metrics))
-        return f"{name}: complete already (run {found.info.run_id})\n{told}"
-    if config["tracking"]["parent"] is None:  # a sweep has said it
-        for line in as_before(client, experiment, tags):
-            say(line)
-    encode = None if folder is None else encoding_of(config, folder)
-    with TemporaryDirectory(dir=output_dir) as left:
-        scores = list(measured(config, encode, run_files=Path(left, "runs")))
-        with recorded_run(
-            client,
-            experiment=experiment,
-            name=name,
-            params=config,
-            tags=tags | {KIND: "evaluation"},
-            parent=config["tracking"]["parent"],
-        ) as run_id:
+    encoder, tracking = config["encoder"], config["tracking"]
+    uri, tracking["uri"] = tracking["uri"], shown(tracking["uri"])  # is recorded without password
+    name, tags = f"evaluate {encoder['name']}", provenance(config) | {KIND: "evaluation"}
+    with work_folder(config, tags[HASH]) as work:
+        if known := complete_already(uri, config, tags=tags, work=work):
+            return f"{name}: {known.told}\n{score_table(recorded_scores(known.metrics))}"
+        lexical = "lexical" in encoder
+        encode = None if lexical else encoding_of(config, model_folder(uri, encoder["name"]))
+        left = emptied(work / "left")
+        scores = list(measured(config, encode, run_files=left / "runs"))
+        with recorded(uri, config, name=name, tags=tags, work=work) as recorder:
             log_results(
-                RunRecorder(client, run_id),
+                recorder,
                 scores,
-                folder=Path(left),
+                folder=left,
                 config=config,
                 overrides=[shown(one) for one in overrides()],
                 save_model=None,
             )
-    texts = f"\n{encode.encoded} texts encoded, {encode.known} known already" if encode else ""
-    return f"{name}\n{score_table(scores)}{texts}"
+        texts = f"\n{encode.encoded} texts encoded, {encode.known} known already" if encode else ""
+        return f"{name}\n{score_table(scores)}{texts}{waiting(work)}"
 
 
 def measured(config: Config, encode: Encoding | None, *, run_files: Path) -> Iterator[SetScores]:

@@ -12,8 +12,7 @@ from lingmix.doors import Config, build, door, resolved
 from lingmix.encoders import encoding_of
 from lingmix.errors import InputError
 from lingmix.evaluation.negatives import MiningRules, mine, report
-from lingmix.tracking.models import RUNS, model_folder
-from lingmix.tracking.store import open_store
+from lingmix.tracking.models import model_folder
 
 
 def mine_negatives(composed: DictConfig) -> str:
@@ -50,9 +49,7 @@ def folder_of(config: Config) -> str:
     name = config["encoder"]["name"]
     if "lexical" in config["encoder"]:
         raise InputError(f"encoder: {name} gives no vectors to search; name a model")
-    if not name.startswith(RUNS):
-        return name
-    return model_folder(open_store(config["tracking"]["uri"]), name)
+    return model_folder(config["tracking"]["uri"], name)
 
 
 main = door("mine")(mine_negatives)

@@ -1,6 +1,5 @@
 """lingmix-train: build what conf describes, fit, evaluate, record."""
 
-import shutil
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
-from lingmix.doors import Config, build, door, overrides, resolved, say
+from lingmix.doors import Config, build, door, overrides, resolved
 from lingmix.evaluation.evaluator import RunFiles, evaluate_encoder
 from lingmix.evaluation.scores import SetScores
 from lingmix.launched import Ranks, environments, launched
@@ -21,16 +20,14 @@ from lingmix.model.encoder import ENCODER_FOLDER
 from lingmix.model.precision import fastest_device
 from lingmix.model.watch import GradientWatch, LossWatch, SpeedWatch
 from lingmix.parts import Parts, prepare, ranks_of, refuse_devices
+from lingmix.recording import complete_already, recorded, waiting
 from lingmix.stopping import Stop, stoppable
-from lingmix.tracking.history import as_before, complete_run
 from lingmix.tracking.identity import deciding, provenance
-from lingmix.tracking.journal import ended, unsent
-from lingmix.tracking.lifecycle import COMPLETE, HASH
+from lingmix.tracking.lifecycle import HASH
 from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.results import headline, log_results
-from lingmix.tracking.sender import journaled_run, send_rest
-from lingmix.tracking.store import AwayError, experiment_of, open_store, shown
-from lingmix.tracking.work import claim, work_folder
+from lingmix.tracking.store import shown
+from lingmix.tracking.work import emptied, work_folder
 
 
 def train(composed: DictConfig) -> str:
@@ -57,66 +54,22 @@ def follow(config: Config, *, ranks: Ranks, stop: Stop) -> None:
 def lead(config: Config, *, ranks: Ranks, stop: Stop) -> str:
     tracking, name = config["tracking"], run_name(config)
     uri, tracking["uri"] = tracking["uri"], shown(tracking["uri"])  # is recorded without password
-    output_dir, tags = Path(config["output_dir"]), provenance(config)
+    tags = provenance(config)
     with work_folder(config, tags[HASH]) as work:
-        if found := complete_already(uri, config, tags=tags):
-            return f"{name}: complete already (run {found})"
-        if ended(work) == COMPLETE:
-            claim(work, deciding(config))
-            send_rest(uri, folder=work, wait=tracking["wait"])
-            return f"{name}: complete already{waiting(work)}"
+        if known := complete_already(uri, config, tags=tags, work=work):
+            return f"{name}: {known.told}"
         ranks.tell(str(work))
         parts = ranks.each(partial(prepare, config))
-        claim(work, deciding(config))
-        with journaled_run(
-            uri,
-            folder=work,
-            experiment=config["name"],
-            output_dir=output_dir,
-            run={
-                "name": name,
-                "params": config,
-                "tags": tags,
-                "parent": tracking["parent"],
-            },
-            wait=tracking["wait"],
-        ) as recorder:
+        with recorded(uri, config, name=name, tags=tags, work=work) as recorder:
             fit(parts, config=config, recorder=recorder, work=work, ranks=ranks, stop=stop)
-            scores = record_scores(parts, config=config, recorder=recorder, left=work / "left")
+            scores = record_scores(parts, config=config, recorder=recorder, work=work)
         return f"{name}\n{headline(scores)}{waiting(work)}"
 
 
-def complete_already(uri: str, config: Config, *, tags: Mapping[str, str]) -> str | None:
-    """The id of a run that is recorded complete, as far as the store can say."""
-    try:
-        client = open_store(uri)
-    except AwayError:
-        return None
-    output_dir = Path(config["output_dir"])
-    experiment = experiment_of(client, config["name"], output_dir=output_dir)
-    if found := complete_run(client, experiment, tags[HASH]):
-        return found.info.run_id
-    if config["tracking"]["parent"] is None:  # a sweep has said it
-        for line in as_before(client, experiment, tags):
-            say(line)
-    return None
-
-
-def waiting(work: Path) -> str:
-    """What is still to be sent, and how; empty for nothing."""
-    if not (left := unsent(work)):
-        return ""
-    return (
-        f"\n  {left} records wait in {work} for the store: `lingmix-sync "
-        f"output_dir={work.parents[2]}` sends them, or this command again"
-    )
-
-
 def record_scores(
-    parts: Parts, *, config: Config, recorder: RunRecorder, left: Path
+    parts: Parts, *, config: Config, recorder: RunRecorder, work: Path
 ) -> list[SetScores]:
-    shutil.rmtree(left, ignore_errors=True)
-    left.mkdir(parents=True)
+    left = emptied(work / "left")
     scores = measure(parts, config=config, run_files=left / "runs")
     log_results(
         recorder,

@@ -13,8 +13,8 @@ from mlflow.exceptions import MlflowException
 from lingmix.tracking import contention
 from lingmix.tracking.contention import create_store, patient
 from lingmix.tracking.history import complete_runs
-from lingmix.tracking.lifecycle import HASH, recorded_run
-from lingmix.tracking.recorder import RunRecorder
+from lingmix.tracking.lifecycle import HASH
+from lingmix.tracking.sender import journaled_run
 from lingmix.tracking.store import experiment_of, open_store
 
 STEPS = 20
@@ -23,21 +23,22 @@ WARM.set_forkserver_preload(["tests.tracking.test_contention"])
 
 
 def log(uri: str, folder: Path, identity: str) -> None:
-    client = open_store(uri)
-    with recorded_run(
-        client,
-        experiment=experiment_of(client, "shared", output_dir=folder),
-        name=identity,
-        params={f"key{n}": n for n in range(20)},
-        tags={HASH: identity},
-        parent=None,
-    ) as run_id:
-        recorder = RunRecorder(client, run_id)
+    with journaled_run(
+        uri,
+        folder=folder / identity,
+        experiment="shared",
+        output_dir=folder,
+        run={
+            "name": identity,
+            "params": {f"key{n}": n for n in range(20)},
+            "tags": {HASH: identity},
+            "parent": None,
+        },
+        wait=60.0,
+    ) as recorder:
         for step in range(1, STEPS + 1):
             recorder.log_metrics({"loss": 1 / step, "lr": float(step)}, step)
-            if step % 5 == 0:
-                recorder.flush()
-        recorder.flush()
+            recorder.flush()
 
 
 @pytest.mark.parametrize("many", [4, pytest.param(64, marks=pytest.mark.chaos)])

@@ -4,32 +4,19 @@ import polars as pl
 import pytest
 
 from lingmix.tracking.history import CELL, EVALUATION, cells, evaluations
-from lingmix.tracking.lifecycle import HASH, KIND, recorded_run
-from lingmix.tracking.recorder import RunRecorder
-from lingmix.tracking.store import experiment_of
+from lingmix.tracking.lifecycle import HASH, KIND
+from tests.tracking.conftest import run_of
 
 IDENTITY = map(str, count())
 
 
-@pytest.fixture
-def experiment(client, tmp_path):
-    return experiment_of(client, tmp_path.name, output_dir=tmp_path)
-
-
 def record(client, experiment, *, kind, params, score=0.25, error=None):
-    with recorded_run(
-        client,
-        experiment=experiment,
-        name="run",
-        params=params,
-        tags={HASH: next(IDENTITY), KIND: kind},
-        parent=None,
-    ) as run_id:
+    tags = {HASH: next(IDENTITY), KIND: kind}
+    with run_of(client, experiment, params=params, tags=tags) as run_id:
         if error:
             raise error
-        recorder = RunRecorder(client, run_id)
-        recorder.log_metrics({"test/set/monolingual/map": score, "val/x": 1.0})
-        recorder.flush()
+        client.log_metric(run_id, "test/set/monolingual/map", score)
+        client.log_metric(run_id, "val/x", 1.0)
     return run_id
 
 

@@ -7,8 +7,8 @@ import pytest
 from lingmix.tracking import code, identity
 from lingmix.tracking.history import as_before, cells, changes, complete_run, unfinished
 from lingmix.tracking.identity import ASKED, CODE, DATA, RAN, config_hash, identity_tags, provenance
-from lingmix.tracking.lifecycle import HASH, recorded_run
-from lingmix.tracking.store import experiment_of
+from lingmix.tracking.lifecycle import HASH
+from tests.tracking.conftest import run_of
 
 
 def config(**others):
@@ -40,20 +40,8 @@ def edit(file):
     code.code_version.cache_clear()
 
 
-@pytest.fixture
-def experiment(client, tmp_path):
-    return experiment_of(client, tmp_path.name, output_dir=tmp_path)
-
-
 def record(client, experiment, values):
-    with recorded_run(
-        client,
-        experiment=experiment,
-        name="run",
-        params=values,
-        tags=provenance(values),
-        parent=None,
-    ) as run_id:
+    with run_of(client, experiment, params=values, tags=provenance(values)) as run_id:
         return run_id
 
 
@@ -126,14 +114,7 @@ def test_a_run_complete_with_other_code_is_said_once_and_reported_as_the_newest(
 def test_a_run_that_newer_code_completed_is_not_missed_any_more(client, experiment, sources):
     with (
         pytest.raises(RuntimeError),
-        recorded_run(
-            client,
-            experiment=experiment,
-            name="run",
-            params=config(),
-            tags=provenance(config()),
-            parent=None,
-        ),
+        run_of(client, experiment, params=config(), tags=provenance(config())),
     ):
         raise RuntimeError
     assert unfinished(client, experiment) == ["run (failed)"]

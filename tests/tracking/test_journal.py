@@ -15,7 +15,7 @@ from lingmix.tracking.delivery import Delivery
 from lingmix.tracking.history import complete_runs
 from lingmix.tracking.journal import JOURNAL, SENT, Journal, ended, read, sent, unsent
 from lingmix.tracking.lifecycle import ERROR, HASH, STATE
-from lingmix.tracking.recorder import JournalRecorder
+from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.sender import journaled_run, send_rest
 from lingmix.tracking.store import experiment_of
 
@@ -265,7 +265,7 @@ def test_the_password_of_the_store_is_not_written_down(folder):
 def test_steps_that_the_journal_has_are_not_recorded_again(folder):
     journal = Journal(folder)
     journal.append(metrics={"loss": 1.0}, step=2)
-    recorder = JournalRecorder(Journal(folder))
+    recorder = RunRecorder(Journal(folder))
     recorder.log_metrics({"loss": 2.0, "lr": 3.0, "epoch": 0.0}, 2)
     recorder.log_metrics({"epoch": 0.0}, 3)
     recorder.log_metrics({"loss": 4.0}, 3)

@@ -2,14 +2,8 @@ import polars as pl
 import pytest
 
 from lingmix.tracking.history import cells, complete_runs, parent_run, unfinished
-from lingmix.tracking.lifecycle import ERROR, HASH, KIND, STATE, SWEEP, recorded_run, start_run
-from lingmix.tracking.recorder import RunRecorder
-from lingmix.tracking.store import experiment_of
-
-
-@pytest.fixture
-def experiment(client, tmp_path):
-    return experiment_of(client, tmp_path.name, output_dir=tmp_path)
+from lingmix.tracking.lifecycle import ERROR, HASH, KIND, STATE, SWEEP, start_run
+from tests.tracking.conftest import run_of
 
 
 def config(alpha=0.5, seed=0, **others):
@@ -17,19 +11,12 @@ def config(alpha=0.5, seed=0, **others):
 
 
 def record(client, experiment, identity, values, *, score=0.25, error=None):
-    with recorded_run(
-        client,
-        experiment=experiment,
-        name=identity,
-        params=values,
-        tags={HASH: identity},
-        parent=None,
-    ) as run_id:
+    tags = {HASH: identity}
+    with run_of(client, experiment, name=identity, params=values, tags=tags) as run_id:
         if error:
             raise error
-        recorder = RunRecorder(client, run_id)
-        recorder.log_metrics({"test/set/monolingual/map": score, "val/x": 1.0}, 7)
-        recorder.flush()
+        client.log_metric(run_id, "test/set/monolingual/map", score)
+        client.log_metric(run_id, "val/x", 1.0, step=7)
 
 
 def test_a_complete_run_is_found_by_its_hash_with_its_params_and_metrics(client, experiment):
@@ -67,23 +54,13 @@ def test_a_broken_run_is_forgotten_once_its_configuration_is_complete(client, ex
     assert unfinished(client, experiment) == []
 
 
-def test_a_run_that_broke_goes_on_and_no_step_is_recorded_twice(client, experiment):
+def test_a_run_that_broke_goes_on_as_the_same_run(client, experiment):
     with pytest.raises(RuntimeError), begun(client, experiment, {"one": 1}) as run_id:
-        recorder = RunRecorder(client, run_id)
-        recorder.log_metrics({"loss": 0.5}, 1)
-        recorder.log_metrics({"loss": 0.25, "lr": 2.0}, 2)
-        recorder.flush()
         raise RuntimeError
     with begun(client, experiment, {"one": 1, "two": 2}) as again:
-        recorder = RunRecorder(client, again)
-        recorder.log_metrics({"loss": 0.75, "lr": 3.0}, 2)
-        recorder.log_metrics({"loss": 0.125}, 3)
-        recorder.flush()
+        pass
     assert again == run_id
-    history = client.get_metric_history(run_id, "loss")
-    assert [(one.step, one.value) for one in history] == [(1, 0.5), (2, 0.25), (3, 0.125)]
     run = complete_runs(client, experiment)["hash"]
-    assert run.data.metrics["lr"] == 2.0
     assert run.data.params == {"one": "1", "two": "2"}
     assert ERROR not in run.data.tags
 
@@ -96,21 +73,14 @@ def test_a_run_that_another_output_dir_began_is_left_to_it(client, experiment):
 
 
 def begun(client, experiment, params):
-    return recorded_run(
-        client, experiment=experiment, name="", params=params, tags={HASH: "hash"}, parent=None
-    )
+    return run_of(client, experiment, params=params, tags={HASH: "hash"})
 
 
-def test_more_metrics_and_params_than_a_call_takes_all_arrive(client, experiment):
+def test_more_params_than_a_call_takes_all_arrive(client, experiment):
     values = config(many={f"key{n}": n for n in range(250)}, long="x" * 7000)
-    with recorded_run(
-        client, experiment=experiment, name="", params=values, tags={HASH: "a"}, parent=None
-    ) as run_id:
-        recorder = RunRecorder(client, run_id)
-        recorder.log_metrics({f"m{n}": float(n) for n in range(2500)})
-        recorder.flush()
+    with run_of(client, experiment, params=values, tags={HASH: "a"}):
+        pass
     run = complete_runs(client, experiment)["a"]
-    assert run.data.metrics == {f"m{n}": float(n) for n in range(2500)}
     assert run.data.params["many.key249"] == "249"
     assert len(run.data.params["long"]) == 6000
 

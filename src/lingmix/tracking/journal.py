@@ -132,3 +132,12 @@ def begun(folder: Path) -> Record | None:
     """How its last attempt began."""
     found = [record["begin"] for record, _ in read(folder) if "begin" in record]
     return found[-1] if found else None
+
+
+def last_values(folder: Path) -> dict[str, float]:
+    """The newest value of each metric."""
+    return {
+        name: value
+        for record, _ in read(folder)
+        for name, value in record.get("metrics", {}).items()
+    }

@@ -1,7 +1,6 @@
 """How a run begins and ends in MLflow."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from mlflow import MlflowClient
@@ -21,28 +20,6 @@ class Ending(TypedDict):
 
     state: str
     error: str | None
-
-
-@contextmanager
-def recorded_run(
-    client: MlflowClient,
-    *,
-    experiment: str,
-    name: str,
-    params: Mapping[str, Any],
-    tags: Mapping[str, str],
-    parent: str | None,
-) -> Iterator[str]:
-    """The id of a run that ends as what happened to it."""
-    run_id = begin_run(
-        client, experiment=experiment, name=name, params=params, tags=tags, parent=parent
-    )
-    try:
-        yield run_id
-    except BaseException as error:
-        end_run(client, run_id, **ending(error))
-        raise
-    end_run(client, run_id, **ending(None))
 
 
 def begin_run(

@@ -1,23 +1,24 @@
 """Models that runs left behind."""
 
-from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 
 from lingmix.errors import InputError
+from lingmix.tracking.store import open_store
 
 RUNS = "runs:/"
 
 
-def model_folder(client: MlflowClient, name: str) -> str:
+def model_folder(uri: str, name: str) -> str:
     """`runs:/<run id>` is the model of that run, fetched where artifacts lie elsewhere; any other
     name stays what it is."""
     if not name.startswith(RUNS):
         return name
     run_id = name.removeprefix(RUNS).strip("/")
+    client = open_store(uri)
     try:
-        uri = f"{client.get_run(run_id).info.artifact_uri}/model"
-        return download_artifacts(artifact_uri=uri, tracking_uri=client.tracking_uri)
+        model = f"{client.get_run(run_id).info.artifact_uri}/model"
+        return download_artifacts(artifact_uri=model, tracking_uri=uri)
     except (MlflowException, OSError) as error:
         raise InputError(
             f"encoder.name: run {run_id!r} has no model that can be fetched "

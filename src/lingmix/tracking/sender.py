@@ -17,7 +17,7 @@ from lingmix.errors import InputError
 from lingmix.tracking.delivery import Delivery
 from lingmix.tracking.journal import Journal
 from lingmix.tracking.lifecycle import ending
-from lingmix.tracking.recorder import JournalRecorder
+from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.store import AwayError, shown
 
 log = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def journaled_run(
     output_dir: Path,
     run: Mapping[str, Any],
     wait: float,
-) -> Iterator[JournalRecorder]:
+) -> Iterator[RunRecorder]:
     """What records a run that ends as what happened to it, whether or not its store is there.
 
     `run` is what `begin_run` takes; the end waits `wait` seconds for a store that is away.
@@ -149,7 +149,7 @@ def journaled_run(
         with Sender(Delivery(folder, uri)) as sender:
             _begin(journal, begin, sender)
             try:
-                yield JournalRecorder(journal)
+                yield RunRecorder(journal)
             except BaseException as error:
                 _end(journal, error)
                 sender.finish(within=min(wait, STOPPING), queue=False)

@@ -12,6 +12,7 @@ from lingmix.tracking.lifecycle import (
     HASH,
     KIND,
     STATE,
+    STATUS,
     SWEEP,
     end_run,
     start_run,
@@ -23,16 +24,9 @@ HASHES_A_TAG = 290
 
 
 def begin_sweep(
-    client: MlflowClient,
-    experiment: str,
-    *,
-    identity: str,
-    name: str,
-    command: str,
-    cells: Sequence[str],
+    client: MlflowClient, experiment: str, *, identity: str, name: str, command: str
 ) -> str:
-    """The run of a sweep, which may have begun before and with fewer cells; they are given by their
-    hashes."""
+    """The run of a sweep, which may have begun before."""
     found = parent_run(client, experiment, identity)
     if found is None:
         tags = {SWEEP: identity, KIND: "sweep"}
@@ -40,15 +34,20 @@ def begin_sweep(
     else:
         run_id = found.info.run_id
         client.update_run(run_id, status="RUNNING")
-    known = [] if found is None else cells_of(found)
     written = {
         COMMAND: command[:TAG_LENGTH],
         "mlflow.note.content": f"`{command[: TAG_LENGTH - 2]}`",
         STATE: "running",
-        **_cell_tags(list(dict.fromkeys([*known, *cells]))),
     }
     client.log_batch(run_id, tags=[RunTag(*tag) for tag in written.items()])
     return run_id
+
+
+def add_cells(client: MlflowClient, parent: str, cells: Sequence[str]) -> None:
+    """To those that the sweep was of before; they are given by their hashes."""
+    known = cells_of(client.get_run(parent))
+    tags = _cell_tags(list(dict.fromkeys([*known, *cells])))
+    client.log_batch(parent, tags=[RunTag(*tag) for tag in tags.items()])
 
 
 def record_failure(
@@ -68,8 +67,8 @@ def record_failure(
         end_run(client, run_id, state=FAILED, error=error[:1000])
 
 
-def end_sweep(client: MlflowClient, run_id: str, *, status: str, state: str) -> None:
-    client.set_terminated(run_id, status)
+def end_sweep(client: MlflowClient, run_id: str, state: str) -> None:
+    client.set_terminated(run_id, STATUS[state])
     client.set_tag(run_id, STATE, state)
 
 

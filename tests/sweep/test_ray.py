@@ -91,6 +91,6 @@ def test_ctrl_c_stops_the_cells_and_the_same_command_goes_on(output_dir):
 
 def test_where_ray_is_not_installed_the_sweep_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.delitem(sys.modules, "lingmix.ray", raising=False)
+    monkeypatch.delitem(sys.modules, "lingmix.sweep.ray", raising=False)
     with pytest.raises(InputError, match=r"launcher: Ray is not installed; run `pip install"):
-        import_module("lingmix.ray")
+        import_module("lingmix.sweep.ray")

@@ -13,8 +13,8 @@ import pytest
 from mlflow import MlflowClient
 
 from lingmix.errors import InputError
-from lingmix.slurm import run_on_slurm
-from lingmix.sweep import Cell
+from lingmix.sweep.cell import Cell
+from lingmix.sweep.slurm import run_on_slurm
 from lingmix.tracking.history import runs
 from lingmix.tracking.lifecycle import HASH, STATE
 from tests.conftest import QUICK
@@ -256,4 +256,4 @@ def test_where_there_is_no_slurm_the_sweep_says_so(output_dir, monkeypatch, conf
     monkeypatch.setenv("PATH", "")
     values = {"output_dir": str(output_dir), "name": "nowhere"}
     with pytest.raises(InputError, match="launcher: no Slurm answers here"):
-        next(run_on_slurm([Cell(configure("train"), values, "0")], "train"))
+        next(run_on_slurm([Cell(configure("train"), values, "0", "one")], "train"))

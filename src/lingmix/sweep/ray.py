@@ -2,13 +2,13 @@
 
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from omegaconf import DictConfig
 
 from lingmix.doors import say
 from lingmix.errors import InputError
-from lingmix.sweep import Cell, Outcome, work
+from lingmix.sweep.cell import Cell, Outcome, Outcomes, work
 
 try:
     import ray
@@ -25,7 +25,7 @@ GOODBYE = 60.0
 
 def run_on_ray(
     cells: Sequence[Cell], door: str, *, address: str, cpus: int, gpus: float, retries: int
-) -> Iterator[Outcome]:
+) -> Outcomes:
     """A process for each; one that is lost goes on elsewhere from its checkpoint."""
     if not cells:
         return

@@ -8,7 +8,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from lingmix.doors import CONF, resolved
-from lingmix.grid import plans, without_hydra
+from lingmix.sweep.grid import plans, without_hydra
 from lingmix.tracking.identity import config_hash
 
 

@@ -18,7 +18,7 @@ from submitit.helpers import Checkpointable, clean_env
 from lingmix.doors import say
 from lingmix.errors import InputError
 from lingmix.stopping import StoppedError
-from lingmix.sweep import Cell, Outcome, work
+from lingmix.sweep.cell import Cell, Outcome, Outcomes, work
 
 BETWEEN_LOOKS = 2.0
 LATE = 10.0
@@ -49,7 +49,7 @@ class CellJob(Checkpointable):
             raise
 
 
-def run_on_slurm(cells: Sequence[Cell], door: str) -> Iterator[Outcome]:
+def run_on_slurm(cells: Sequence[Cell], door: str) -> Outcomes:
     """Follows a job for each to its end: also one that an earlier start has left at work."""
     if not cells:
         return

@@ -1,0 +1,69 @@
+"""A cell of a sweep: what it is, what it does in a process of its own, how it ended."""
+
+import importlib
+from collections.abc import Callable, Generator, Sequence
+from typing import NamedTuple
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, open_dict
+
+from lingmix.doors import Config
+from lingmix.sweep.grid import Plan, without_hydra
+from lingmix.tracking.identity import CODE
+from lingmix.tracking.store import leaves
+
+NAMED_ANYWAY = ("sampler.alpha", "augmentation.scale", "seed")
+
+
+class Cell(NamedTuple):
+    """One run of the grid: as Hydra composed it, its plain values, its hash, its name."""
+
+    config: DictConfig
+    values: Config
+    identity: str
+    name: str
+
+
+class Outcome(NamedTuple):
+    """How a cell ended; `text` is what it has to say, or the error."""
+
+    cell: Cell
+    complete: bool
+    text: str
+    seconds: float
+
+
+Outcomes = Generator[Outcome, None, None]
+
+RunAll = Callable[[Sequence[Cell], str], Outcomes]
+"""Runs the cells of a door."""
+
+
+def cell_of(plan: Plan, config: DictConfig, *, parent: str, keys: Sequence[str]) -> Cell:
+    """Told beside its values: its parent, its code, its name, to keep its screen quiet."""
+    values = leaves(plan.values)
+    with open_dict(config):
+        config.tracking.parent = parent
+        config.tracking.code = plan.tags[CODE]
+        config.tracking.label = [
+            f"{key.rpartition('.')[2]}={values.get(key)}"
+            for key in keys
+            if key not in (*NAMED_ANYWAY, "pairs") and not key.startswith("tracking.")
+        ]
+        if "trainer" in config:
+            config.trainer.enable_progress_bar = False
+    return Cell(config, plan.values, plan.identity, _name(plan.values, keys))
+
+
+def work(door: str, config: DictConfig, *, threads: int) -> str:
+    """Runs a cell in this process, which is its own; what it has to say."""
+    import torch  # noqa: PLC0415 - a sweep with nothing to run has no use for it
+
+    torch.set_num_threads(threads)
+    HydraConfig.instance().set_config(config)
+    return getattr(importlib.import_module(f"lingmix.{door}"), door)(without_hydra(config))
+
+
+def _name(values: Config, keys: Sequence[str]) -> str:
+    flat = leaves(values)
+    return " ".join(f"{key.rpartition('.')[2]}={flat.get(key)}" for key in keys)

@@ -1,0 +1,154 @@
+"""A sweep: one parent run, each missing cell of its grid once."""
+
+import json
+import shlex
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from mlflow import MlflowClient
+
+from lingmix.doors import Config, say
+from lingmix.errors import InputError
+from lingmix.stopping import StoppedError, stoppable
+from lingmix.sweep.cell import Outcome, RunAll, cell_of
+from lingmix.sweep.grid import Compose, Plan, plans, swept
+from lingmix.sweep.live import followed
+from lingmix.tracking.history import cells as cells_of
+from lingmix.tracking.history import changes, complete_runs, evaluations
+from lingmix.tracking.identity import config_hash
+from lingmix.tracking.lifecycle import COMPLETE, FAILED, INTERRUPTED
+from lingmix.tracking.store import experiment_of, leaves, open_store, shown
+from lingmix.tracking.sweeps import add_cells, begin_sweep, end_sweep, record_failure
+
+
+class Sweep:
+    """Runs cells under a parent run, which says what they are and how the sweep ended."""
+
+    def __init__(
+        self,
+        client: MlflowClient,
+        experiment: str,
+        parent: str,
+        *,
+        keys: Sequence[str],
+        compose: Compose,
+        door: str,
+        run_all: RunAll,
+    ) -> None:
+        self.client, self.experiment, self.parent = client, experiment, parent
+        self.failed: list[Outcome] = []
+        self._keys, self._compose, self._door, self._run_all = keys, compose, door, run_all
+
+    def run(self, grid: Sequence[Plan], name: str) -> None:
+        """Those of the grid that are not recorded complete."""
+        complete = complete_runs(self.client, self.experiment)
+        missing = [plan for plan in grid if plan.identity not in complete]
+        done = len(grid) - len(missing)
+        say(f"sweep {name}: {len(grid)} cells, {done} complete, {len(missing)} to run")
+        for line in changes(complete.values(), [plan.tags for plan in missing]):
+            say(f"  {line}")
+        add_cells(self.client, self.parent, [plan.identity for plan in grid])
+        cells = [
+            cell_of(plan, self._compose(plan.overrides), parent=self.parent, keys=self._keys)
+            for plan in missing
+        ]
+        tags = {plan.identity: plan.tags for plan in missing}
+        with (
+            closing(self._run_all(cells, self._door)) as running,
+            followed(cells, running) as outcomes,
+        ):
+            for count, outcome in enumerate(outcomes, 1):
+                state = "" if outcome.complete else "FAILED "
+                say(f"[{count}/{len(cells)}] {outcome.seconds:.0f} s {state}{outcome.text}")
+                if not outcome.complete:
+                    self._fail(outcome, tags[outcome.cell.identity])
+
+    def _fail(self, outcome: Outcome, tags: dict[str, str]) -> None:
+        self.failed.append(outcome)
+        record_failure(
+            self.client,
+            self.experiment,
+            parent=self.parent,
+            name=outcome.cell.name,
+            tags=tags,
+            error=outcome.text,
+        )
+
+
+def sweep(jobs: Sequence[Sequence[str]], *, compose: Compose, door: str, run_all: RunAll) -> None:
+    """Has the cells run that are not recorded complete; ends with status 1 if one failed."""
+    grid = plans(jobs, compose)
+    keys = swept([plan.values for plan in grid])
+    values = grid[0].values
+    with sweeping(values, keys, compose=compose, door=door, run_all=run_all) as one:
+        one.run(grid, values["name"])
+    if one.failed:
+        sys.exit(
+            f"lingmix-{door}: {len(one.failed)} of {len(grid)} cells failed (first: "
+            f"{one.failed[0].text}); the same command runs only those again"
+        )
+    if door == "evaluate":
+        from lingmix.analysis.set_tables import every_set  # noqa: PLC0415 - seconds of imports
+
+        recorded = cells_of(one.client, one.experiment), evaluations(one.client, one.experiment)
+        say(every_set(*recorded))
+
+
+@contextmanager
+def sweeping(
+    values: Config, keys: Sequence[str], *, compose: Compose, door: str, run_all: RunAll
+) -> Iterator[Sweep]:
+    """This process' own sweep over `keys` until the block ends; its parent says how it ended."""
+    name, output_dir = values["name"], Path(values["output_dir"])
+    identity = _identity(values, keys)
+    with _alone(output_dir / "runs" / name / f"sweep-{identity}.lock", name):
+        client = open_store(values["tracking"]["uri"])
+        experiment = experiment_of(client, name, output_dir=output_dir)
+        parent = begin_sweep(
+            client,
+            experiment,
+            identity=identity,
+            name=f"sweep over {', '.join(keys) or 'one cell'}",
+            command=shown(shlex.join([f"lingmix-{door}", *sys.argv[1:]])),
+        )
+        one = Sweep(
+            client, experiment, parent, keys=keys, compose=compose, door=door, run_all=run_all
+        )
+        try:
+            with stoppable():
+                yield one
+        except BaseException as error:
+            end_sweep(client, parent, INTERRUPTED)
+            if isinstance(error, KeyboardInterrupt | StoppedError):
+                number = getattr(error, "number", signal.SIGINT)
+                say(f"lingmix-{door}: stopped; the same command goes on with what is missing")
+                sys.exit(128 + number)
+            raise
+        end_sweep(client, parent, FAILED if one.failed else COMPLETE)
+
+
+@contextmanager
+def _alone(path: Path, name: str) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(
+            f"name: another process is at work on this sweep of {name!r}; wait for it, or stop it"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _identity(values: Config, keys: Sequence[str]) -> str:
+    """A sweep is what its cells share and the keys it varies: a wider grid is the same sweep."""
+    shared = {key: value for key, value in leaves(values).items() if key not in keys}
+    return sha256(json.dumps([config_hash(shared), [*keys]]).encode()).hexdigest()[:16]
