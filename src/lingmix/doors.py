@@ -87,7 +87,7 @@ def resolved(config: DictConfig) -> Config:
         "faiss",
     ):
         logging.getLogger(chatty).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
     return values_of(config.copy())
 
 

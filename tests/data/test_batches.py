@@ -4,6 +4,7 @@ import pytest
 from lingmix.data.datamodule import HybridDataModule
 from lingmix.data.items import Item
 from lingmix.data.schedule import HybridSchedule
+from lingmix.data.tokens import keep_tokens
 from lingmix.data.training_pairs import training_pairs
 from lingmix.errors import InputError
 
@@ -32,13 +33,14 @@ def datamodule(folder, negatives=0, max_steps=6, batch_size=5) -> HybridDataModu
     )  # fmt: skip
 
 
-def texts_of(tokens) -> list[str]:
+def texts_of(texts) -> list[str]:
     """Tokens of `letters`, read back without the role."""
-    ids, at, texts = tokens.ids_T.tolist(), 0, []
-    for length in tokens.lengths_B.tolist():
-        texts.append("".join(map(chr, ids[at + 1 : at + length])))
+    ids, at, distinct = texts.tokens.ids_T.tolist(), 0, []
+    for length in texts.tokens.lengths_B.tolist():
+        distinct.append("".join(map(chr, ids[at + 1 : at + length])))
         at += length
-    return texts
+    assert len({*distinct}) == len(distinct), "each text once"
+    return [distinct[place] for place in texts.place_B.tolist()]
 
 
 def test_each_query_stands_beside_its_own_passage(tmp_path):
@@ -93,3 +95,12 @@ def test_a_batch_too_small_for_the_ranks_is_refused_with_what_is_in_it(tmp_path)
     short.refuse_starved(ranks=20, accumulated=1)
     with pytest.raises(InputError, match=r"step 0 has 20 \(en-..: items .*sampler.min_size=21"):
         short.refuse_starved(ranks=21, accumulated=1)
+
+
+def test_a_text_that_stands_in_a_batch_several_times_is_there_once(tmp_path):
+    store = keep_tokens(
+        ["a", "b", "c"], "query", tokenize=letters, tokenizer="letters", folder=tmp_path
+    )
+    texts = store.take_distinct(np.array([2, 0, 2, 2]))
+    assert texts.tokens.lengths_B.tolist() == [2, 2]
+    assert texts_of(texts) == ["c", "a", "c", "c"]

@@ -6,7 +6,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from lingmix.data.tokens import Tokens
+from lingmix.data.tokens import Texts, Tokens
 from lingmix.model.cached import embed
 from lingmix.model.chunks import micro_batch_sizes
 from tests.model.training import datamodule_of, encoder_of, loss_of, trained
@@ -14,8 +14,10 @@ from tests.model.training import datamodule_of, encoder_of, loss_of, trained
 
 def gradients(encoder, batch, *, budget, directions="both", embed=embed) -> dict:
     encoder.zero_grad()
-    queries = embed(encoder, batch.queries, micro_batch_tokens=budget)
-    passages = embed(encoder, batch.passages, micro_batch_tokens=budget)
+    queries, passages = (
+        embed(encoder, texts.tokens, micro_batch_tokens=budget)[texts.place_B]
+        for texts in (batch.queries, batch.passages)
+    )
     loss_of(directions)(queries, passages, batch).backward()
     found = {name: one.grad for name, one in encoder.named_parameters() if one.grad is not None}
     return {name: one.to_dense().clone() for name, one in found.items()}
@@ -26,6 +28,30 @@ def distance(got: dict, expected: dict) -> float:
     assert got.keys() == expected.keys()
     both = [torch.cat([one[name].flatten() for name in expected]) for one in (got, expected)]
     return ((both[0] - both[1]).norm() / both[1].norm()).item()
+
+
+def each_apart(texts: Texts) -> Texts:
+    """The same texts, with those that are the same as many times as they stand there."""
+    parts = split(texts.tokens, [1] * len(texts.tokens.lengths_B))
+    apart = [parts[place] for place in texts.place_B.tolist()]
+    tokens = Tokens(*map(torch.cat, zip(*apart, strict=True)))
+    return Texts(tokens, torch.arange(len(apart)))
+
+
+def test_a_text_that_stands_in_a_batch_several_times_is_embedded_once_with_the_same_gradient(
+    tmp_path,
+):
+    encoder = encoder_of("tiny", tmp_path).double()
+    passages = datamodule_of(encoder, tmp_path, batch_size=20).batches[0].passages
+    several = passages._replace(place_B=passages.place_B % 9)
+    weights_BD = torch.randn(len(several.place_B), 16, generator=torch.Generator().manual_seed(0))
+    found = []
+    for texts in (several, each_apart(several)):
+        encoder.zero_grad()
+        embedded_BD = embed(encoder, texts.tokens, micro_batch_tokens=None)[texts.place_B]
+        (embedded_BD * weights_BD).sum().backward()
+        found.append({name: one.grad.clone() for name, one in encoder.named_parameters()})
+    assert distance(*found) < 1e-6
 
 
 @pytest.mark.parametrize("directions", ["query", "both"])
@@ -42,7 +68,7 @@ def test_the_gradient_is_that_of_the_whole_batch_however_it_is_cut(kind, directi
 
 def test_embeddings_come_in_the_order_of_the_texts(tmp_path):
     encoder = encoder_of("tiny", tmp_path)
-    tokens = datamodule_of(encoder, tmp_path, batch_size=20).batches[0].passages
+    tokens = datamodule_of(encoder, tmp_path, batch_size=20).batches[0].passages.tokens
     torch.testing.assert_close(embed(encoder, tokens, micro_batch_tokens=30), encoder(tokens))
 
 
@@ -98,7 +124,7 @@ def test_a_gradient_is_the_same_to_the_bit_each_time(tmp_path):
 
 def test_only_one_micro_batch_is_held_at_a_time_and_one_is_embedded_once(tmp_path):
     encoder = encoder_of("tiny", tmp_path)
-    tokens = datamodule_of(encoder, tmp_path, batch_size=20).batches[0].passages
+    tokens = datamodule_of(encoder, tmp_path, batch_size=20).batches[0].passages.tokens
     alive, most = weakref.WeakSet(), 0
 
     def keep(module, arguments, output):

@@ -10,6 +10,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from lingmix.data.batches import Batch
+from lingmix.data.tokens import Texts
 from lingmix.errors import InputError
 from lingmix.model import transformer
 from lingmix.model.watch import GradientWatch, LossWatch, SpeedWatch
@@ -56,8 +57,8 @@ class Batches(Dataset):
         self._clock.now += 3
         four = torch.arange(4)
         return Batch(
-            queries=self._texts,
-            passages=self._others[step // 2],
+            queries=Texts(self._texts, four),
+            passages=Texts(self._others[step // 2], four),
             query_text_B=four,
             content_P=four,
             pair_B=four,
@@ -77,7 +78,7 @@ class Contrastive(pl.LightningModule):
 
     def training_step(self, batch: Batch, step: int) -> torch.Tensor:
         self._clock.now += 2
-        scores_QP = self.encoder(batch.queries) @ self.encoder(batch.passages).T
+        scores_QP = self.encoder(batch.queries.tokens) @ self.encoder(batch.passages.tokens).T
         return functional.cross_entropy(20 * scores_QP, torch.arange(4))
 
     def on_after_backward(self) -> None:

@@ -92,7 +92,8 @@ class Steps(pl.Callback):
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         self.pairs.append(batch.pair_B.tolist())
-        self.own.append((batch.queries.lengths_B.tolist(), batch.passages.lengths_B.tolist()))
+        both = (batch.queries, batch.passages)
+        self.own.append(tuple(texts.tokens.lengths_B[texts.place_B].tolist() for texts in both))
 
     def on_before_optimizer_step(self, trainer, pl_module, optimizer):
         gradients = [(name, one.grad) for name, one in pl_module.named_parameters()]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from lingmix.data.schedule import HybridSchedule
-from lingmix.data.tokens import Tokens, TokenStore
+from lingmix.data.tokens import Texts, TokenStore
 from lingmix.data.training_pairs import TrainingPairs
 from lingmix.errors import InputError
 
@@ -17,13 +17,13 @@ from lingmix.errors import InputError
 class Batch(NamedTuple):
     """B queries and P passages: the passage of each query in its place, then given negatives.
 
-    Tokens are this rank's share: of the queries and of the passages, each by position, rank r of W
+    Texts are this rank's share: of the queries and of the passages, each by position, rank r of W
     has r, r + W, r + 2W and so on. All else is of the whole batch. `content` tells the loss which
     passages say the same (see `TrainingPairs.content_P`).
     """
 
-    queries: Tokens
-    passages: Tokens
+    queries: Texts
+    passages: Texts
     query_text_B: torch.Tensor
     content_P: torch.Tensor
     pair_B: torch.Tensor
@@ -83,8 +83,8 @@ class ScheduledBatches(Dataset[Batch]):
         passage_text_P = np.concatenate([self.pairs.passage_N[rows_B], negative_texts])
         share = slice(self.rank, None, self.ranks)
         return Batch(
-            queries=self._query_tokens.take(query_text_B[share]),
-            passages=self._passage_tokens.take(passage_text_P[share]),
+            queries=self._query_tokens.take_distinct(query_text_B[share]),
+            passages=self._passage_tokens.take_distinct(passage_text_P[share]),
             query_text_B=torch.from_numpy(query_text_B),
             content_P=torch.from_numpy(self.pairs.content_P[passage_text_P]),
             pair_B=torch.from_numpy(rows_B),

@@ -22,6 +22,13 @@ class Tokens(NamedTuple):
     lengths_B: torch.Tensor
 
 
+class Texts(NamedTuple):
+    """B texts; `tokens` has those that are the same once, `place_B` says where each is."""
+
+    tokens: Tokens
+    place_B: torch.Tensor
+
+
 class TokenStore:
     """Token ids of many texts, memory-mapped: runs of a sweep share one copy."""
 
@@ -39,6 +46,10 @@ class TokenStore:
         parts = [self._ids[a:b] for a, b in zip(starts_B, ends_B, strict=True)]
         ids_T = np.concatenate(parts, dtype=np.int64) if parts else np.zeros(0, np.int64)
         return Tokens(torch.from_numpy(ids_T), torch.from_numpy(ends_B - starts_B))
+
+    def take_distinct(self, texts_B: NDArray[np.int64]) -> Texts:
+        distinct, place_B = np.unique(texts_B, return_inverse=True)
+        return Texts(self.take(distinct), torch.from_numpy(place_B))
 
 
 def keep_tokens(

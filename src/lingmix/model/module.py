@@ -83,14 +83,12 @@ class DualEncoder(pl.LightningModule):
         self.log_dict({f"val/development/{name}": v for name, v in scores.items()})
 
     def _embed(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Queries and passages share one forward."""
-        both = Tokens(
-            torch.cat([batch.queries.ids_T, batch.passages.ids_T]),
-            torch.cat([batch.queries.lengths_B, batch.passages.lengths_B]),
-        )
-        count = len(batch.queries.lengths_B)
-        own_TD = embed(self.encoder, both, micro_batch_tokens=self._micro_batch_tokens)
-        queries_RD, passages_SD = own_TD.tensor_split([count])
+        """Queries and passages share one forward, in which each text is embedded once."""
+        queries, passages = batch.queries, batch.passages
+        both = Tokens(*map(torch.cat, zip(queries.tokens, passages.tokens, strict=True)))
+        own_UD = embed(self.encoder, both, micro_batch_tokens=self._micro_batch_tokens)
+        queries_RD = own_UD[queries.place_B]
+        passages_SD = own_UD[len(queries.tokens.lengths_B) + passages.place_B]
         rank, ranks = self.trainer.global_rank, self.trainer.world_size
         return (
             gathered(queries_RD, count=len(batch.query_text_B), rank=rank, ranks=ranks),

@@ -133,7 +133,8 @@ class SpeedWatch(pl.Callback):
         batch_idx: int,
     ) -> None:
         self._pairs += len(batch.pair_B)
-        self._lengths.append(torch.cat([batch.queries.lengths_B, batch.passages.lengths_B]))
+        embedded = (batch.queries.tokens, batch.passages.tokens)
+        self._lengths.append(torch.cat([tokens.lengths_B for tokens in embedded]))
         step = trainer.global_step
         if step == self._logged or not _due(trainer, step):  # the same while batches accumulate
             self._idle_from = self._clock()
