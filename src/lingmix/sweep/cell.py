@@ -13,6 +13,7 @@ from lingmix.tracking.identity import CODE
 from lingmix.tracking.store import leaves
 
 NAMED_ANYWAY = ("sampler.alpha", "augmentation.scale", "seed")
+PLACE = {"sampler.alpha": 0, "augmentation.scale": 1, "pairs": 2, "seed": 4}
 
 
 class Cell(NamedTuple):
@@ -65,5 +66,7 @@ def work(door: str, config: DictConfig, *, threads: int) -> str:
 
 
 def _name(values: Config, keys: Sequence[str]) -> str:
+    """In the order of the names that runs have."""
     flat = leaves(values)
-    return " ".join(f"{key.rpartition('.')[2]}={flat.get(key)}" for key in keys)
+    ordered = sorted(keys, key=lambda key: PLACE.get(key, 3))
+    return " ".join(f"{key.rpartition('.')[2]}={flat.get(key)}" for key in ordered)
