@@ -16,6 +16,7 @@ from lingmix.evaluate import evaluate
 from lingmix.model.encoder import load_encoder
 from lingmix.model.module import DualEncoder
 from lingmix.model.unigram import learn_unigram
+from lingmix.sync import sync
 from lingmix.tracking.history import complete_runs
 from lingmix.train import train
 from tests.conftest import QUICK, STATIC
@@ -217,3 +218,25 @@ def test_settings_that_do_not_go_together_are_refused(
     about = ["languages=[en,de]", f"encoder.name={tmp_path / 'model'}"]
     with pytest.raises(InputError, match=says):
         evaluate(configure("evaluate", *about, *overrides))
+
+
+def scores(told):
+    return [line for line in told.splitlines() if "lingual  " in line]
+
+
+def test_an_evaluation_whose_store_is_away_is_kept_told_and_sent(configure, output_dir, capsys):
+    away = "http://127.0.0.1:9"
+    about = ("encoder=tfidf", "languages=[en,de]", "evaluation=cldr", "tracking.wait=0")
+    first = evaluate(configure("evaluate", *about, f"tracking.uri={away}"))
+    assert "records wait in" in first
+    table = scores(first)
+    assert len(table) == 6, "three settings of two sets"
+    again = evaluate(configure("evaluate", *about, f"tracking.uri={away}"))
+    assert "complete already" in again
+    assert "records wait in" in again
+    assert scores(again) == table
+    sync(configure("sync", f"tracking.uri=sqlite:///{output_dir}/mlflow.db"))
+    assert "evaluate tfidf: sent" in capsys.readouterr().out
+    recorded = evaluate(configure("evaluate", *about))
+    assert "complete already (run " in recorded
+    assert scores(recorded) == table
