@@ -20,6 +20,7 @@ from lingmix.launched import Ranks
 from lingmix.stopping import StoppedError
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import STATE
+from lingmix.tracking.machine import SYSTEM
 from lingmix.train import train
 from tests.conftest import QUICK
 
@@ -72,6 +73,7 @@ def history(output_dir, name: str) -> dict[str, list[tuple[int, float]]]:
         ]
         for metric in run.data.metrics
         if not metric.endswith(("_per_second", "waiting_share", "padding_share"))
+        and not metric.startswith(SYSTEM)
     }
 
 

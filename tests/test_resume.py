@@ -26,6 +26,7 @@ from lingmix.model.checkpoints import best_path, state_path
 from lingmix.stopping import StoppedError
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import ERROR, STATE
+from lingmix.tracking.machine import SYSTEM
 from lingmix.tracking.work import work_folder
 from lingmix.train import train
 from tests.conftest import QUICK, STATIC
@@ -88,6 +89,7 @@ class Run:
                 for one in self._client.get_metric_history(run.info.run_id, name)
             ]
             for name in run.data.metrics
+            if not name.startswith(SYSTEM)
         }
 
     @property

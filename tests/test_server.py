@@ -19,6 +19,7 @@ from mlflow.artifacts import download_artifacts
 from lingmix.doors import CONF
 from lingmix.sync import sync
 from lingmix.tracking.lifecycle import STATE
+from lingmix.tracking.machine import SYSTEM
 from lingmix.train import train
 from tests.conftest import QUICK
 from tests.test_resume import CLOCKED
@@ -84,6 +85,7 @@ class Run:
                 for one in client.get_metric_history(run.info.run_id, name)
             ]
             for name in run.data.metrics
+            if not name.startswith(SYSTEM)
         }
 
     def assert_whole(self, alone) -> None:

@@ -1,10 +1,12 @@
 """Hydra's own sweeper without its trial composition of every job, which took as long again."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper, BasicSweeperConf
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext
 
 
 @dataclass
@@ -18,7 +20,14 @@ ConfigStore.instance().store(
 
 
 class LingmixGrid(BasicSweeper):
-    """`lingmix.sweep.grid` looks at all jobs before the first one starts."""
+    """`lingmix.sweep.grid` looks at all jobs before the first one starts. No `multirun.yaml` is
+    left either: it would hold the password of the store."""
 
-    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        pass
+    hydra_context: HydraContext
+    launcher: Launcher
+
+    def sweep(self, arguments: list[str]) -> None:
+        parser = OverridesParser.create(self.hydra_context.config_loader)
+        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        for jobs in self.split_arguments(overrides, self.max_batch_size):
+            self.launcher.launch(jobs, initial_job_idx=0)

@@ -4,15 +4,24 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
+from errno import EACCES, EDQUOT, EFBIG, ENOSPC, EROFS
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import InstantiationException
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import (
+    ConfigCompositionException,
+    InstantiationException,
+    OverrideParseException,
+)
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -31,6 +40,8 @@ are too few for the shapes of one step."""
 LAUNCHERS = ("TORCHELASTIC_RUN_ID", "SLURM_NTASKS")
 """What torchrun and srun leave in the environment."""
 
+UNWRITABLE = (EACCES, EDQUOT, EFBIG, ENOSPC, EROFS)
+
 _INSTALLED = Path(__file__).parent / "conf"
 CONF = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "conf"
 
@@ -45,6 +56,7 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], str]], Callable[[
         @wraps(function)
         def guarded(config: DictConfig) -> None:
             with _one_line(config_name):
+                refuse_words(overrides(), door=config_name)
                 say(function(config))
 
         composing = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
@@ -57,7 +69,9 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], str]], Callable[[
 
                 with _one_line(config_name):
                     refuse_sweep()
-            composing(guarded)()
+            os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # its errors are told here
+            with _one_line(config_name):
+                composing(guarded)()
 
         return main
 
@@ -67,11 +81,69 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], str]], Callable[[
 @contextmanager
 def _one_line(door: str) -> Iterator[None]:
     try:
-        yield
+        with writing():
+            yield
     except InputError as error:
         sys.exit(f"lingmix-{door}: {error}")
     except OmegaConfBaseException as error:
         sys.exit(f"lingmix-{door}: configuration: {str(error).splitlines()[0]}")
+    except (ConfigCompositionException, OverrideParseException) as error:
+        sys.exit(f"lingmix-{door}: configuration: {_not_composed(error, door)}")
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """A disk that is full, or that may not be written to, is for the user to mend."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise InputError(
+            f"{error.filename or 'output_dir'}: cannot be written ({error.strerror}); make room, "
+            "or have it made writable, or choose another output_dir"
+        ) from error
+
+
+def refuse_words(lines: Iterable[str], *, door: str) -> None:
+    """Where `conf` has a number, an override may not write a word or a list."""
+    written = OverridesParser.create().parse_overrides(list(lines))
+    values = [(one.key_or_group, one.value()) for one in written]
+    words = [(key, value) for key, value in values if isinstance(value, str | list)]
+    if not words:
+        return
+    usual = _usual(door)
+    for key, value in words:
+        held = OmegaConf.select(usual, key)
+        if isinstance(held, int | float) and "${" not in str(value):
+            kind = "true or false" if isinstance(held, bool) else "a number"
+            raise InputError(f"{key}: must be {kind}, such as {str(held).lower()}, got {value}")
+
+
+def _not_composed(error: Exception, door: str) -> str:
+    key = getattr(error.__cause__, "full_key", None)
+    if key is None:
+        return " ".join(str(error).partition("Config search path")[0].split())
+    nearest = get_close_matches(key, _keys(_usual(door)), n=1)
+    hint = f"; the nearest is {nearest[0]}" if nearest else ""
+    return f"there is no key {key}{hint}; `lingmix-{door} --cfg job` shows all there are"
+
+
+def _usual(door: str) -> DictConfig:
+    """What `conf` says by itself."""
+    running = GlobalHydra.instance()
+    if running.is_initialized():
+        return running.config_loader().load_configuration(door, [], run_mode=RunMode.RUN)
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra.compose(door)
+
+
+def _keys(config: DictConfig) -> list[str]:
+    found = []
+    for key, value in config.items_ex(resolve=False):
+        below = _keys(value) if isinstance(value, DictConfig) else []
+        found += [f"{key!s}", *(f"{key!s}.{one}" for one in below)]
+    return found
 
 
 def resolved(config: DictConfig) -> Config:
@@ -115,8 +187,9 @@ def build(node: Any) -> Any:
         cause = error.__cause__
         if isinstance(cause, InputError):
             raise cause from None
-        if isinstance(cause, TypeError | ValueError):
-            raise InputError(f"{node.get('_target_', 'configuration')}: {cause}") from error
+        if isinstance(cause, TypeError | ValueError | ImportError):
+            told = " ".join(str(cause).split())
+            raise InputError(f"{node.get('_target_', 'configuration')}: {told}") from error
         raise
 
 

@@ -39,7 +39,7 @@ def evaluate(composed: DictConfig) -> str:
         encode = None if lexical else encoding_of(config, model_folder(uri, encoder["name"]))
         left = emptied(work / "left")
         scores = list(measured(config, encode, run_files=left / "runs"))
-        with recorded(uri, config, name=name, tags=tags, work=work) as recorder:
+        with recorded(uri, config, door="evaluate", name=name, tags=tags, work=work) as recorder:
             log_results(
                 recorder,
                 scores,

@@ -1,18 +1,25 @@
 """A run is recorded once: what is complete is found, what is begun goes on."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from lingmix.doors import Config, say
+from lingmix.doors import Config, overrides, say
+from lingmix.errors import InputError
+from lingmix.tracking.datasets import inputs
+from lingmix.tracking.description import maker, run_note
+from lingmix.tracking.environment import hardware
 from lingmix.tracking.history import as_before, complete_run
 from lingmix.tracking.identity import deciding
 from lingmix.tracking.journal import ended, last_values, unsent
-from lingmix.tracking.lifecycle import COMPLETE, HASH
+from lingmix.tracking.lifecycle import COMPLETE, HASH, NOTE
+from lingmix.tracking.machine import watched_machine
 from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.sender import journaled_run, send_rest
-from lingmix.tracking.store import AwayError, experiment_of, open_store
+from lingmix.tracking.store import AwayError, experiment_of, open_store, shown
 from lingmix.tracking.work import claim
 
 
@@ -27,6 +34,7 @@ def complete_already(
     uri: str, config: Config, *, tags: Mapping[str, str], work: Path
 ) -> Known | None:
     """As far as the store can say, and what waits in the run's own folder for it."""
+    refuse_unrecordable(config)
     if found := _recorded(uri, config, tags):
         return found
     if ended(work) != COMPLETE:
@@ -37,24 +45,57 @@ def complete_already(
     return Known(f"complete already{waiting(work)}", metrics)
 
 
+@contextmanager
 def recorded(
-    uri: str, config: Config, *, name: str, tags: Mapping[str, str], work: Path
-) -> AbstractContextManager[RunRecorder]:
+    uri: str, config: Config, *, door: str, name: str, tags: Mapping[str, str], work: Path
+) -> Iterator[RunRecorder]:
     """What records the run as long as the block lasts; `work` is claimed for it."""
     claim(work, deciding(config))
-    return journaled_run(
-        uri,
-        folder=work,
-        experiment=config["name"],
-        output_dir=Path(config["output_dir"]),
-        run={
-            "name": name,
-            "params": config,
-            "tags": tags,
-            "parent": config["tracking"]["parent"],
-        },
-        wait=config["tracking"]["wait"],
-    )
+    tracking = config["tracking"]
+    run = {
+        "name": name,
+        "params": config,
+        "tags": {**tags, **told(door, tags)},
+        "parent": tracking["parent"],
+    }
+    with (
+        journaled_run(
+            uri,
+            folder=work,
+            experiment=config["name"],
+            output_dir=Path(config["output_dir"]),
+            run=run,
+            inputs=inputs(config),
+            wait=tracking["wait"],
+        ) as recorder,
+        watched_machine(recorder, every=tracking["system_metrics"]),
+    ):
+        yield recorder
+
+
+def told(door: str, tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags for a reader: what makes the run again, what it runs on, who began it."""
+    command = shlex.join([f"lingmix-{door}", *(shown(one) for one in overrides())])
+    return {
+        NOTE: run_note(command, tags),
+        "lingmix.hardware": hardware(),
+        **maker(f"lingmix-{door}"),
+    }
+
+
+def refuse_unrecordable(config: Config) -> None:
+    """What would make metrics that cannot be told apart, or none."""
+    for name in config["evaluation"]:
+        if not re.fullmatch(r"[\w\- ][\w.\- ]*", str(name)):
+            raise InputError(
+                f"evaluation.{name}: metrics are named after the set, in letters, digits, spaces "
+                f"and _ - . alone, got {name!r}; rename it"
+            )
+    every = config["tracking"]["system_metrics"]
+    if every is not None and every <= 0:
+        raise InputError(
+            f"tracking.system_metrics: must be above 0 seconds, or null for none, got {every}"
+        )
 
 
 def waiting(work: Path) -> str:

@@ -20,6 +20,10 @@ class StoppedError(SystemExit):
         return f"stopped by {signal.Signals(self.number).name}"
 
 
+class PrunedError(Exception):
+    """Ends a training that is not worth going on with."""
+
+
 class Stop:
     """SIGTERM or Ctrl-C: obeyed at once, or while `deferred` where the work asks with `check`.
 

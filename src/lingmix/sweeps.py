@@ -14,12 +14,21 @@ from rich.table import Table
 from lingmix.doors import door, resolved
 from lingmix.errors import InputError
 from lingmix.tracking.history import runs
-from lingmix.tracking.lifecycle import COMMAND, COMPLETE, FAILED, HASH, INTERRUPTED, KIND, STATE
+from lingmix.tracking.lifecycle import (
+    COMMAND,
+    COMPLETE,
+    FAILED,
+    HASH,
+    INTERRUPTED,
+    KIND,
+    PRUNED,
+    STATE,
+)
 from lingmix.tracking.store import open_store
 from lingmix.tracking.sweeps import cells_of
 
 RUNNING, MISSING = "running", "missing"
-STATES = (COMPLETE, FAILED, RUNNING, INTERRUPTED, MISSING)
+STATES = (COMPLETE, PRUNED, FAILED, RUNNING, INTERRUPTED, MISSING)
 
 
 def sweeps(composed: DictConfig) -> str:
@@ -37,7 +46,7 @@ def sweeps(composed: DictConfig) -> str:
             counts = Counter(_state(cell, best, folder) for cell in cells_of(parent))
             figures = (str(counts[state] or "") for state in STATES)
             table.add_row(experiment.name, parent.info.run_name, *figures)
-            if counts[COMPLETE] < counts.total():
+            if counts[COMPLETE] + counts[PRUNED] < counts.total():
                 unfinished.append(parent.data.tags.get(COMMAND, ""))
     if not table.row_count:
         return "no sweep is recorded"

@@ -1,5 +1,6 @@
 """lingmix-train: build what conf describes, fit, evaluate, record."""
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,8 @@ from lingmix.model.precision import fastest_device
 from lingmix.model.watch import GradientWatch, LossWatch, SpeedWatch
 from lingmix.parts import Parts, prepare, ranks_of, refuse_devices
 from lingmix.recording import complete_already, recorded, waiting
-from lingmix.stopping import Stop, stoppable
+from lingmix.stopping import PrunedError, Stop, stoppable
+from lingmix.tracking.description import DEVELOPMENT
 from lingmix.tracking.identity import deciding, provenance
 from lingmix.tracking.lifecycle import HASH
 from lingmix.tracking.recorder import RunRecorder
@@ -39,9 +41,12 @@ def train(composed: DictConfig) -> str:
         config = resolved(composed)
         refuse_devices(config["trainer"])
         ranks.assemble(devices=config["trainer"]["devices"], nodes=config["trainer"]["num_nodes"])
-        if ranks.rank == 0:
-            return lead(config, ranks=ranks, stop=stop)
-        follow(config, ranks=ranks, stop=stop)
+        try:
+            if ranks.rank == 0:
+                return lead(config, ranks=ranks, stop=stop)
+            follow(config, ranks=ranks, stop=stop)
+        except PrunedError as pruned:
+            return f"{run_name(config)}: {pruned}"
     return ""
 
 
@@ -60,7 +65,7 @@ def lead(config: Config, *, ranks: Ranks, stop: Stop) -> str:
             return f"{name}: {known.told}"
         ranks.tell(str(work))
         parts = ranks.each(partial(prepare, config))
-        with recorded(uri, config, name=name, tags=tags, work=work) as recorder:
+        with recorded(uri, config, door="train", name=name, tags=tags, work=work) as recorder:
             fit(parts, config=config, recorder=recorder, work=work, ranks=ranks, stop=stop)
             scores = record_scores(parts, config=config, recorder=recorder, work=work)
         return f"{name}\n{headline(scores)}{waiting(work)}"
@@ -124,10 +129,13 @@ def fit(
         trainer.fit(parts.module, parts.datamodule, ckpt_path=start or None, weights_only=True)
         if parts.monitor is None or recorder is None:
             return
+        best, last = checkpoints.best_score, -math.inf
         if trainer.global_step % interval_of(config):  # the last steps were not validated yet
-            (last,) = trainer.validate(parts.module, parts.datamodule, verbose=False)
-            if last[parts.monitor] >= checkpoints.best_score:
-                return
+            (scores,) = trainer.validate(parts.module, parts.datamodule, verbose=False)
+            last = scores[parts.monitor]
+        recorder.log_metrics({DEVELOPMENT: max(best, last)}, trainer.global_step)
+        if last >= best:
+            return
     state = torch.load(checkpoints.best, weights_only=True)["state_dict"]
     parts.module.load_state_dict(state)
 
@@ -155,6 +163,7 @@ def trainer_of(
                 embedder=parts.module.encoder.embedder,
                 micro_batch_tokens=config["micro_batch_tokens"],
             ),
+            *pruning(config, recorder=recorder, folder=checkpoints.folder),
             checkpoints,
         ],
         plugins=[DurableFiles(), *environments()],
@@ -162,6 +171,25 @@ def trainer_of(
         val_check_interval=interval_of(config) * settings["accumulate_grad_batches"],
         limit_val_batches=0 if parts.monitor is None else None,
     )
+
+
+def pruning(config: Config, *, recorder: RunRecorder | None, folder: Path) -> list[pl.Callback]:
+    """What a study has a cell told."""
+    asked = config["tracking"].get("pruning")
+    if asked is None:
+        return []
+    from lingmix.sweep.pruning import Pruning, studies_of  # noqa: PLC0415 - needs Optuna
+
+    return [
+        Pruning(
+            study=asked["study"],
+            objectives=asked["objectives"],
+            pruner=build(asked["pruner"]),
+            studies=partial(studies_of, config, sweep=config["tracking"]["parent"]),
+            folder=folder,
+            flush=recorder.flush if recorder else lambda: None,
+        )
+    ]
 
 
 def interval_of(config: Config) -> int:

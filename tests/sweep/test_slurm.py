@@ -17,6 +17,7 @@ from lingmix.sweep.cell import Cell
 from lingmix.sweep.slurm import run_on_slurm
 from lingmix.tracking.history import runs
 from lingmix.tracking.lifecycle import HASH, STATE
+from lingmix.tracking.machine import SYSTEM
 from tests.conftest import QUICK
 
 SLURM = [
@@ -80,7 +81,7 @@ class Sweep:
                     for one in self._client.get_metric_history(run.info.run_id, metric)
                 ]
                 for metric in run.data.metrics
-                if not metric.endswith(CLOCKED)
+                if not metric.endswith(CLOCKED) and not metric.startswith(SYSTEM)
             }
             for name, run in self.cells.items()
         }

@@ -184,6 +184,7 @@ def test_sweeps_are_listed_with_what_became_of_their_cells(study, configure):
         "experiment",
         "sweep",
         "complete",
+        "pruned",
         "failed",
         "running",
         "interrupted",

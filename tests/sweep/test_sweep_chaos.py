@@ -16,6 +16,7 @@ from mlflow import MlflowClient
 
 from lingmix.tracking.history import complete_runs, runs
 from lingmix.tracking.lifecycle import HASH, KIND, STATE
+from lingmix.tracking.machine import SYSTEM
 from tests.conftest import STATIC
 
 CELL = [
@@ -80,6 +81,7 @@ class Recorded:
                     for one in self.client.get_metric_history(run.info.run_id, name)
                 )
                 for name in run.data.metrics
+                if not name.startswith(SYSTEM)
             }
             for cell, run in self.complete.items()
         }

@@ -1,10 +1,26 @@
 import multiprocessing
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Barrier, Thread
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput
 
 from lingmix.errors import InputError
-from lingmix.tracking.store import experiment_of, leaves, open_store, shown
+from lingmix.tracking.store import (
+    AwayError,
+    experiment_of,
+    leaves,
+    open_store,
+    require_answer,
+    shown,
+)
 
 
 def _open(uri: str, folder) -> str:
@@ -19,6 +35,21 @@ def test_many_processes_can_open_a_fresh_store_together(tmp_path):
     assert MlflowClient(uri).get_experiment(ids[0]).artifact_location.startswith("file://")
 
 
+def test_runs_that_begin_together_log_the_same_new_data_sets(client, experiment):
+    together = Barrier(8, timeout=20)
+
+    def log(_: int) -> list[str]:
+        store = open_store(client.tracking_uri)
+        run_id = store.create_run(experiment).info.run_id
+        for name in ("one", "two", "three"):
+            together.wait()
+            store.log_inputs(run_id, [DatasetInput(Dataset(name, "digest", "local", "here"))])
+        return [one.dataset.name for one in store.get_run(run_id).inputs.dataset_inputs]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(set(names) == {"one", "two", "three"} for names in pool.map(log, range(8)))
+
+
 def test_a_server_that_does_not_answer_is_named_without_its_password():
     with pytest.raises(
         InputError, match=r"no MLflow server answers at http://me:\*\*\*@127"
@@ -31,6 +62,60 @@ def test_a_server_that_does_not_answer_is_named_without_its_password():
 def test_a_store_that_cannot_be_opened_is_named(uri):
     with pytest.raises(InputError, match=f"tracking.uri: the store {uri}"):
         open_store(uri)
+
+
+def tables(path: Path) -> set[str]:
+    with closing(sqlite3.connect(path)) as store:
+        return {name for (name,) in store.execute("select name from sqlite_master")}
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("ffffffffffff", r"is of a newer MLflow than the \S+ here; install that one, or choose"),
+        ("c3d6457b6d8a", "is of an older MLflow than the .*run `mlflow db upgrade sqlite:///"),
+    ],
+)
+def test_a_store_of_another_mlflow_is_refused_as_it_is(client, tmp_path, version, told):
+    """MLflow itself makes the tables that it misses, or moves all to its own version."""
+    path = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(path)) as store:
+        with closing(sqlite3.connect(client.tracking_uri.removeprefix("sqlite:///"))) as whole:
+            whole.backup(store)
+        store.execute("update alembic_version set version_num = ?", [version])
+        store.execute("alter table webhooks rename to hooks")
+        store.commit()
+    before = tables(path)
+    with pytest.raises(InputError, match=told) as refused:
+        open_store(f"sqlite:///{path}")
+    assert "\n" not in str(refused.value)
+    assert tables(path) == before
+
+
+@pytest.fixture
+def answering() -> Iterator[HTTPServer]:
+    """A server, or a proxy before it, with one answer to all."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(self.server.status)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_a_server_that_wants_the_password_is_there_and_one_behind_a_proxy_may_be_away(answering):
+    uri = f"http://me:secret@127.0.0.1:{answering.server_port}"
+    for answering.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
+        require_answer(uri)
+    answering.status = HTTPStatus.BAD_GATEWAY
+    with pytest.raises(AwayError, match="Bad Gateway"):
+        require_answer(uri)
 
 
 def test_a_deleted_experiment_is_not_written_to(client, tmp_path):

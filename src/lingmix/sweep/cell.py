@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
-from lingmix.doors import Config
+from lingmix.doors import Config, writing
 from lingmix.sweep.grid import Plan, without_hydra
 from lingmix.tracking.identity import CODE
 from lingmix.tracking.store import leaves
@@ -62,7 +62,8 @@ def work(door: str, config: DictConfig, *, threads: int) -> str:
 
     torch.set_num_threads(threads)
     HydraConfig.instance().set_config(config)
-    return getattr(importlib.import_module(f"lingmix.{door}"), door)(without_hydra(config))
+    with writing():
+        return getattr(importlib.import_module(f"lingmix.{door}"), door)(without_hydra(config))
 
 
 def _name(values: Config, keys: Sequence[str]) -> str:

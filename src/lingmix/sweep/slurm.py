@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 from submitit import JobEnvironment, SlurmExecutor
 from submitit.core.utils import FailedJobError, FailedSubmissionError, JobPaths
 from submitit.helpers import Checkpointable, clean_env
@@ -19,6 +19,7 @@ from lingmix.doors import say
 from lingmix.errors import InputError
 from lingmix.stopping import StoppedError
 from lingmix.sweep.cell import Cell, Outcome, Outcomes, work
+from lingmix.tracking.store import shown
 
 BETWEEN_LOOKS = 2.0
 LATE = 10.0
@@ -27,6 +28,9 @@ GOODBYE = 60.0
 """Seconds that cancelled jobs have to write their checkpoints."""
 LARGEST_ARRAY = 1000
 """One below Slurm's own MaxArraySize."""
+STORE = "LINGMIX_TRACKING_URI"
+"""Tells a job the URI of its store: what it is submitted with lies on the disk, and the password
+must not."""
 
 
 class CellJob(Checkpointable):
@@ -41,6 +45,7 @@ class CellJob(Checkpointable):
         notice = signal.Signals[f"SIG{JobEnvironment.USR_SIG}"]
         requeue: Any = signal.getsignal(notice)
         signal.signal(notice, lambda *_: signal.raise_signal(signal.SIGTERM))
+        config.tracking.uri = os.environ.get(STORE, config.tracking.uri)
         try:
             return work(door, config, threads=int(os.environ.get("SLURM_CPUS_PER_TASK", "1")))
         except StoppedError:
@@ -107,11 +112,11 @@ def _submit(cells: Sequence[Cell], door: str, folder: Path) -> dict[str, Cell]:
     cluster = {key: os.environ[key] for key in ("SLURM_CONF",) if key in os.environ}
     try:
         with clean_env():
-            os.environ.update(cluster)
+            os.environ.update(cluster | {STORE: cells[0].values["tracking"]["uri"]})
             executor = SlurmExecutor(folder, max_num_timeout=requeues)
             executor.update_parameters(job_name=f"lingmix-{door}", **asked)
             with executor.batch():
-                submitted = [executor.submit(CellJob(), door, cell.config) for cell in cells]
+                submitted = [executor.submit(CellJob(), door, _written(cell)) for cell in cells]
     except (ValueError, FailedJobError, FailedSubmissionError) as error:
         told = " ".join(str(error).split())
         raise InputError(f"hydra.launcher: Slurm does not take the jobs ({told:.300})") from error
@@ -121,6 +126,15 @@ def _submit(cells: Sequence[Cell], door: str, folder: Path) -> dict[str, Cell]:
         unfinished.write_text(job, "utf-8")
         unfinished.replace(_note(cell, folder))
     return jobs
+
+
+def _written(cell: Cell) -> DictConfig:
+    config = cell.config.copy()
+    config.tracking.uri = shown(cell.values["tracking"]["uri"])
+    with read_write(config.hydra):
+        config.hydra.overrides.task = [shown(one) for one in config.hydra.overrides.task]
+        config.hydra.job.override_dirname = ""
+    return config
 
 
 def _follow(jobs: dict[str, Cell], folder: Path) -> Iterator[Outcome]:

@@ -5,7 +5,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from lingmix.tracking.history import cells as cells_of
 from lingmix.tracking.history import changes, complete_runs, evaluations
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import COMPLETE, FAILED, INTERRUPTED
-from lingmix.tracking.store import experiment_of, leaves, open_store, shown
+from lingmix.tracking.store import experiment_of, leaves, open_store, reached, shown
 from lingmix.tracking.sweeps import add_cells, begin_sweep, end_sweep, record_failure
 
 
@@ -46,13 +46,14 @@ class Sweep:
 
     def run(self, grid: Sequence[Plan], name: str) -> None:
         """Those of the grid that are not recorded complete."""
-        complete = complete_runs(self.client, self.experiment)
+        with reached(self.client):
+            complete = complete_runs(self.client, self.experiment)
+            add_cells(self.client, self.parent, [plan.identity for plan in grid])
         missing = [plan for plan in grid if plan.identity not in complete]
         done = len(grid) - len(missing)
         say(f"sweep {name}: {len(grid)} cells, {done} complete, {len(missing)} to run")
         for line in changes(complete.values(), [plan.tags for plan in missing]):
             say(f"  {line}")
-        add_cells(self.client, self.parent, [plan.identity for plan in grid])
         cells = [
             cell_of(plan, self._compose(plan.overrides), parent=self.parent, keys=self._keys)
             for plan in missing
@@ -70,14 +71,18 @@ class Sweep:
 
     def _fail(self, outcome: Outcome, tags: dict[str, str]) -> None:
         self.failed.append(outcome)
-        record_failure(
-            self.client,
-            self.experiment,
-            parent=self.parent,
-            name=outcome.cell.name,
-            tags=tags,
-            error=outcome.text,
-        )
+        try:
+            with reached(self.client):
+                record_failure(
+                    self.client,
+                    self.experiment,
+                    parent=self.parent,
+                    name=outcome.cell.name,
+                    tags=tags,
+                    error=outcome.text,
+                )
+        except InputError as error:
+            say(f"  is not recorded: {error}")
 
 
 def sweep(jobs: Sequence[Sequence[str]], *, compose: Compose, door: str, run_all: RunAll) -> None:
@@ -85,7 +90,10 @@ def sweep(jobs: Sequence[Sequence[str]], *, compose: Compose, door: str, run_all
     grid = plans(jobs, compose)
     keys = swept([plan.values for plan in grid])
     values = grid[0].values
-    with sweeping(values, keys, compose=compose, door=door, run_all=run_all) as one:
+    with (
+        _alone(values, _digest(sorted(plan.identity for plan in grid))),
+        sweeping(values, keys, compose=compose, door=door, run_all=run_all) as one,
+    ):
         one.run(grid, values["name"])
     if one.failed:
         sys.exit(
@@ -106,16 +114,17 @@ def sweeping(
     """This process' own sweep over `keys` until the block ends; its parent says how it ended."""
     name, output_dir = values["name"], Path(values["output_dir"])
     identity = _identity(values, keys)
-    with _alone(output_dir / "runs" / name / f"sweep-{identity}.lock", name):
+    with _in_turn(values, identity):
         client = open_store(values["tracking"]["uri"])
-        experiment = experiment_of(client, name, output_dir=output_dir)
-        parent = begin_sweep(
-            client,
-            experiment,
-            identity=identity,
-            name=f"sweep over {', '.join(keys) or 'one cell'}",
-            command=shown(shlex.join([f"lingmix-{door}", *sys.argv[1:]])),
-        )
+        with reached(client):
+            experiment = experiment_of(client, name, output_dir=output_dir)
+            parent = begin_sweep(
+                client,
+                experiment,
+                identity=identity,
+                name=f"sweep over {', '.join(keys) or 'one cell'}",
+                command=shown(shlex.join([f"lingmix-{door}", *sys.argv[1:]])),
+            )
         one = Sweep(
             client, experiment, parent, keys=keys, compose=compose, door=door, run_all=run_all
         )
@@ -123,24 +132,37 @@ def sweeping(
             with stoppable():
                 yield one
         except BaseException as error:
-            end_sweep(client, parent, INTERRUPTED)
+            with suppress(InputError):
+                _end(one, INTERRUPTED, output_dir)
             if isinstance(error, KeyboardInterrupt | StoppedError):
                 number = getattr(error, "number", signal.SIGINT)
                 say(f"lingmix-{door}: stopped; the same command goes on with what is missing")
                 sys.exit(128 + number)
             raise
-        end_sweep(client, parent, FAILED if one.failed else COMPLETE)
+        _end(one, FAILED if one.failed else COMPLETE, output_dir)
+
+
+def _end(one: Sweep, state: str, output_dir: Path) -> None:
+    try:
+        with reached(one.client):
+            end_sweep(one.client, one.parent, state)
+    except InputError as error:
+        raise InputError(
+            f"{error}; how the sweep ended is not recorded: when the store is there again, "
+            f"`lingmix-sync output_dir={output_dir}` sends what waits for it, and the same command "
+            "ends the sweep"
+        ) from error
 
 
 @contextmanager
-def _alone(path: Path, name: str) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, blocking=False)
+def _alone(values: Config, identity: str) -> Iterator[None]:
+    lock = _lock(values, identity)
     try:
-        lock.acquire()
+        lock.acquire(blocking=False)
     except Timeout:
         raise InputError(
-            f"name: another process is at work on this sweep of {name!r}; wait for it, or stop it"
+            f"name: another process is at work on this sweep of {values['name']!r}; wait for it, "
+            "or stop it"
         ) from None
     try:
         yield
@@ -148,7 +170,33 @@ def _alone(path: Path, name: str) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def _in_turn(values: Config, identity: str) -> Iterator[None]:
+    """After another process that has other cells of the sweep: they share its parent."""
+    lock = _lock(values, identity)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        say(f"another process is at work on other cells of this sweep of {values['name']!r}: waits")
+        with stoppable():
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _lock(values: Config, identity: str) -> FileLock:
+    path = Path(values["output_dir"], "runs", values["name"], f"sweep-{identity}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path)
+
+
 def _identity(values: Config, keys: Sequence[str]) -> str:
     """A sweep is what its cells share and the keys it varies: a wider grid is the same sweep."""
     shared = {key: value for key, value in leaves(values).items() if key not in keys}
-    return sha256(json.dumps([config_hash(shared), [*keys]]).encode()).hexdigest()[:16]
+    return _digest([config_hash(shared), [*keys]])
+
+
+def _digest(value: object) -> str:
+    return sha256(json.dumps(value).encode()).hexdigest()[:16]

@@ -23,11 +23,16 @@ CALLS = (
     "log_inputs",
     "search_experiments",
     "search_runs",
+    "set_experiment_tag",
     "set_tag",
     "set_terminated",
     "update_run",
 )
 """What may be tried again: a call that found the store locked has left nothing there."""
+
+BUSY = ("database is locked", "UNIQUE constraint failed: datasets.", 'constraint "dataset_pk"')
+"""The others, of SQLite and PostgreSQL, where two runs log a data set that is new to the store: the
+second finds it then."""
 
 
 def patient(client: MlflowClient) -> MlflowClient:
@@ -64,4 +69,4 @@ def creation_lock(path: Path) -> FileLock:
 
 
 def _is_busy(error: BaseException) -> bool:
-    return isinstance(error, MlflowException) and "database is locked" in str(error)
+    return isinstance(error, MlflowException) and any(one in str(error) for one in BUSY)

@@ -7,6 +7,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
+from lingmix.tracking.datasets import log_inputs
 from lingmix.tracking.journal import Record, keep_sent, read, sent
 from lingmix.tracking.lifecycle import begin_run, end_run
 from lingmix.tracking.store import LOCAL, experiment_of, open_store, shown
@@ -76,7 +77,9 @@ class Delivery:
         begin = record["begin"]
         output_dir = Path(begin["output_dir"])
         experiment = experiment_of(client, begin["experiment"], output_dir=output_dir)
-        return begin_run(client, experiment=experiment, **begin["run"], at=record["at"])
+        run_id = begin_run(client, experiment=experiment, **begin["run"], at=record["at"])
+        log_inputs(client, run_id, begin.get("inputs", []))
+        return run_id
 
     def _send_metrics(self, client: MlflowClient, run_id: str, group: Group) -> None:
         if self._recorded is None:

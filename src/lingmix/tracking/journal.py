@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -38,6 +39,7 @@ class Journal:
     def _open(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         self._file = os.open(self.folder / JOURNAL, flags, 0o644)
+        self._turn = threading.Lock()
 
     def __getstate__(self) -> Record:
         """For the processes that a training on several devices starts: they open it anew."""
@@ -49,7 +51,11 @@ class Journal:
 
     def append(self, **record: Any) -> None:
         line = json.dumps({"at": int(time.time() * 1000), **record}, default=str) + "\n"
-        data, size = line.encode(), self.size
+        with self._turn:
+            self._write(line.encode())
+
+    def _write(self, data: bytes) -> None:
+        size = self.size
         try:
             if os.write(self._file, data) < len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -6,13 +6,16 @@ from typing import Any, TypedDict
 from mlflow import MlflowClient
 from mlflow.entities import Param, Run, RunTag
 
+from lingmix.stopping import PrunedError
+from lingmix.tracking.limits import NAME_LENGTH, PARAM_LENGTH, TAG_LENGTH, cut, key
 from lingmix.tracking.store import leaves
 
 STATE, KIND, HASH = "lingmix.state", "lingmix.kind", "lingmix.config_hash"
 SWEEP, COMMAND, ERROR = "lingmix.sweep", "lingmix.command", "lingmix.error"
-COMPLETE, INTERRUPTED, FAILED = "complete", "interrupted", "failed"
-STATUS = {COMPLETE: "FINISHED", INTERRUPTED: "KILLED", FAILED: "FAILED"}
-PARAMS_A_CALL, PARAM_LENGTH = 100, 6000
+COMPLETE, INTERRUPTED, FAILED, PRUNED = "complete", "interrupted", "failed", "pruned"
+STATUS = {COMPLETE: "FINISHED", INTERRUPTED: "KILLED", FAILED: "FAILED", PRUNED: "KILLED"}
+NOTE = "mlflow.note.content"
+PARAMS_A_CALL = 100
 
 
 class Ending(TypedDict):
@@ -46,6 +49,8 @@ def ending(error: BaseException | None) -> Ending:
     """What `end_run` is to write of a run that this has stopped, or nothing."""
     if error is None:
         return {"state": COMPLETE, "error": None}
+    if isinstance(error, PrunedError):
+        return {"state": PRUNED, "error": str(error)}
     state = FAILED if isinstance(error, Exception) else INTERRUPTED
     return {"state": state, "error": f"{type(error).__name__}: {error}"[:1000]}
 
@@ -73,6 +78,7 @@ def start_run(
     parent: str | None = None,
     at: int | None = None,
 ) -> str:
+    name = cut(name, NAME_LENGTH)
     run = client.create_run(experiment, at, run_name=name, tags=_tags(tags, parent))
     _log_params(client, run, params)
     client.log_batch(run.info.run_id, tags=[RunTag(STATE, "running")])
@@ -101,15 +107,13 @@ def _begun(client: MlflowClient, experiment: str, identity: str, output_dir: str
 
 
 def _tags(tags: Mapping[str, str], parent: str | None) -> dict[str, str]:
-    return dict(tags) | ({"mlflow.parentRunId": parent} if parent else {})
+    whole = {name: cut(value, TAG_LENGTH) for name, value in tags.items()}
+    return whole | ({"mlflow.parentRunId": parent} if parent else {})
 
 
 def _log_params(client: MlflowClient, run: Run, params: Mapping[str, Any]) -> None:
     """Those that are not there yet: a param is written once."""
-    whole = [
-        Param(key, str(value)[:PARAM_LENGTH])
-        for key, value in leaves(params).items()
-        if key not in run.data.params
-    ]
+    values = {key(name): cut(str(value), PARAM_LENGTH) for name, value in leaves(params).items()}
+    whole = [Param(name, values[name]) for name in values if name not in run.data.params]
     for start in range(0, len(whole), PARAMS_A_CALL):
         client.log_batch(run.info.run_id, params=whole[start : start + PARAMS_A_CALL])

@@ -7,6 +7,7 @@ from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from lingmix.tracking.journal import Journal
+from lingmix.tracking.limits import key
 
 
 class RunRecorder(Logger):
@@ -35,12 +36,17 @@ class RunRecorder(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         at = step or 0
         fresh = {
-            name: float(value)
+            key(name): float(value)
             for name, value in metrics.items()
-            if name != "epoch" and at > self._recorded.get(name, -1)
+            if name != "epoch" and at > self._recorded.get(key(name), -1)
         }
         if fresh:
             self._journal.append(metrics=fresh, step=at)
+
+    def next_step(self, prefix: str) -> int:
+        """After all that the journal had of metrics that are named so."""
+        steps = [step for name, step in self._recorded.items() if name.startswith(prefix)]
+        return 1 + max(steps, default=-1)
 
     @rank_zero_only
     def flush(self) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lingmix.evaluation.scores import SetScores
+from lingmix.tracking.environment import environment
 from lingmix.tracking.recorder import RunRecorder
 
 SETTINGS = ("monolingual", "crosslingual", "multilingual")
@@ -48,7 +49,11 @@ def log_results(
     counts = {one.name: one.counts for one in scores}
     _write_yaml(folder / "config.yaml", config)
     _write_yaml(folder / "overrides.yaml", list(overrides))
-    for name, value in (("scores.json", metrics), ("counts.json", counts)):
+    for name, value in (
+        ("scores.json", metrics),
+        ("counts.json", counts),
+        ("environment.json", environment()),
+    ):
         (folder / name).write_text(json.dumps(value, indent=1), encoding="utf-8")
     per_query = pl.concat([one.per_query for one in scores], how="diagonal")
     per_query.write_parquet(folder / "per_query.parquet")

@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_whe
 from tenacity.wait import wait_exponential_jitter
 
 from lingmix.errors import InputError
+from lingmix.tracking.datasets import Input
 from lingmix.tracking.delivery import Delivery
 from lingmix.tracking.journal import Journal
 from lingmix.tracking.lifecycle import ending
@@ -133,6 +134,7 @@ def journaled_run(
     output_dir: Path,
     run: Mapping[str, Any],
     wait: float,
+    inputs: Sequence[Input] = (),
 ) -> Iterator[RunRecorder]:
     """What records a run that ends as what happened to it, whether or not its store is there.
 
@@ -143,6 +145,7 @@ def journaled_run(
         "experiment": experiment,
         "output_dir": str(output_dir),
         "run": run,
+        "inputs": inputs,
         "uri": shown(uri),
     }
     try:
@@ -183,4 +186,4 @@ def _end(journal: Journal, error: BaseException | None) -> None:
 
 
 def _line(error: object) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return shown(" ".join(str(error).split()))[:300] or type(error).__name__

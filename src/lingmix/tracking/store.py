@@ -4,23 +4,33 @@ import logging
 import os
 import re
 import socket
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import mlflow
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.store import db_migrations
+from mlflow.store.db.utils import create_sqlalchemy_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from lingmix.errors import InputError
 from lingmix.tracking.contention import create_store, creation_lock, patient
+from lingmix.tracking.limits import NAME_LENGTH
 
 LOCAL = "sqlite:///"
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+
+BEHIND_PROXY = (502, 503, 504)
+"""What a proxy answers for a server that is away."""
 
 
 class AwayError(InputError):
@@ -32,10 +42,12 @@ def open_store(uri: str) -> MlflowClient:
     for chatty in ("alembic", "mlflow.store.db.utils"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)  # what they tell is raised as well
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    _require_answer(uri)
+    require_answer(uri)
     try:
         if path := _local_path(uri):
             create_store(path)
+        if path or _database_port(uri):
+            _require_version(uri)
         client = patient(MlflowClient(tracking_uri=uri))
         client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
@@ -45,9 +57,26 @@ def open_store(uri: str) -> MlflowClient:
     return client
 
 
+@contextmanager
+def reached(client: MlflowClient) -> Iterator[None]:
+    """What the store has against a call is one line, at once where it is away."""
+    require_answer(client.tracking_uri)
+    try:
+        yield
+    except MlflowException as error:
+        raise InputError(
+            f"tracking.uri: the store {shown(client.tracking_uri)} does not do what it is asked "
+            f"({_first_line(error)})"
+        ) from error
+
+
 def experiment_of(client: MlflowClient, name: str, *, output_dir: Path) -> str:
     """The id of the experiment, made if missing; without a server artifacts lie in `output_dir`."""
+    if not 0 < len(name) <= NAME_LENGTH:
+        raise InputError(f"name: must have 1 to {NAME_LENGTH} letters, got {len(name)}")
     path = _local_path(client.tracking_uri)
+    if path:
+        _require_writable(path)
     with creation_lock(path) if path else nullcontext():
         found = client.get_experiment_by_name(name)
         if found is not None and found.lifecycle_stage == "deleted":
@@ -95,12 +124,12 @@ def _database_port(uri: str) -> int | None:
     return PORTS.get(urlsplit(uri).scheme.partition("+")[0])
 
 
-def _require_answer(uri: str) -> None:
+def require_answer(uri: str) -> None:
     """MLflow's own client would try for minutes before it gives up."""
     server = urlsplit(uri)
     try:
         if server.scheme in ("http", "https"):
-            urlopen(f"{uri.rstrip('/')}/health", timeout=5).close()  # noqa: S310 - scheme checked above
+            _ask(server._replace(netloc=server.netloc.rpartition("@")[2]).geturl())
         elif server.hostname and (port := _database_port(uri)):
             socket.create_connection((server.hostname, server.port or port), timeout=5).close()
     except (URLError, OSError) as error:
@@ -111,5 +140,46 @@ def _require_answer(uri: str) -> None:
         ) from error
 
 
+def _ask(server: str) -> None:
+    """One that wants a password first is there as well."""
+    try:
+        urlopen(f"{server.rstrip('/')}/health", timeout=5).close()  # noqa: S310 - http, or https
+    except HTTPError as error:
+        if error.code in BEHIND_PROXY:
+            raise
+
+
+def _require_version(uri: str) -> None:
+    """MLflow itself writes to a database of another version before it has a look at that."""
+    engine = create_sqlalchemy_engine(uri)
+    with engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    engine.dispose()
+    *older, ours = _versions()
+    of = f"tracking.uri: the store {shown(uri)} is of"
+    here = f"MLflow than the {mlflow.__version__} here"
+    if found in older:
+        raise InputError(
+            f"{of} an older {here}; keep a copy of it, then run `mlflow db upgrade {shown(uri)}`"
+        )
+    if found not in (None, ours):
+        raise InputError(f"{of} a newer {here}; install that one, or choose another store")
+
+
+@cache
+def _versions() -> list[str]:
+    """Of the tables of a store, the newest last."""
+    scripts = ScriptDirectory(str(Path(db_migrations.__file__).parent))
+    return [script.revision for script in scripts.walk_revisions()][::-1]
+
+
+def _require_writable(path: Path) -> None:
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        raise InputError(
+            f"tracking.uri: the store {LOCAL}{path} cannot be written to; have its file and folder "
+            "made writable, or choose another store"
+        )
+
+
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return shown((str(error).strip() or type(error).__name__).splitlines()[0])

@@ -5,22 +5,30 @@ from collections.abc import Mapping, Sequence
 from mlflow import MlflowClient
 from mlflow.entities import Run, RunTag
 
-from lingmix.tracking.history import parent_run, runs
+from lingmix.tracking.code import git_tags
+from lingmix.tracking.description import link, maker, ranked, sweep_note
+from lingmix.tracking.history import complete_runs, parent_run, runs
 from lingmix.tracking.lifecycle import (
     COMMAND,
     FAILED,
     HASH,
     KIND,
+    NOTE,
     STATE,
     STATUS,
     SWEEP,
     end_run,
     start_run,
 )
+from lingmix.tracking.limits import TAG_LENGTH, cut
+from lingmix.tracking.view import save_view
 
 CELLS = "lingmix.cells"
-TAG_LENGTH = 5000
+REPORT = "report/report.html"
 HASHES_A_TAG = 290
+FRONT, FRONT_TABLE = "lingmix.front", "lingmix.front_table"
+BEST_RUN = "lingmix.best_run"
+RUNS_A_TAG = 150
 
 
 def begin_sweep(
@@ -29,14 +37,14 @@ def begin_sweep(
     """The run of a sweep, which may have begun before."""
     found = parent_run(client, experiment, identity)
     if found is None:
-        tags = {SWEEP: identity, KIND: "sweep"}
+        tags = {SWEEP: identity, KIND: "sweep"} | maker(command.split(maxsplit=1)[0]) | git_tags()
         run_id = start_run(client, experiment=experiment, name=name, params={}, tags=tags)
     else:
         run_id = found.info.run_id
         client.update_run(run_id, status="RUNNING")
     written = {
-        COMMAND: command[:TAG_LENGTH],
-        "mlflow.note.content": f"`{command[: TAG_LENGTH - 2]}`",
+        COMMAND: cut(command, TAG_LENGTH),
+        NOTE: sweep_note(command, [], front=None, report=None, view=None),
         STATE: "running",
     }
     client.log_batch(run_id, tags=[RunTag(*tag) for tag in written.items()])
@@ -67,9 +75,34 @@ def record_failure(
         end_run(client, run_id, state=FAILED, error=error[:1000])
 
 
+def record_front(client: MlflowClient, parent: str, front: Sequence[str], *, table: str) -> None:
+    """Ids of the runs that no other of the study is better than, and what is to be read of them."""
+    written = {FRONT: " ".join(front[:RUNS_A_TAG]), FRONT_TABLE: cut(table, TAG_LENGTH)}
+    client.log_batch(parent, tags=[RunTag(*tag) for tag in written.items()])
+    describe_sweep(client, parent)
+
+
 def end_sweep(client: MlflowClient, run_id: str, state: str) -> None:
+    describe_sweep(client, run_id)
     client.set_terminated(run_id, STATUS[state])
     client.set_tag(run_id, STATE, state)
+
+
+def describe_sweep(client: MlflowClient, run_id: str) -> None:
+    """Says what came of it by now, and which of its runs is the best."""
+    parent = client.get_run(run_id)
+    tags, cells = parent.data.tags, set(cells_of(parent))
+    complete = complete_runs(client, parent.info.experiment_id)
+    found = [run for cell, run in complete.items() if cell in cells]
+    reported = any(one.path == REPORT for one in client.list_artifacts(run_id, "report"))
+    report = link(parent, "artifacts", REPORT) if reported else None
+    view = save_view(client, parent, found) if found else None
+    front = tags.get(FRONT_TABLE)
+    note = sweep_note(tags.get(COMMAND, ""), found, front=front, report=report, view=view)
+    written = {NOTE: cut(note, TAG_LENGTH)}
+    if best := ranked(found):
+        written[BEST_RUN] = best[0][1].info.run_id
+    client.log_batch(run_id, tags=[RunTag(*tag) for tag in written.items()])
 
 
 def cells_of(parent: Run) -> list[str]:

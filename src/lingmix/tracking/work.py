@@ -1,5 +1,6 @@
 """The folder of a run that is under way."""
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -14,28 +15,35 @@ from lingmix.errors import InputError
 from lingmix.model.checkpoints import refuse_other
 from lingmix.tracking.journal import unsent
 
+log = logging.getLogger(__name__)
+
 
 @contextmanager
 def work_folder(config: Mapping[str, Any], identity: str) -> Iterator[Path]:
-    """One process' own until the block ends; gone when it ends well and all of it is recorded."""
+    """One process' own until the block ends; gone when it ends well and all of it is recorded.
+
+    A cell of a sweep waits for another process at work on the same, a run of its own does not.
+    """
     folder = Path(config["output_dir"], "runs", config["name"], identity)
-    with held(folder):
+    with held(folder, wait=config["tracking"]["parent"] is not None):
         yield folder
         if not unsent(folder):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """By one process at a time."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_suffix(".lock"), blocking=False)
+    lock = FileLock(folder.with_suffix(".lock"))
     try:
-        lock.acquire()
+        lock.acquire(blocking=False)
     except Timeout:
-        raise InputError(
-            f"{folder}: another process is at work on this configuration; wait for it, or stop it"
-        ) from None
+        busy = f"{folder}: another process is at work on this configuration"
+        if not wait:
+            raise InputError(f"{busy}; wait for it, or stop it") from None
+        log.warning("%s; this cell waits for it", busy)
+        lock.acquire()
     try:
         yield
     finally:

@@ -1,0 +1,334 @@
+"""A study: what it may choose from, its trials as cells, and how it is stopped, judged, gone on
+with."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from mlflow import MlflowClient
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from hydra_plugins.lingmix_optuna import LingmixOptuna
+from lingmix.doors import CONF
+from lingmix.errors import InputError
+from lingmix.sweep.cell import Outcome
+from lingmix.sweep.grid import without_hydra
+from lingmix.sweep.objectives import measured
+from lingmix.sweep.space import corners, space_of
+from lingmix.sweep.study import Settings, search
+from lingmix.tracking.history import cells, complete_runs, runs
+from lingmix.tracking.lifecycle import ERROR, HASH, KIND, STATE
+from lingmix.tracking.store import experiment_of, open_store
+from lingmix.tracking.sweeps import FRONT
+from lingmix.train import train
+from tests.sweep.test_sweep_chaos import CELL as UNDEVELOPED
+
+CELL = [line for line in UNDEVELOPED if line != "data.development=null"]
+CELL += ["trainer.val_check_interval=2", "checkpoint.every_steps=null"]
+MONO, CROSS = "val/development/monolingual/map", "val/development/crosslingual/map"
+RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
+SETTINGS = Settings(
+    trials=4, at_once=2, seed=0, objectives=[MONO, CROSS], sampler=RANDOM, pruner=None
+)
+
+
+def parsed(*lines):
+    return OverridesParser.create().parse_overrides(list(lines))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("k=interval(0,1)", FloatDistribution(0.0, 1.0)),
+        ("k=tag(log,interval(0.01,1))", FloatDistribution(0.01, 1.0, log=True)),
+        ("k=int(interval(1,9))", IntDistribution(1, 9)),
+        ("k=tag(log,int(interval(1,9)))", IntDistribution(1, 9, log=True)),
+        ("k=range(16,65,16)", IntDistribution(16, 64, step=16)),
+        ("k=range(64,15,-16)", IntDistribution(16, 64, step=16)),
+        ("k=range(0,1.1,0.25)", FloatDistribution(0.0, 1.0, step=0.25)),
+        ("k=0,100,null", CategoricalDistribution(["0", "100", "null"])),
+        ("k=choice([en-de,de-en],all)", CategoricalDistribution(["[en-de,de-en]", "all"])),
+        ("+k=choice(a,b)", CategoricalDistribution(["a", "b"])),
+    ],
+)
+def test_a_space_is_written_as_hydra_writes_sweeps(line, expected):
+    shared, space = space_of(parsed("seed=1", line))
+    assert shared == ["seed=1"]
+    assert space == {line.partition("=")[0]: expected}
+
+
+def test_what_the_command_fixes_is_not_searched_although_the_file_does():
+    shared, space = space_of(parsed("a=interval(0,1)", "b=interval(0,1)", "a=0.5"))
+    assert shared == ["a=0.5"]
+    assert list(space) == ["b"]
+
+
+def test_corners_vary_one_key_at_a_time():
+    _, space = space_of(parsed("a=interval(0,1)", "b=x,y,z"))
+    assert corners(space) == [
+        {"a": 0.0, "b": "x"},
+        {"a": 1.0, "b": "x"},
+        {"a": 0.0, "b": "y"},
+        {"a": 0.0, "b": "z"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("seed=0", "hydra.sweeper.params: there is nothing to search"),
+        ("seed=choice(0)", "hydra.sweeper.params: there is nothing to search"),
+        ("seed=range(3,3)", r"seed: cannot be searched \(it is empty\), got seed=range\(3,3\)"),
+        (
+            "sampler.alpha=interval(1,0)",
+            r"sampler.alpha: cannot be searched \(it must not end below its start\), got "
+            r"sampler.alpha=interval\(1,0\)",
+        ),
+        ("loss.temperature=tag(log,interval(0,1))", "loss.temperature: cannot be searched .*low"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_refused_in_one_line(line, told):
+    with pytest.raises(InputError, match=told):
+        space_of(parsed(line))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"trials": 0}, "hydra.sweeper.trials: must be at least 1, got 0"),
+        ({"at_once": 0}, "hydra.sweeper.at_once: must be at least 1, got 0"),
+        ({"objectives": []}, "hydra.sweeper.objectives: must name scores, .* got none"),
+        (
+            {"objectives": ["test/x/monolingual/map"], "pruner": {}},
+            "hydra.sweeper.pruner: judges by objectives .* got test/x/monolingual/map",
+        ),
+    ],
+)
+def test_settings_that_make_no_study_are_refused_in_one_line(wrong, told):
+    with pytest.raises(InputError, match=told):
+        SETTINGS._replace(**wrong).refuse_unsupported()
+
+
+def test_without_optuna_a_study_says_how_it_is_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    monkeypatch.delitem(sys.modules, "lingmix.sweep.study")
+    sweeper = LingmixOptuna(params={})
+    sweeper._loader = None
+    with pytest.raises(InputError, match=r"run `pip install lingmix\[search\]`"):
+        sweeper.sweep([])
+
+
+@pytest.mark.parametrize("launcher", ["local", "sequential", "slurm", "ray"])
+@pytest.mark.parametrize("study", ["optuna", "frontier"])
+def test_a_study_is_chosen_with_any_launcher(launcher, study):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        asked = [f"launcher={launcher}", f"sweep={study}"]
+        config = compose("train", asked, return_hydra_config=True)
+    kind = "local" if launcher == "sequential" else launcher
+    assert config.hydra.sweeper._target_.endswith("LingmixOptuna")
+    assert config.hydra.launcher._target_.lower().endswith(f"lingmix{kind}")
+
+
+@pytest.fixture
+def searched(output_dir, request):
+    """Has a study search here, in this process, and gives what it leaves; `ran` are its cells."""
+    name = "".join(one for one in request.node.name if one.isalnum() or one == "_")
+    ran = []
+
+    def run_here(planned, door):
+        for cell in planned:
+            ran.append(cell.name)
+            began = time.monotonic()
+            try:
+                complete, text = True, train(without_hydra(cell.config))
+            except InputError as error:
+                complete, text = False, str(error)
+            yield Outcome(cell, complete, text, time.monotonic() - began)
+
+    def composed(overrides):
+        return compose("train", list(overrides), return_hydra_config=True)
+
+    def study(settings, *space):
+        lines = [f"output_dir={output_dir}", f"name={name}", *CELL, *space]
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            search(parsed(*lines), settings, compose=composed, door="train", run_all=run_here)
+        client = MlflowClient(f"sqlite:///{output_dir}/mlflow.db")
+        experiment = client.get_experiment_by_name(name).experiment_id
+        found = list(runs(client, experiment, f"tags.`{HASH}` != ''"))
+        return SimpleNamespace(client=client, experiment=experiment, found=found, ran=ran)
+
+    return study
+
+
+def parent_of(study):
+    (parent,) = runs(study.client, study.experiment, f"tags.`{KIND}` = 'sweep'")
+    return parent
+
+
+def test_two_trials_of_one_configuration_are_one_cell_and_a_complete_cell_is_told(searched, capsys):
+    first = searched(SETTINGS._replace(trials=5), "sampler.alpha=1,0")
+    assert sorted(first.ran) == ["alpha=0", "alpha=1"]
+    assert "5 of 5 trials" in capsys.readouterr().out
+    second = searched(SETTINGS._replace(objectives=[CROSS]), "sampler.alpha=1,0,0")
+    assert len(second.ran) == len(second.found) == 2
+    assert "4 of 4 trials, 1 on the front" in capsys.readouterr().out
+
+
+def test_the_front_is_the_runs_that_no_other_beats(searched, capsys):
+    study = searched(
+        SETTINGS, "sampler.alpha=interval(0,1)", "optimizer.lr=tag(log,interval(0.001,1))"
+    )
+    scores = {
+        run.info.run_id: measured(study.client, run, SETTINGS.objectives) for run in study.found
+    }
+    assert len(scores) == SETTINGS.trials
+    unbeaten = {
+        run
+        for run, own in scores.items()
+        if not any(
+            all(a >= b for a, b in zip(other, own, strict=True)) and other != own
+            for other in scores.values()
+        )
+    }
+    assert sorted(cells(study.client, study.experiment)["run_id"]) == sorted(scores)
+    parent = parent_of(study)
+    assert set(parent.data.tags[FRONT].split()) == unbeaten
+    assert parent.data.tags[STATE] == "complete"
+    *_, last = capsys.readouterr().out.split("on the front\n")
+    heading, *rows = last.splitlines()
+    assert heading.split() == [MONO, CROSS, "sampler.alpha", "optimizer.lr", "run"]
+    assert [float(row.split()[0]) for row in rows] == sorted(
+        (round(scores[run][0], 4) for run in unbeaten), reverse=True
+    )
+
+
+def test_a_failed_cell_ends_the_study_with_status_1_and_is_tried_again(searched, capsys):
+    settings = SETTINGS._replace(trials=4, at_once=4)
+    for _ in range(2):
+        with pytest.raises(SystemExit, match=r"sampler.alpha: must be in \[0, 1\], got 3"):
+            searched(settings, "sampler.alpha=0.5,3")
+    told = capsys.readouterr().out
+    assert told.count("FAILED") == 2
+    assert told.count("s alpha=0.5 ") == 1
+
+
+def test_an_objective_that_no_run_has_is_named(searched):
+    wrong = SETTINGS._replace(objectives=["val/development/monolingual/mop"], trials=1)
+    with pytest.raises(
+        InputError,
+        match=rf"hydra.sweeper.objectives: run .* has no .*/mop'; it has {MONO}",
+    ):
+        searched(wrong, "sampler.alpha=interval(0,1)")
+
+
+def test_a_test_set_is_an_objective_only_when_named_and_that_is_said(searched, capsys):
+    searched(SETTINGS._replace(trials=1), "sampler.alpha=0,1")
+    assert "chooses by a test set" not in capsys.readouterr().out
+    tested = "test/cldr_geography/monolingual/map"
+    searched(SETTINGS._replace(trials=1, objectives=[tested]), "sampler.alpha=0,1")
+    assert f"{tested}: the study chooses by a test set" in capsys.readouterr().out
+
+
+def test_an_objective_is_that_of_the_weights_which_the_run_has_kept(output_dir):
+    client = open_store(f"sqlite:///{output_dir}/mlflow.db")
+    run = client.create_run(experiment_of(client, "kept", output_dir=output_dir))
+    client.log_param(run.info.run_id, "data.development_score", "multilingual/map")
+    for metric, values in {
+        "val/development/multilingual/map": (0.1, 0.9, 0.5),
+        MONO: (0.8, 0.2, 0.7),
+    }.items():
+        for step, value in enumerate(values):
+            client.log_metric(run.info.run_id, metric, value, step=step)
+    assert measured(client, client.get_run(run.info.run_id), [MONO]) == [0.2]
+
+
+def steps(study, run):
+    return [one.step for one in study.client.get_metric_history(run.info.run_id, MONO)]
+
+
+def test_a_cell_that_is_clearly_worse_is_pruned_and_is_no_failure(searched, capsys):
+    pruner = {"_target_": "optuna.pruners.MedianPruner", "n_startup_trials": 1}
+    settings = SETTINGS._replace(pruner=pruner, at_once=1, trials=3, seed=6)
+    study = searched(settings, "optimizer.lr=0.1,1e-9")  # is drawn once, and then twice
+    told = capsys.readouterr().out
+    assert study.ran == ["lr=0.1", "lr=1e-09"]
+    states = {run.data.params["optimizer.lr"]: run for run in study.found}
+    whole, pruned = states["0.1"], states["1e-09"]
+    assert pruned.data.tags[STATE] == "pruned"
+    assert pruned.info.status == "KILLED"
+    assert pruned.data.tags[ERROR].startswith("pruned at step 2: ")
+    assert f"{pruned.info.run_name}: {pruned.data.tags[ERROR]}" in told
+    assert steps(study, pruned) == [1]
+    assert "FAILED" not in told
+    assert "3 of 3 trials" in told
+    parent = parent_of(study)
+    assert parent.data.tags[STATE] == "complete"
+    assert parent.data.tags[FRONT] == whole.info.run_id
+
+
+def test_a_pruned_cell_goes_on_from_its_checkpoint_when_a_sweep_wants_it_whole(
+    searched, output_dir
+):
+    threshold = {"_target_": "optuna.pruners.ThresholdPruner", "lower": 2.0}
+    settings = SETTINGS._replace(pruner=threshold, trials=1)
+    (pruned,) = searched(settings, "sampler.alpha=0.5,0.5").found
+    work = Path(output_dir, "runs", pruned.data.params["name"], pruned.data.tags[HASH])
+    assert [path.name for path in work.glob("state-*")] == ["state-000000002.ckpt"]
+    whole = searched(SETTINGS._replace(trials=1), "sampler.alpha=0.5,0.5,0.5")
+    (run,) = whole.found
+    assert run.info.run_id == pruned.info.run_id
+    assert run.data.tags[STATE] == "complete"
+    losses = [one.step for one in whole.client.get_metric_history(run.info.run_id, "train/loss")]
+    assert losses == list(range(6))
+    assert steps(whole, run) == [1, 3, 5]
+
+
+def test_a_cell_that_is_good_by_one_objective_is_not_pruned(searched):
+    between = {"_target_": "optuna.pruners.ThresholdPruner", "lower": 0.2}
+    study = searched(SETTINGS._replace(pruner=between, trials=1), "sampler.alpha=1,1")
+    (run,) = study.found
+    by_one = [run.data.metrics[one] > between["lower"] for one in SETTINGS.objectives]
+    assert sorted(by_one) == [False, True]
+    assert run.data.tags[STATE] == "complete"
+
+
+def start(output_dir: Path, log: Path) -> subprocess.Popen[bytes]:
+    command = [
+        Path(sys.executable).parent / "lingmix-train",
+        *["-m", "sweep=optuna", f"output_dir={output_dir}", "name=killed", *CELL],
+        *["checkpoint.every_steps=5", "trainer.max_steps=20", "trainer.val_check_interval=10"],
+        *["sampler.alpha=interval(0,1)", "hydra.sweeper.trials=4", "hydra.sweeper.at_once=2"],
+    ]
+    with log.open("ab") as file:
+        return subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+
+
+def test_a_study_that_was_killed_goes_on_and_runs_no_cell_twice(output_dir, tmp_path):
+    log = tmp_path / "log"
+    work = output_dir / "runs" / "killed"
+    killed = start(output_dir, log)
+    while "2 of 4 trials" not in log.read_text() or not [*work.glob("*/state-*.ckpt")]:
+        time.sleep(0.01)
+        assert killed.poll() is None, log.read_text()
+    with suppress(ProcessLookupError):
+        os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert start(output_dir, log).wait() == 0, log.read_text()
+
+    client = MlflowClient(f"sqlite:///{output_dir}/mlflow.db")
+    experiment = client.get_experiment_by_name("killed").experiment_id
+    found = [run.data.tags[HASH] for run in runs(client, experiment, f"tags.`{HASH}` != ''")]
+    assert len(found) == 4
+    assert {*found} == {*complete_runs(client, experiment)}
+    assert len([*runs(client, experiment, f"tags.`{KIND}` = 'sweep'")]) == 1
+    told = log.read_text()
+    assert told.count("of 4 trials") == 2
+    assert "4 of 4 trials" in told

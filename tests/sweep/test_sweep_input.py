@@ -1,0 +1,310 @@
+"""What a sweep says of bad input, of another sweep beside it, and of a store that fails it."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import PIPE
+
+import pytest
+from benchmarks.harness.server import Server
+from filelock import FileLock
+from hydra import compose, initialize_config_dir
+from mlflow import MlflowClient
+
+from lingmix.doors import CONF, resolved
+from lingmix.tracking.history import complete_runs, runs
+from lingmix.tracking.identity import config_hash
+from lingmix.tracking.lifecycle import HASH, KIND, STATE
+from tests.conftest import QUICK
+
+TRAIN = str(Path(sys.executable).parent / "lingmix-train")
+CELL = [*QUICK, "tracking.code=tested", "encoder.scratch.layers=1"]
+"""The same while the sources are edited."""
+
+
+class Sweep:
+    """One command, in an experiment of its own."""
+
+    def __init__(self, output_dir: Path, name: str, *overrides: str, uri: str | None = None):
+        self.output_dir, self.name = output_dir, name
+        self.uri = uri or f"sqlite:///{output_dir}/mlflow.db"
+        at = [f"tracking.uri='{uri}'"] if uri else []
+        self.command = [TRAIN, "-m", f"output_dir={output_dir}", f"name={name}", *at, *overrides]
+
+    def start(self, *before: str) -> subprocess.Popen[str]:
+        """`before` starts the command."""
+        command = [*before, *self.command]
+        return subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True)
+
+    def run(self, *before: str) -> tuple[int, str, str]:
+        return ended(self.start(*before))
+
+    @property
+    def experiment(self) -> str | None:
+        found = MlflowClient(self.uri).get_experiment_by_name(self.name)
+        return found and found.experiment_id
+
+    @property
+    def parent(self):
+        (parent,) = runs(MlflowClient(self.uri), self.experiment, f"tags.`{KIND}` = 'sweep'")
+        return parent
+
+    @property
+    def complete(self) -> dict[str, str]:
+        return complete_runs(MlflowClient(self.uri), self.experiment)
+
+    @property
+    def cells(self) -> list[str]:
+        found = runs(MlflowClient(self.uri), self.experiment, f"tags.`{HASH}` != ''")
+        return [run.info.run_name for run in found]
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    said, wrong = process.communicate(timeout=240)
+    return process.returncode, said, wrong
+
+
+def until(seen) -> None:
+    began = time.monotonic()
+    while not seen():
+        assert time.monotonic() - began < 120, "it never came"
+        time.sleep(0.02)
+
+
+def identity(sweep: Sweep) -> str:
+    """Of the one cell of it."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return config_hash(resolved(compose("train", sweep.command[2:])))
+
+
+def files_with(text: str, folder: Path) -> list[Path]:
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return [path for path in found if text.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        (
+            "sampler.alpa=0,1",
+            "configuration: there is no key sampler.alpa; the nearest is sampler.alpha; "
+            "`lingmix-train --cfg job` shows all there are",
+        ),
+        ("sampler.alpha=1,high", "sampler.alpha: must be a number, such as 0.5, got high"),
+        ("encoder.compile=perhaps", "encoder.compile: must be true or false, such as false, got"),
+        ("seed=[0,1]", "seed: must be a number, such as 0, got [0, 1]"),
+        ("sampler=hybrid,mono", "configuration: In 'train': Could not find 'sampler/mono'"),
+        ("seed=[0,1", "configuration: no viable alternative at input '[0,1'"),
+    ],
+)
+def test_a_key_or_value_that_cannot_be_is_one_line_and_nothing_is_recorded(
+    tmp_path, override, told
+):
+    status, said, wrong = Sweep(tmp_path, "wrong", *QUICK, override).run()
+    assert (status, said) == (1, "")
+    assert wrong.startswith(f"lingmix-train: {told}")
+    assert wrong.count("\n") == 1
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_run_of_its_own_says_as_much_of_a_wrong_key_or_value(tmp_path):
+    for override, told in (
+        ("loss.temprature=1", "configuration: there is no key loss.temprature; the nearest is"),
+        ("trainer.max_steps=many", "trainer.max_steps: must be a number, such as 300, got many"),
+    ):
+        sweep = Sweep(tmp_path, "wrong", *QUICK, override)
+        sweep.command.remove("-m")
+        status, _, wrong = sweep.run()
+        assert status == 1
+        assert wrong.startswith(f"lingmix-train: {told}")
+        assert wrong.count("\n") == 1
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_cell_waits_for_another_process_at_work_on_it_and_is_complete_then(output_dir):
+    sweep = Sweep(output_dir, "waits", *CELL, "seed=0")
+    folder = output_dir / "runs" / "waits"
+    folder.mkdir(parents=True)
+    with FileLock(folder / f"{identity(sweep)}.lock"):
+        process = sweep.start()
+        line = process.stderr.readline()
+        assert "another process is at work on this configuration; this cell waits for it" in line
+        single = [one for one in sweep.command if one != "-m"]
+        refused = subprocess.run(single, capture_output=True, text=True, check=False)
+        assert refused.returncode == 1
+        assert "another process is at work on this configuration; wait for it" in refused.stderr
+        assert process.poll() is None
+    status, _, wrong = ended(process)
+    assert status == 0, wrong
+    assert len(sweep.complete) == 1
+
+
+def test_a_sweep_of_other_cells_of_the_same_keys_waits_its_turn(output_dir):
+    one = Sweep(output_dir, "turns", *CELL, "seed=0,1")
+    other = Sweep(output_dir, "turns", *CELL, "seed=1,2")
+    first = one.start()
+    until(lambda: [*(output_dir / "runs" / "turns").glob("*/journal.jsonl")])
+    first.send_signal(signal.SIGSTOP)
+    second = other.start()
+    line = second.stdout.readline()
+    assert line == "another process is at work on other cells of this sweep of 'turns': waits\n"
+    first.send_signal(signal.SIGCONT)
+    status, said, wrong = ended(second)
+    assert status == 0, wrong
+    assert "2 cells, 1 complete, 1 to run" in said
+    assert ended(first)[0] == 0
+    assert len(one.complete) == len(one.cells) == 3
+    assert one.parent.data.tags[STATE] == "complete"
+
+
+def test_a_full_disk_ends_a_sweep_in_one_line_and_the_same_command_goes_on(output_dir):
+    """No file may hold more than 16 MB; weights of 6 MB take 18 MB with what Adam keeps."""
+    if not shutil.which("prlimit"):
+        pytest.skip("there is no prlimit here")
+    large = ["encoder.scratch.vocabulary=6000", "encoder.scratch.dimension=256"]
+    kept = "checkpoint.every_steps=2"
+    sweep = Sweep(output_dir, "full-disk", *QUICK, *large, kept, "seed=0")
+    status, _, wrong = sweep.run("prlimit", "--fsize=16000000")
+    assert status == 1
+    assert "Traceback" not in wrong
+    assert "1 of 1 cells failed (first: output_dir: " in wrong
+    assert "does not fit into" in wrong
+    assert sweep.parent.data.tags[STATE] == "failed"
+    status, _, wrong = sweep.run()
+    assert status == 0, wrong
+    assert sweep.parent.data.tags[STATE] == "complete"
+
+
+def mounted(*mounts: str) -> list[str]:
+    """Starts a command in a mount namespace of its own, where root too may not write, or where a
+    disk is small; skips where there can be none."""
+    space = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    if not shutil.which("unshare") or subprocess.run([*space, mounts[0]], check=False).returncode:
+        pytest.skip("no mount namespace can be made here")
+    return [*space, " && ".join([*mounts, 'exec "$0" "$@"'])]
+
+
+def read_only_at(path: Path) -> list[str]:
+    return mounted(f"mount --bind {path} {path}", f"mount -o remount,ro,bind {path}")
+
+
+def test_a_disk_that_has_no_room_for_the_store_either_ends_a_sweep_in_one_line(tmp_path):
+    sweep = Sweep(tmp_path, "no-room", *QUICK, "seed=0,1")
+    status, _, wrong = sweep.run(*mounted(f"mount -t tmpfs -o size=1m tmpfs {tmp_path}"))
+    assert status == 1
+    assert "Traceback" not in wrong
+    assert wrong.splitlines()[-1].startswith("lingmix-train: ")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Path:
+    """The file of one that is there already."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.mark.parametrize("read_only", ["its file", "its folder"])
+def test_a_store_that_is_read_only_is_refused_in_one_line(store, tmp_path, read_only):
+    where = store if read_only == "its file" else store.parent
+    sweep = Sweep(tmp_path, "read-only", *QUICK, "seed=0,1", uri=f"sqlite:///{store}")
+    status, said, wrong = sweep.run(*read_only_at(where))
+    assert (status, said) == (1, "")
+    assert wrong == (
+        f"lingmix-train: tracking.uri: the store sqlite:///{store} cannot be written to; have its "
+        "file and folder made writable, or choose another store\n"
+    )
+    assert sweep.experiment is None
+
+
+def test_an_output_dir_that_is_read_only_is_refused_in_one_line(tmp_path):
+    sweep = Sweep(tmp_path, "read-only", *QUICK, "seed=0,1")
+    status, said, wrong = sweep.run(*read_only_at(tmp_path))
+    assert (status, said) == (1, "")
+    assert wrong == (
+        f"lingmix-train: {tmp_path}/runs: cannot be written (Read-only file system); make room, "
+        "or have it made writable, or choose another output_dir\n"
+    )
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"))
+    yield server
+    server.kill()
+
+
+def with_password(uri: str) -> str:
+    return uri.replace("http://", "http://me:s3cret@")
+
+
+def test_a_sweep_whose_server_is_absent_from_the_beginning_is_refused_in_one_line(server, tmp_path):
+    server.kill()
+    sweep = Sweep(tmp_path, "absent", *QUICK, "seed=0,1", uri=with_password(server.uri))
+    status, said, wrong = sweep.run()
+    assert (status, said) == (1, "")
+    shown = server.uri.replace("http://", "http://me:***@")
+    assert wrong.startswith(f"lingmix-train: tracking.uri: no MLflow server answers at {shown} (")
+    assert wrong.endswith("start it, or leave tracking.uri at its default, a local file\n")
+    assert wrong.count("\n") == 1
+
+
+@pytest.mark.chaos
+def test_a_server_that_goes_away_during_a_sweep_misses_nothing_once_synced(server, tmp_path):
+    """Nor does its password lie anywhere."""
+    server.start()
+    uri = with_password(server.uri)
+    quick = ["tracking.wait=1", "hydra.launcher.processes=1"]
+    sweep = Sweep(tmp_path, "away", *CELL, *quick, "sampler.alpha=0.5,3,1", uri=uri)
+    process = sweep.start()
+    until(lambda: [*tmp_path.glob("runs/away/*/journal.jsonl")])
+    server.kill()
+    status, said, wrong = ended(process)
+    assert status == 1
+    assert "Traceback" not in wrong
+    last = wrong.splitlines()[-1]
+    assert "how the sweep ended is not recorded" in last
+    assert f"`lingmix-sync output_dir={tmp_path}` sends what waits for it" in last
+    assert said.count("records wait in") == 2
+    assert "is not recorded: tracking.uri: no MLflow server answers" in said
+    assert files_with("s3cret", tmp_path) == []
+    assert "s3cret" not in said + wrong
+    server.start()
+    synced = [TRAIN.replace("train", "sync"), f"output_dir={tmp_path}", f"tracking.uri='{uri}'"]
+    subprocess.run(synced, check=True, capture_output=True)
+    assert len(sweep.complete) == 2
+    assert sweep.parent.data.tags[STATE] == "running"
+    status, said, wrong = sweep.run()
+    assert "3 cells, 2 complete, 1 to run" in said
+    assert "1 of 3 cells failed (first: sampler.alpha" in wrong
+    assert sweep.parent.data.tags[STATE] == "failed"
+    assert files_with("s3cret", tmp_path) == []
+    assert "s3cret" not in said + wrong
+
+
+SLURM = [
+    "launcher=slurm",
+    "hydra.launcher.gpus_per_node=null",
+    "hydra.launcher.cpus_per_task=1",
+    "hydra.launcher.time=5",
+]
+
+
+@pytest.mark.slurm
+def test_a_slurm_job_knows_the_password_of_the_store_and_no_file_does(server, tmp_path):
+    server.start()
+    uri = with_password(server.uri)
+    sweep = Sweep(tmp_path, "slurm", *CELL, *SLURM, "tracking.wait=5", "seed=0", uri=uri)
+    process = sweep.start()
+    until(lambda: [*tmp_path.glob("runs/slurm/*/journal.jsonl")])
+    assert [*tmp_path.glob("slurm/slurm/*")]
+    assert files_with("s3cret", tmp_path) == []
+    status, said, wrong = ended(process)
+    assert status == 0, wrong
+    assert "records wait" not in said
+    assert files_with("s3cret", tmp_path) == []
+    assert "s3cret" not in said + wrong
