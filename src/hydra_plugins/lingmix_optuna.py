@@ -52,7 +52,8 @@ class LingmixOptuna(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        from lingmix.errors import InputError  # noqa: PLC0415 - Hydra imports plugins at any start
+        from lingmix.doors import refuse_words  # noqa: PLC0415 - Hydra imports plugins at any start
+        from lingmix.errors import InputError  # noqa: PLC0415
 
         try:
             from lingmix.sweep.study import Settings, search  # noqa: PLC0415
@@ -64,12 +65,14 @@ class LingmixOptuna(Sweeper):
                 "sweep over a grid"
             ) from error
 
+        door = self._config.hydra.job.config_name
+        refuse_words(arguments, door=door)
         parser = OverridesParser.create(config_loader=self._loader)
         search(
             parser.parse_overrides([*self._lines, *arguments]),
             Settings(**self._settings),
             compose=self._compose,
-            door=self._config.hydra.job.config_name,
+            door=door,
             run_all=self._launcher._run_all(),
         )
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from errno import EACCES, EDQUOT, EFBIG, ENOSPC, EROFS
-from functools import wraps
+from functools import partial, wraps
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from hydra.errors import (
 )
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from lingmix.errors import InputError
 
@@ -122,6 +123,8 @@ def refuse_words(lines: Iterable[str], *, door: str) -> None:
 
 def _not_composed(error: Exception, door: str) -> str:
     key = getattr(error.__cause__, "full_key", None)
+    if isinstance(error.__cause__, ValidationError):
+        return f"{key}: {str(error.__cause__).splitlines()[0]}"
     if key is None:
         return " ".join(str(error).partition("Config search path")[0].split())
     nearest = get_close_matches(key, _keys(_usual(door)), n=1)
@@ -182,7 +185,7 @@ def build(node: Any) -> Any:
     Hydra's own names for this call are changing; only this function must follow.
     """
     try:
-        return hydra.utils.instantiate(node, _convert_="all")
+        built = hydra.utils.instantiate(node, _convert_="all")
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, InputError):
@@ -191,6 +194,20 @@ def build(node: Any) -> Any:
             told = " ".join(str(cause).split())
             raise InputError(f"{node.get('_target_', 'configuration')}: {told}") from error
         raise
+    if isinstance(built, partial):
+        _refuse_unknown(built)
+    return built
+
+
+def _refuse_unknown(built: "partial[Any]") -> None:
+    taken = signature(built.func).parameters
+    if any(one.kind is Parameter.VAR_KEYWORD for one in taken.values()):
+        return
+    if unknown := built.keywords.keys() - taken.keys():
+        raise InputError(
+            f"{built.func.__module__}.{built.func.__qualname__}: takes no {', '.join(unknown)}; it "
+            f"takes {', '.join(taken)}"
+        )
 
 
 def evaluation_sets(

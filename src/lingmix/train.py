@@ -175,7 +175,7 @@ def trainer_of(
 
 def pruning(config: Config, *, recorder: RunRecorder | None, folder: Path) -> list[pl.Callback]:
     """What a study has a cell told."""
-    asked = config["tracking"].get("pruning")
+    asked = config["tracking"]["pruning"]
     if asked is None:
         return []
     from lingmix.sweep.pruning import Pruning, studies_of  # noqa: PLC0415 - needs Optuna

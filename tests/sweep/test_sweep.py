@@ -148,7 +148,7 @@ def test_a_failing_cell_is_named_and_the_others_go_on(output_dir, configure):
     experiment = client.get_experiment_by_name("failing").experiment_id
     assert len(complete_runs(client, experiment)) == 1
     shown = sweeps(configure("sweeps", "name=failing"))
-    assert shown.splitlines()[0].split()[2:4] == ["complete", "failed"]
+    assert shown.splitlines()[0].split()[2:5] == ["complete", "pruned", "failed"]
     row = next(line for line in shown.splitlines() if line.startswith("failing"))
     assert row.split()[-2:] == ["1", "1"]
     (failed,) = runs(client, experiment, f"tags.`{STATE}` = 'failed' and tags.`{ERROR}` != ''")
