@@ -71,27 +71,48 @@ class InfoNCE(nn.Module):
     def _of(
         self, queries_BD: torch.Tensor, passages_PD: torch.Tensor, batch: Batch
     ) -> torch.Tensor:
-        loss = self._rows(queries_BD.float(), passages_PD.float(), batch)
+        queries_BD, passages_PD = queries_BD.float(), passages_PD.float()
+        if self._both and len(queries_BD) * len(passages_PD) <= CELLS:
+            of_all = partial(self._both_ways, batch=batch)
+            return _InBlocks.apply(queries_BD, passages_PD, of_all) / (2 * len(queries_BD))
+        loss = self._rows(queries_BD, passages_PD, batch)
         if not self._both:
             return loss
-        own_BD = passages_PD[: len(queries_BD)]
-        return (loss + self._rows(own_BD.float(), queries_BD.float(), batch)) / 2
+        return (loss + self._rows(passages_PD[: len(queries_BD)], queries_BD, batch)) / 2
 
     def _rows(self, rows_BD: torch.Tensor, columns_PD: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Of each row to find the column in its place."""
-        of_block = partial(self._block, batch=batch)
+        of_block = partial(self._one_way, batch=batch)
         return _InBlocks.apply(rows_BD, columns_PD, of_block) / len(rows_BD)
 
-    def _block(
+    def _one_way(
         self, rows_RD: torch.Tensor, columns_PD: torch.Tensor, first: int, *, batch: Batch
+    ) -> torch.Tensor:
+        return _to_find_own(self._scores(rows_RD, columns_PD, first, batch), first)
+
+    def _both_ways(
+        self, queries_BD: torch.Tensor, passages_PD: torch.Tensor, first: int, *, batch: Batch
+    ) -> torch.Tensor:
+        """The same scores serve both, as do the passages that are left out: a passage that is not
+        wrong for a query has a query that is not wrong for it."""
+        scores_BP = self._scores(queries_BD, passages_PD, first, batch)
+        scores_BB = scores_BP[:, : len(queries_BD)].T
+        return _to_find_own(scores_BP, first) + _to_find_own(scores_BB, first)
+
+    def _scores(
+        self, rows_RD: torch.Tensor, columns_PD: torch.Tensor, first: int, batch: Batch
     ) -> torch.Tensor:
         rows = slice(first, first + len(rows_RD))
         mask_RP = false_negatives(batch, rows)[:, : len(columns_PD)]
         cosines_RP = rows_RD @ columns_PD.T
         cosines_RP.diagonal(first).sub_(self._margin)
-        scores_RP = (cosines_RP / self.temperature).masked_fill(mask_RP, -torch.inf)
-        own_R = torch.arange(rows.start, rows.stop, device=scores_RP.device)
-        return functional.cross_entropy(scores_RP, own_R, reduction="sum")
+        return (cosines_RP / self.temperature).masked_fill(mask_RP, -torch.inf)
+
+
+def _to_find_own(scores_RP: torch.Tensor, first: int) -> torch.Tensor:
+    """Summed over the rows, the first of which is that of so many before it."""
+    own_R = torch.arange(first, first + len(scores_RP), device=scores_RP.device)
+    return functional.cross_entropy(scores_RP, own_R, reduction="sum")
 
 
 class _InBlocks(torch.autograd.Function):
