@@ -176,7 +176,10 @@ def _cancel(jobs: dict[str, Cell]) -> None:
     say(f"cancelling {len(jobs)} jobs")
     _told("scancel", *jobs)
     until = time.monotonic() + GOODBYE
-    while time.monotonic() < until and jobs.keys() & (_states() or jobs).keys():
+    while time.monotonic() < until:
+        states = _states()
+        if states is not None and not jobs.keys() & states.keys():
+            return
         time.sleep(BETWEEN_LOOKS)
 
 
