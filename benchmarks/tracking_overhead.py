@@ -1,9 +1,9 @@
 """What tracking costs a training, and what it costs a run.
 
-The same training, every step of it logged, with no tracking at all and with its record going to a
-SQLite file, to an MLflow server on loopback, to one that hangs (stopped, its port still open) and
-to one that is not there. Sides take turns, all in one process. The final weights of
-all must be equal, bit for bit.
+The same training, logged every `trainer.log_every_n_steps` as it comes (LINGMIX_BENCH_LOG_EVERY
+says otherwise), with no tracking at all and with its record going to a SQLite file, to an MLflow
+server on loopback, to one that hangs (stopped, its port still open) and to one that is not there.
+Sides take turns, all in one process. The final weights of all must be equal, bit for bit.
 
 Beside the wall time of the training stands the processor time of all its threads, that which sends
 among them: other programs on the machine disturb it less. The server, which stands on the same
@@ -38,6 +38,7 @@ from lingmix.train import fit
 
 ROUNDS = int(os.environ.get("LINGMIX_BENCH_ROUNDS", "5"))
 STEPS = int(os.environ.get("LINGMIX_BENCH_STEPS", "200"))
+LOG_EVERY = int(os.environ.get("LINGMIX_BENCH_LOG_EVERY", "10"))
 NONE = "no tracking"
 SQLITE, SERVER, HANGING, ABSENT = (
     "SQLite",
@@ -72,7 +73,7 @@ def compare() -> list[Row]:
             f"output_dir={folder}",
             "data.development=null",
             f"trainer.max_steps={STEPS}",
-            "trainer.log_every_n_steps=1",
+            f"trainer.log_every_n_steps={LOG_EVERY}",
             "trainer.enable_progress_bar=false",
         )
         weights = measured(config, folder=folder, uri=None, side="warm-up", server=server)[1]
@@ -153,7 +154,7 @@ def rows(costs: Mapping[str, list[Cost]]) -> list[Row]:
         side: Cost(*(median(part) for part in zip(*of, strict=True))) for side, of in costs.items()
     }
     plain = middle.pop(NONE)
-    steps = f"{STEPS} steps"
+    steps = f"{STEPS} steps, every {LOG_EVERY} logged"
     found = []
     for side, cost in middle.items():
         for what, ours, peer in (

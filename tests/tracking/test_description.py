@@ -15,7 +15,6 @@ from lingmix.tracking.sweeps import (
     add_cells,
     begin_sweep,
     describe_sweep,
-    end_sweep,
     record_front,
 )
 from lingmix.tracking.view import VIEW
@@ -71,7 +70,7 @@ def test_a_sweep_s_best_run_is_that_of_the_best_development_score(client, experi
     cell(client, experiment, sweep, "0", metrics={DEVELOPMENT: 0.25, TESTED: 0.75})
     best = cell(client, experiment, sweep, "1", metrics={DEVELOPMENT: 0.5, TESTED: 0.5})
     cell(client, experiment, sweep, "2", metrics={DEVELOPMENT: float("nan"), TESTED: 0.9})
-    end_sweep(client, sweep, "complete")
+    describe_sweep(client, sweep)
     told = note(client, sweep)
     assert client.get_run(sweep).data.tags[BEST_RUN] == best
     assert f"[1](#/experiments/{experiment}/runs/{best})" in told
@@ -105,7 +104,7 @@ def test_runs_of_another_sweep_are_not_among_its_best(client, experiment, sweep)
 
 
 def test_a_sweep_without_a_complete_run_says_its_command_alone(client, sweep):
-    end_sweep(client, sweep, "interrupted")
+    describe_sweep(client, sweep)
     tags = client.get_run(sweep).data.tags
     assert "lingmix-train -m seed=0,1" in tags[NOTE]
     assert "Best" not in tags[NOTE]
@@ -114,7 +113,7 @@ def test_a_sweep_without_a_complete_run_says_its_command_alone(client, sweep):
 
 def test_a_front_s_table_stays_in_what_a_sweep_says(client, sweep):
     record_front(client, sweep, ["a"], table="trial  score")
-    end_sweep(client, sweep, "complete")
+    describe_sweep(client, sweep)
     assert "trial  score" in note(client, sweep)
 
 

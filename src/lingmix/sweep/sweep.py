@@ -23,7 +23,13 @@ from lingmix.tracking.history import changes, complete_runs, evaluations
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import COMPLETE, FAILED, INTERRUPTED
 from lingmix.tracking.store import experiment_of, leaves, open_store, reached, shown
-from lingmix.tracking.sweeps import add_cells, begin_sweep, end_sweep, record_failure
+from lingmix.tracking.sweeps import (
+    add_cells,
+    begin_sweep,
+    describe_sweep,
+    end_sweep,
+    record_failure,
+)
 
 
 class Sweep:
@@ -42,6 +48,7 @@ class Sweep:
     ) -> None:
         self.client, self.experiment, self.parent = client, experiment, parent
         self.failed: list[Outcome] = []
+        self.changed = False
         self._keys, self._compose, self._door, self._run_all = keys, compose, door, run_all
 
     def run(self, grid: Sequence[Plan], name: str) -> None:
@@ -50,6 +57,7 @@ class Sweep:
             complete = complete_runs(self.client, self.experiment)
             add_cells(self.client, self.parent, [plan.identity for plan in grid])
         missing = [plan for plan in grid if plan.identity not in complete]
+        self.changed |= bool(missing)
         done = len(grid) - len(missing)
         say(f"sweep {name}: {len(grid)} cells, {done} complete, {len(missing)} to run")
         for line in changes(complete.values(), [plan.tags for plan in missing]):
@@ -145,6 +153,8 @@ def sweeping(
 def _end(one: Sweep, state: str, output_dir: Path) -> None:
     try:
         with reached(one.client):
+            if one.changed:
+                describe_sweep(one.client, one.parent)
             end_sweep(one.client, one.parent, state)
     except InputError as error:
         raise InputError(

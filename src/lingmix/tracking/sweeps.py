@@ -37,16 +37,14 @@ def begin_sweep(
     """The run of a sweep, which may have begun before."""
     found = parent_run(client, experiment, identity)
     if found is None:
-        tags = {SWEEP: identity, KIND: "sweep"} | maker(command.split(maxsplit=1)[0]) | git_tags()
+        note = sweep_note(command, [], front=None, report=None, view=None)
+        tags = {SWEEP: identity, KIND: "sweep", NOTE: note}
+        tags |= maker(command.split(maxsplit=1)[0]) | git_tags()
         run_id = start_run(client, experiment=experiment, name=name, params={}, tags=tags)
     else:
         run_id = found.info.run_id
         client.update_run(run_id, status="RUNNING")
-    written = {
-        COMMAND: cut(command, TAG_LENGTH),
-        NOTE: sweep_note(command, [], front=None, report=None, view=None),
-        STATE: "running",
-    }
+    written = {COMMAND: cut(command, TAG_LENGTH), STATE: "running"}
     client.log_batch(run_id, tags=[RunTag(*tag) for tag in written.items()])
     return run_id
 
@@ -83,7 +81,6 @@ def record_front(client: MlflowClient, parent: str, front: Sequence[str], *, tab
 
 
 def end_sweep(client: MlflowClient, run_id: str, state: str) -> None:
-    describe_sweep(client, run_id)
     client.set_terminated(run_id, STATUS[state])
     client.set_tag(run_id, STATE, state)
 
