@@ -5,15 +5,16 @@ says otherwise), with no tracking at all and with its record going to a SQLite f
 server on loopback, to one that hangs (stopped, its port still open) and to one that is not there.
 Sides take turns, all in one process. The final weights of all must be equal, bit for bit.
 
-Beside the wall time of the training stands the processor time of all its threads, that which sends
-among them: other programs on the machine disturb it less. The server, which stands on the same
-machine here, is in the wall time alone.
+Beside the wall time of the training stands the processor time of all its threads, and that of the
+thread which sends alone, as a share of the training's time: other programs disturb it least. The
+server, which stands on the same machine here, is in the wall time alone.
 
 What a run costs on top: until the store has taken its beginning, and until it has its end.
 """
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -22,6 +23,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+import psutil
 import torch
 
 from benchmarks.harness.comparison import FOLDER, Row
@@ -49,11 +51,12 @@ SQLITE, SERVER, HANGING, ABSENT = (
 
 
 class Cost(NamedTuple):
-    """Seconds of each part; the training's also its processor time."""
+    """Seconds of each part; the training's also its processor time, and of it that of sending."""
 
     begin: float
     training: float
     processor: float
+    sending: float
     end: float
 
 
@@ -107,12 +110,24 @@ def measured(
             stop=Stop(),
         )
         ended, processor_ended = time.perf_counter(), time.process_time()
+        sending = processor_of("sender")
     cost = Cost(
-        trained - began, ended - trained, processor_ended - processor, time.perf_counter() - ended
+        begin=trained - began,
+        training=ended - trained,
+        processor=processor_ended - processor,
+        sending=sending,
+        end=time.perf_counter() - ended,
     )
     if hangs:
         server.tell(signal.SIGCONT)
     return cost, parts.module.state_dict()
+
+
+def processor_of(name: str) -> float:
+    """Seconds, of the threads of this name."""
+    ids = {thread.native_id for thread in threading.enumerate() if thread.name == name}
+    threads = [thread for thread in psutil.Process().threads() if thread.id in ids]
+    return sum(thread.user_time + thread.system_time for thread in threads)
 
 
 def recording(
@@ -163,6 +178,8 @@ def rows(costs: Mapping[str, list[Cost]]) -> list[Row]:
         ):
             case = f"{what}, {steps}; {side}"
             found.append(Row(case=case, ours=ours, peer=peer, peer_name=NONE, unit="s"))
+        share = 100 * cost.sending / cost.training
+        found.append(Row(case=f"of it that which sends; {side}", ours=share, unit="%"))
     for side in (SQLITE, SERVER):
         found.append(Row(case=f"a run's beginning; {side}", ours=middle[side].begin, unit="s"))
         found.append(Row(case=f"a run's end; {side}", ours=middle[side].end, unit="s"))
