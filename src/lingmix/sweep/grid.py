@@ -1,6 +1,7 @@
 """The cells of a grid, each known by its hash before Hydra composes it."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -30,11 +31,11 @@ class Plan(NamedTuple):
 
 def plans(jobs: Sequence[Sequence[str]], compose: Compose) -> list[Plan]:
     """Each cell once."""
-    parser = OverridesParser.create()
+    parse = _parser()
     bases: list[_Base] = []
     found: dict[str, Plan] = {}
     for job in jobs:
-        overrides = parser.parse_overrides(list(job))
+        overrides = [parse(line) for line in job]
         base = next((one for one in bases if one.covers(overrides)), None)
         if base is None:
             base = _Base(overrides, compose(job))
@@ -43,6 +44,12 @@ def plans(jobs: Sequence[Sequence[str]], compose: Compose) -> list[Plan]:
         plan = Plan(job, values, identity_tags(values))
         found.setdefault(plan.identity, plan)
     return list(found.values())
+
+
+def _parser() -> Callable[[str], Override]:
+    """Reads a line once: the cells of a grid have most of theirs in common."""
+    parser = OverridesParser.create()
+    return cache(parser.parse_override)
 
 
 def swept(cells: Sequence[Config]) -> list[str]:
@@ -66,8 +73,12 @@ class _Base:
         self._lines = [one.input_line for one in overrides]
         groups = set(config.hydra.runtime.choices)
         self._config = without_hydra(config)
+        keys = [one.key_or_group for one in overrides]
         self._plain = [
-            one.key_or_group not in groups and _is_plain(one, self._config) for one in overrides
+            one.key_or_group not in groups
+            and _is_plain(one, self._config)
+            and _is_alone(one.key_or_group, keys)
+            for one in overrides
         ]
 
     def covers(self, overrides: Sequence[Override]) -> bool:
@@ -77,9 +88,11 @@ class _Base:
         )
 
     def values(self, overrides: Sequence[Override]) -> Config:
-        for one, plain in zip(overrides, self._plain, strict=True):
-            if plain:
+        lines = [one.input_line for one in overrides]
+        for one, line in zip(overrides, self._lines, strict=True):
+            if one.input_line != line:
                 OmegaConf.update(self._config, one.key_or_group, one.value(), merge=True)
+        self._lines = lines
         return values_of(self._config)
 
 
@@ -94,6 +107,12 @@ def _is_plain(override: Override, config: DictConfig) -> bool:
     parent = OmegaConf.select(config, parents) if parents else config
     known = isinstance(parent, DictConfig) and last in parent.keys()  # noqa: SIM118 - ??? counts
     return known and _is_value(override) and not isinstance(_node(parent, last), DictConfig)
+
+
+def _is_alone(key: str, keys: Sequence[str]) -> bool:
+    """Whether no other sets it, a part of it or what it is part of: their order would matter."""
+    names = [f"{one}." for one in keys]
+    return sum(one.startswith(f"{key}.") or f"{key}.".startswith(one) for one in names) == 1
 
 
 def _node(parent: DictConfig, key: str) -> Any:
