@@ -245,3 +245,9 @@ def say(text: str) -> None:
 def overrides() -> list[str]:
     """The command's own overrides, to write down beside what they led to."""
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
+def config_dirs() -> list[str]:
+    """The directories of the user's own configuration, as the command named them."""
+    sources = HydraConfig.get().runtime.config_sources if HydraConfig.initialized() else []
+    return [f"--config-dir={one.path}" for one in sources if one.provider == "command-line"]

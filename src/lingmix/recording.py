@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from lingmix.doors import Config, overrides, say
+from lingmix.doors import Config, config_dirs, overrides, say
 from lingmix.errors import InputError
 from lingmix.tracking.datasets import inputs
 from lingmix.tracking.description import maker, run_note
@@ -75,9 +75,9 @@ def recorded(
 
 def told(door: str, tags: Mapping[str, str]) -> dict[str, str]:
     """Tags for a reader: what makes the run again, what it runs on, who began it."""
-    command = shlex.join([f"lingmix-{door}", *(shown(one) for one in overrides())])
+    words = [f"lingmix-{door}", *config_dirs(), *(shown(one) for one in overrides())]
     return {
-        NOTE: run_note(command, tags),
+        NOTE: run_note(shlex.join(words), tags),
         "lingmix.hardware": hardware(),
         **maker(f"lingmix-{door}"),
     }

@@ -197,3 +197,17 @@ def test_sweeps_are_listed_with_what_became_of_their_cells(study, configure):
 def test_a_sweep_that_is_not_there_is_not_listed(study, configure):
     with pytest.raises(InputError, match="no experiment 'nothing' is recorded; there are:"):
         sweeps(configure("sweeps", "name=nothing"))
+
+
+def test_a_run_of_the_user_s_own_configuration_says_where_that_lies(output_dir, tmp_path):
+    own = tmp_path / "experiment" / "seventh.yaml"
+    own.parent.mkdir()
+    own.write_text("# @package _global_\nseed: 7\n")
+    here = [f"output_dir={output_dir}", "name=own"]
+    place = f"--config-dir={tmp_path}"
+    ended = command("train", "-m", place, "experiment=seventh", *here, *QUICK, CODE_VERSION)
+    assert ended.returncode == 0, ended.stderr
+    (run,) = complete_runs(*recorded(here, "own")).values()
+    typed = run.data.tags["mlflow.note.content"].replace("\\\n ", "").replace("'", "").split()
+    assert run.data.params["seed"] == "7"
+    assert {place, "experiment=seventh"} <= {*typed}

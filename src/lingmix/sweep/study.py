@@ -22,7 +22,7 @@ from lingmix.sweep.grid import Compose, Plan, plans, swept
 from lingmix.sweep.objectives import history, measured
 from lingmix.sweep.pruning import course_name, studies_of
 from lingmix.sweep.space import Space, corners, overrides_of, space_of
-from lingmix.sweep.sweep import Sweep, sweeping
+from lingmix.sweep.sweep import Sweep, alone, sweeping
 from lingmix.tracking.history import complete_run, runs
 from lingmix.tracking.lifecycle import HASH, PRUNED, STATE
 from lingmix.tracking.sweeps import record_front
@@ -81,7 +81,10 @@ def search(
     proposals = Proposals(shared, _told(compose, name, settings))
     planned = proposals.plans(corners(space))
     keys, values = swept([plan.values for plan in planned]), planned[0].values
-    with sweeping(values, keys, compose=proposals.compose, door=door, run_all=run_all) as one:
+    with (
+        alone(values, name),
+        sweeping(values, keys, compose=proposals.compose, door=door, run_all=run_all) as one,
+    ):
         storage = studies_of(values, sweep=one.parent)
         study = Study(one, settings, proposals, space=space, name=name, storage=storage)
         study.go_on()

@@ -99,7 +99,7 @@ def sweep(jobs: Sequence[Sequence[str]], *, compose: Compose, door: str, run_all
     keys = swept([plan.values for plan in grid])
     values = grid[0].values
     with (
-        _alone(values, _digest(sorted(plan.identity for plan in grid))),
+        alone(values, _digest(sorted(plan.identity for plan in grid))),
         sweeping(values, keys, compose=compose, door=door, run_all=run_all) as one,
     ):
         one.run(grid, values["name"])
@@ -165,7 +165,8 @@ def _end(one: Sweep, state: str, output_dir: Path) -> None:
 
 
 @contextmanager
-def _alone(values: Config, identity: str) -> Iterator[None]:
+def alone(values: Config, identity: str) -> Iterator[None]:
+    """Or not at all: another process of the same identity does the same."""
     lock = _lock(values, identity)
     try:
         lock.acquire(blocking=False)
