@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from mlflow import MlflowClient
@@ -180,6 +181,16 @@ def test_two_trials_of_one_configuration_are_one_cell_and_a_complete_cell_is_tol
     second = searched(SETTINGS._replace(objectives=[CROSS]), "sampler.alpha=1,0,0")
     assert len(second.ran) == len(second.found) == 2
     assert "4 of 4 trials, 1 on the front" in capsys.readouterr().out
+
+
+def test_a_study_that_another_process_is_at_work_on_is_refused_in_one_line(searched, output_dir):
+    searched(SETTINGS, "sampler.alpha=1,0")
+    held = [FileLock(path) for path in (output_dir / "runs").glob("*/sweep-*.lock")]
+    with ExitStack() as holding:
+        for lock in held:
+            holding.enter_context(lock)
+        with pytest.raises(InputError, match="another process is at work on this sweep of"):
+            searched(SETTINGS, "sampler.alpha=1,0")
 
 
 def test_the_front_is_the_runs_that_no_other_beats(searched, capsys):

@@ -82,7 +82,7 @@ def search(
     planned = proposals.plans(corners(space))
     keys, values = swept([plan.values for plan in planned]), planned[0].values
     with (
-        alone(values, name),
+        alone(values, name, *(plan.identity for plan in planned)),
         sweeping(values, keys, compose=proposals.compose, door=door, run_all=run_all) as one,
     ):
         storage = studies_of(values, sweep=one.parent)

@@ -99,7 +99,7 @@ def sweep(jobs: Sequence[Sequence[str]], *, compose: Compose, door: str, run_all
     keys = swept([plan.values for plan in grid])
     values = grid[0].values
     with (
-        alone(values, _digest(sorted(plan.identity for plan in grid))),
+        alone(values, *sorted(plan.identity for plan in grid)),
         sweeping(values, keys, compose=compose, door=door, run_all=run_all) as one,
     ):
         one.run(grid, values["name"])
@@ -165,9 +165,9 @@ def _end(one: Sweep, state: str, output_dir: Path) -> None:
 
 
 @contextmanager
-def alone(values: Config, identity: str) -> Iterator[None]:
-    """Or not at all: another process of the same identity does the same."""
-    lock = _lock(values, identity)
+def alone(values: Config, *work: str) -> Iterator[None]:
+    """Or not at all, where another process is at the same work."""
+    lock = _lock(values, _digest(work))
     try:
         lock.acquire(blocking=False)
     except Timeout:
