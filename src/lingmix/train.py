@@ -131,8 +131,8 @@ def fit(
             return
         best, last = checkpoints.best_score, -math.inf
         if trainer.global_step % interval_of(config):  # the last steps were not validated yet
-            (scores,) = trainer.validate(parts.module, parts.datamodule, verbose=False)
-            last = scores[parts.monitor]
+            trainer.validate(parts.module, parts.datamodule, verbose=False)
+            last = float(trainer.callback_metrics[parts.monitor])
         recorder.log_metrics({DEVELOPMENT: max(best, last)}, trainer.global_step)
         if last >= best:
             return
