@@ -85,7 +85,8 @@ class DualEncoder(pl.LightningModule):
 
     def _keep(self, scores: dict[str, float]) -> None:
         """Where Lightning has what modules log; its own way takes a millisecond a score."""
-        self.trainer.callback_metrics.update({name: torch.tensor(v) for name, v in scores.items()})
+        exact = {name: torch.tensor(value, dtype=torch.float64) for name, value in scores.items()}
+        self.trainer.callback_metrics.update(exact)
         if self.trainer.is_global_zero and not self.trainer.sanity_checking:
             for logger in self.trainer.loggers:
                 logger.log_metrics(scores, step=self.global_step - 1)
