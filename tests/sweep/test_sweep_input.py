@@ -167,7 +167,7 @@ def test_a_full_disk_ends_a_sweep_in_one_line_and_the_same_command_goes_on(outpu
         pytest.skip("there is no prlimit here")
     large = ["encoder.scratch.vocabulary=6000", "encoder.scratch.dimension=256"]
     kept = "checkpoint.every_steps=2"
-    sweep = Sweep(output_dir, "full-disk", *QUICK, *large, kept, "seed=0")
+    sweep = Sweep(output_dir, "full-disk-sweep", *QUICK, *large, kept, "seed=0")
     status, _, wrong = sweep.run("prlimit", "--fsize=16000000")
     assert status == 1
     assert "Traceback" not in wrong
