@@ -114,7 +114,7 @@ def test_two_nodes_record_the_one_run_of_one_process(output_dir, alone):
     assert_alike(history(output_dir, "two-nodes"), alone)
 
 
-@pytest.mark.parametrize("strategy", ["auto", "summed_fsdp"])
+@pytest.mark.parametrize("strategy", ["auto", pytest.param("summed_fsdp", marks=pytest.mark.chaos)])
 def test_a_stopped_run_goes_on_to_the_metrics_of_one_process_and_is_then_complete(
     output_dir, alone, strategy
 ):

@@ -322,6 +322,7 @@ def start(output_dir: Path, log: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
 
 
+@pytest.mark.chaos
 def test_a_study_that_was_killed_goes_on_and_runs_no_cell_twice(output_dir, tmp_path):
     log = tmp_path / "log"
     work = output_dir / "runs" / "killed"

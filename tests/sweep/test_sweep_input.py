@@ -125,6 +125,7 @@ def test_a_run_of_its_own_says_as_much_of_a_wrong_key_or_value(tmp_path):
     assert [*tmp_path.iterdir()] == []
 
 
+@pytest.mark.chaos
 def test_a_cell_waits_for_another_process_at_work_on_it_and_is_complete_then(output_dir):
     sweep = Sweep(output_dir, "waits", *CELL, "seed=0")
     folder = output_dir / "runs" / "waits"
@@ -161,6 +162,7 @@ def test_a_sweep_of_other_cells_of_the_same_keys_waits_its_turn(output_dir):
     assert one.parent.data.tags[STATE] == "complete"
 
 
+@pytest.mark.chaos
 def test_a_full_disk_ends_a_sweep_in_one_line_and_the_same_command_goes_on(output_dir):
     """No file may hold more than 16 MB; weights of 6 MB take 18 MB with what Adam keeps."""
     if not shutil.which("prlimit"):
