@@ -1,4 +1,4 @@
-"""One run in several processes that torchrun has started, on one node and on two."""
+"""One run in several processes: torchrun's, on one node and on two, and its own."""
 
 import os
 import signal
@@ -35,10 +35,12 @@ RUN = [
 """In float64: what differs by more than 1e-5 is no rounding."""
 
 
-def started(output_dir, *overrides: str, launcher: tuple[str, ...] = ()) -> subprocess.Popen:
-    launcher = launcher or ("--standalone", "--nproc-per-node=2")
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+
+
+def started(output_dir, *overrides: str, launcher: tuple[str, ...] = TORCHRUN) -> subprocess.Popen:
     command = [
-        *(sys.executable, "-m", "torch.distributed.run", *launcher),
+        *(sys.executable, *launcher),
         *("-m", "lingmix.train", f"output_dir={output_dir}", *RUN, *overrides),
     ]
     settings = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
@@ -101,6 +103,7 @@ def test_two_nodes_record_the_one_run_of_one_process(output_dir, alone):
             "trainer.num_nodes=2",
             "name=two-nodes",
             launcher=(
+                *TORCHRUN[:2],
                 *("--nnodes=2", "--nproc-per-node=1", f"--node-rank={node}"),
                 *("--master-addr=127.0.0.1", f"--master-port={port}"),
             ),

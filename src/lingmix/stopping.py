@@ -32,7 +32,6 @@ class Stop:
 
     def __init__(self) -> None:
         self.number: int | None = None
-        self.hook = sys.unraisablehook
         self._deferred = False
 
     def listen(self) -> None:
@@ -56,13 +55,10 @@ class Stop:
             self._deferred = False
         self.check()
 
-    def insist(self, unraisable: "sys.UnraisableHookArgs") -> None:
-        """Python drops what is raised in a finalizer: the signal is sent again, after it."""
-        if not isinstance(unraisable.exc_value, StoppedError):
-            self.hook(unraisable)
-            return
+    def again(self, number: int) -> None:
+        """Has the signal sent once more, a little later."""
         self.number = None
-        threading.Timer(0.05, os.kill, (os.getpid(), unraisable.exc_value.number)).start()
+        threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
 
     def _told(self, number: int, frame: FrameType | None) -> None:
         again, self.number = self.number is not None, self.number or number
@@ -75,12 +71,21 @@ class Stop:
 def stoppable() -> Iterator[Stop]:
     """Signals are answered by the `Stop` until the end of the block."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    hook = sys.unraisablehook
     stop = Stop()
+
+    def insist(unraisable: "sys.UnraisableHookArgs") -> None:
+        """Python drops what is raised in a finalizer."""
+        if isinstance(unraisable.exc_value, StoppedError):
+            stop.again(unraisable.exc_value.number)
+        else:
+            hook(unraisable)
+
     stop.listen()
-    sys.unraisablehook = stop.insist
+    sys.unraisablehook = insist
     try:
         yield stop
     finally:
-        sys.unraisablehook = stop.hook
+        sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
