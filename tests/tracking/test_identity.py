@@ -53,6 +53,36 @@ def test_an_edited_source_is_other_code_and_another_hash(sources):
     assert config_hash(config()) != hashed
 
 
+def test_the_texts_of_the_embedded_data_are_code(sources):
+    before = code.code_version()
+    (sources / "model" / "phrases.toml").write_text("one")
+    code.code_version.cache_clear()
+    assert code.code_version() != before
+
+
+def test_a_word_is_no_folder_that_happens_to_be_called_so(tmp_path, monkeypatch):
+    words = config(
+        evaluation={"cldr": {"split": "test", "languages": ["en", "de"]}},
+        encoder={"name": "tiny", "scratch": {"dimension": 8}},
+    )
+    monkeypatch.chdir(tmp_path)
+    before = config_hash(words)
+    for word in ("test", "en", "tiny"):
+        (tmp_path / word).mkdir()
+        (tmp_path / word / "file").write_text(word)
+    assert config_hash(words) == before
+
+
+def test_an_encoder_s_folder_counts_by_what_it_holds(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = config(encoder={"name": "mine", "scratch": None})
+    (tmp_path / "mine").mkdir()
+    before = config_hash(asked)
+    (tmp_path / "mine" / "weights").write_text("other")
+    identity._content.cache_clear()
+    assert config_hash(asked) != before
+
+
 def test_what_only_records_and_reports_is_not_the_code_of_a_result(sources):
     before = code.code_version()
     edit(sources / "analysis" / "report.py")

@@ -8,6 +8,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 
+SOURCES = (".py", ".toml")
+"""The texts of the embedded data are among them."""
+
 DECIDES_NOTHING = ("analysis", "tracking")
 """Parts of the package that record and report."""
 
@@ -16,9 +19,9 @@ DECIDES_NOTHING = ("analysis", "tracking")
 def code_version() -> str:
     """The package's version and a digest of its sources: a checkout may have been edited."""
     digest = sha256()
-    for file in sorted(PACKAGE.rglob("*.py")):
+    for file in sorted(PACKAGE.rglob("*")):
         name = file.relative_to(PACKAGE)
-        if name.parts[0] not in DECIDES_NOTHING:
+        if file.suffix in SOURCES and name.parts[0] not in DECIDES_NOTHING:
             digest.update(f"{name.as_posix()}:".encode())
             digest.update(sha256(file.read_bytes()).digest())
     return f"{version('lingmix')}-{digest.hexdigest()[:10]}"

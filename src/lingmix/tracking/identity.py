@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
@@ -30,8 +31,11 @@ DECIDES_NOTHING = (
 )
 """Keys that change no result: where it is written and how it is shown."""
 
-READ = ("data.", "evaluation.", "encoder.name")
-"""Keys whose values may be files and folders."""
+READ = ("data.", "evaluation.")
+"""Keys below which values may be files and folders."""
+
+PLACES = ("path", "folder", "queries", "corpora")
+"""Options whose values are, whatever they look like; that of another has a / or a suffix."""
 
 EMBEDDED = {"lingmix.data.sources.cldr": "babel"}
 """Sources whose data a package brings along."""
@@ -103,15 +107,26 @@ def _plain(value: object) -> object:
 
 def _counted_values(asked: Mapping[str, Any]) -> dict[str, Any]:
     values = {key: _counted(key, value) for key, value in asked.items()}
+    name = asked.get("encoder.name")
+    if "encoder.scratch" in asked and asked["encoder.scratch"] is None:
+        values["encoder.name"] = _held(name)
     return values | _embedded(values)
 
 
 def _counted(key: str, value: object) -> object:
+    if not key.startswith(READ):
+        return value
     if isinstance(value, list):
         return [_counted(key, one) for one in value]
-    if isinstance(value, str) and key.startswith(READ) and Path(value).exists():
-        return _content(Path(value).resolve())
-    return value
+    named = any(part in PLACES for part in key.split("."))
+    lies = isinstance(value, str) and (named or os.sep in value or Path(value).suffix)
+    return _held(value) if lies else value
+
+
+def _held(place: object) -> object:
+    """What the file or folder holds, where there is one."""
+    found = isinstance(place, str) and Path(place).exists()
+    return _content(Path(str(place)).resolve()) if found else place
 
 
 def _embedded(values: Mapping[str, Any]) -> dict[str, str]:
