@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import zstandard
 
@@ -82,6 +84,17 @@ def test_a_bad_line_is_named_by_file_and_line(tmp_path: Path, content: bytes, to
     path = tmp_path / "a.jsonl"
     path.write_bytes(content)
     assert re.fullmatch(re.escape(str(path)) + told + r".*", refused(lambda: rows_of(path)))
+
+
+def test_a_parquet_text_that_is_not_utf8_is_named_by_file_and_row(tmp_path: Path) -> None:
+    """Half of a character, as Java writes it, in a list in the third row."""
+    texts = pa.array([[b"a"], [b"b", "ไทย".encode()], [b"a\xed\xa0\x80"]], pa.list_(pa.binary()))
+    as_text = pa.StringArray.from_buffers(4, *texts.values.buffers()[1:])
+    column = pa.ListArray.from_arrays(texts.offsets, as_text)
+    pq.write_table(pa.table({"texts": column}), tmp_path / "a.parquet")
+    assert refused(lambda: rows_of(tmp_path / "a.parquet")) == (
+        f"{tmp_path}/a.parquet:3: not UTF-8 at byte 1; convert the file to UTF-8"
+    )
 
 
 def test_an_escaped_character_in_two_halves_is_whole(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from sentence_transformers import SentenceTransformer
 
 from lingmix.errors import InputError
 from lingmix.model.encode import encode_texts
+from lingmix.model.folder import Model, write_folder
 from lingmix.model.optimizer import adamw
+from lingmix.model.pooling import Dense
 from tests.model.conftest import TEXTS, close, embed, ragged
 
 LORA = {"rank": 2, "alpha": 8, "dropout": 0.0, "targets": ["query", "value"]}
@@ -40,6 +42,17 @@ def test_adapters_start_without_effect_and_train_alone(load, bert_folder):
     trained(adapted)
     moved = {name for name, p in adapted.named_parameters() if not torch.equal(p, before[name])}
     assert moved == set(learning)
+
+
+def test_the_heads_of_an_adapted_model_are_frozen(load, bert_folder, tmp_path):
+    plain = load(bert_folder)
+    head = Dense(torch.nn.Linear(plain.dimension, plain.dimension), torch.nn.Tanh())
+    write_folder(tmp_path / "headed", Model(plain.embedder, [head], plain._model.tokenizer))
+    adapted = load(tmp_path / "headed", lora=LORA)
+    before = adapted.heads[0].linear.weight.detach().clone()
+    trained(adapted)
+    assert torch.equal(adapted.heads[0].linear.weight, before)
+    assert all("lora_" in name for name, p in adapted.named_parameters() if p.requires_grad)
 
 
 def test_a_merged_weight_is_the_old_one_plus_the_scaled_product(load, bert_folder, tmp_path):

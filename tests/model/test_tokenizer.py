@@ -90,6 +90,16 @@ def test_a_vocabulary_is_learned_once(tmp_path, monkeypatch):
         learn([*MANY, "another text"], tmp_path)
 
 
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_a_vocabulary_whose_file_was_cut_is_learned_again(tmp_path, share):
+    first = learn(MANY, tmp_path)
+    (path,) = tmp_path.glob("*.json")
+    content = path.read_bytes()
+    os.truncate(path, int(share * len(content)))
+    assert learn(MANY, tmp_path).to_str() == first.to_str()
+    assert path.read_bytes() == content
+
+
 def _learn_and_tell(cache, trained):
     train = unigram._train
     unigram._train = lambda *given, **named: (trained.put(os.getpid()), train(*given, **named))[1]

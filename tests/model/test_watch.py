@@ -1,6 +1,7 @@
 """What a training shows of itself."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import pytorch_lightning as pl
@@ -162,6 +163,56 @@ def test_padding_lies_between_tokens_with_and_without_it(fit, monkeypatch):
 def test_accumulated_batches_are_one_step(fit):
     _, _, kept = fit(steps=2, accumulate_grad_batches=2, log_every_n_steps=1)
     assert kept.at["train/pairs_per_second"] == {0: pytest.approx(0.8), 1: pytest.approx(0.8)}
+
+
+class Given(NamedTuple):
+    monolingual: bool
+    loss: float
+
+
+class Losing(pl.LightningModule):
+    """The weight stays 0, so that a batch has the loss it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+
+    def training_step(self, batch: Given, step: int) -> torch.Tensor:
+        return self.weight + batch.loss
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+@pytest.mark.parametrize(
+    ("accumulated", "every", "loss", "monolingual", "crosslingual"),
+    [
+        (1, 2, {1: 2, 3: 4, 5: 9}, {1: 2}, {3: 4, 5: 9}),
+        (2, 1, {0: 1.5, 1: 5, 2: 7}, {0: 1.5}, {1: 5, 2: 7}),
+        (3, 1, {0: 3, 1: 6}, {0: 1.5}, {0: 6, 1: 6}),
+        (3, 2, {1: 6}, None, {1: 6}),
+    ],
+)
+def test_a_logged_loss_is_the_mean_of_the_steps_batches_and_of_those_of_each_kind(
+    accumulated, every, loss, monolingual, crosslingual
+):
+    kept = Kept()
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        logger=kept,
+        callbacks=[LossWatch()],
+        max_epochs=1,
+        accumulate_grad_batches=accumulated,
+        log_every_n_steps=every,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+    )
+    batches = [Given(loss < 3, float(loss)) for loss in (1, 2, 6, 4, 5, 9)]
+    trainer.fit(Losing(), DataLoader(batches, batch_size=None))
+    assert kept.at["train/loss"] == pytest.approx(loss)
+    assert kept.at.get("train/loss_monolingual") == pytest.approx(monolingual)
+    assert kept.at["train/loss_crosslingual"] == pytest.approx(crosslingual)
 
 
 @pytest.mark.parametrize("name", ["tiny", "static"])

@@ -4,7 +4,8 @@ import io
 import json
 import re
 import reprlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,6 +104,8 @@ def read_rows(*, path: str | Path, form: str) -> Iterator[Row]:
     try:
         for number, row in _kind(path)(path):
             yield Row(f"{path}:{number}", row)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}:{number + 1}: {_not_utf8(error)}") from error
     except (OSError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: cannot be read past line {number}: {reason}") from error
@@ -133,9 +136,19 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     number = 0
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches():
-            for row in batch.to_pylist(maps_as_pydicts="strict"):
+            for row in _dicts(batch):
                 number += 1
                 yield number, row
+
+
+def _dicts(batch: pa.RecordBatch) -> Iterable[dict[str, Any]]:
+    """One by one if a text is not UTF-8, so that the rows before it are counted."""
+    try:
+        return batch.to_pylist(maps_as_pydicts="strict")
+    except UnicodeDecodeError:
+        if len(batch) == 1:
+            raise
+        return chain.from_iterable(_dicts(batch.slice(n, 1)) for n in range(len(batch)))
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -178,8 +191,10 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
             try:
                 text = line.decode().rstrip("\r\n")
             except UnicodeDecodeError as error:
-                raise InputError(
-                    f"{path}:{number}: not UTF-8 at byte {error.start}; convert the file to UTF-8"
-                ) from error
+                raise InputError(f"{path}:{number}: {_not_utf8(error)}") from error
             if text.strip():
                 yield number, text
+
+
+def _not_utf8(error: UnicodeDecodeError) -> str:
+    return f"not UTF-8 at byte {error.start}; convert the file to UTF-8"

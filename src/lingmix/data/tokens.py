@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import torch
-from filelock import FileLock
 from numpy.typing import NDArray
+
+from lingmix.data.kept import keep
 
 Role = Literal["query", "passage"]
 Tokenize = Callable[[Sequence[str], Role], list[list[int]]]
@@ -59,19 +60,11 @@ def keep_tokens(
     digest = blake2b(f"{tokenizer}:{role}".encode(), digest_size=20)
     for text in texts:
         digest.update(f"{len(text)}:{text}".encode())
-    path = folder / f"{digest.hexdigest()}.arrow"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
-            if not path.exists():
-                _write(path, tokenize(texts, role))
-    return TokenStore(path)
 
+    def write(file: BinaryIO) -> None:
+        column = pa.array(tokenize(texts, role), type=pa.large_list(pa.int32()))
+        table = pa.table({"ids": column})
+        with pa.ipc.new_file(file, table.schema) as writer:
+            writer.write_table(table)
 
-def _write(path: Path, token_lists: list[list[int]]) -> None:
-    column = pa.array(token_lists, type=pa.large_list(pa.int32()))
-    table = pa.table({"ids": column})
-    unfinished = path.with_suffix(".part")
-    with pa.OSFile(str(unfinished), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
-    unfinished.replace(path)
+    return keep(folder / f"{digest.hexdigest()}.arrow", read=TokenStore, write=write)

@@ -160,8 +160,10 @@ def _add_weights(
 
 
 def _add_lora(encoder: Encoder, lora: Mapping[str, Any], *, seed: int) -> None:
+    """The adapters alone are trained: the heads are frozen too."""
     with seeded(seed):
         _transformer(encoder, "lora").add_lora(lora)
+    encoder.heads.requires_grad_(requires_grad=False)
 
 
 def _transformer(encoder: Encoder, key: str) -> Transformer:

@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from filelock import FileLock
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+from lingmix.data.kept import keep
 from lingmix.errors import InputError
 
 UNKNOWN = "[UNK]"
@@ -46,17 +46,18 @@ def learn_unigram(
         )
     settings = json.dumps([RECIPE, vocabulary, list(special_tokens)])
     digest.update(settings.encode())
-    path = cache / f"unigram-{digest.hexdigest()}.json"
-    if not path.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
-            if not path.exists():
-                unfinished = path.with_suffix(".part")
-                _train(sample, vocabulary=vocabulary, special_tokens=special_tokens).save(
-                    str(unfinished)
-                )
-                unfinished.replace(path)
-    return Tokenizer.from_file(str(path))
+
+    def write(file: BinaryIO) -> None:
+        learned = _train(sample, vocabulary=vocabulary, special_tokens=special_tokens)
+        file.write(learned.to_str(pretty=True).encode())
+
+    return keep(cache / f"unigram-{digest.hexdigest()}.json", read=_read, write=write)
+
+
+def _read(path: Path) -> Tokenizer:
+    text = path.read_text(encoding="utf-8")
+    json.loads(text)  # tells a broken one by a ValueError, the tokenizer by a bare Exception
+    return Tokenizer.from_str(text)
 
 
 def _sample(texts: Iterable[str]) -> tuple[list[str], Any]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 import pytorch_lightning as pl
@@ -17,7 +18,11 @@ from lingmix.model.noise_scale import NoiseScale, gradient_norm
 
 
 class LossWatch(pl.Callback):
-    """The loss, also by kind of batch. A module's own log takes a tenth of a short step."""
+    """The mean loss of a step's batches, also by kind of batch. A module's own log takes a tenth of
+    a short step."""
+
+    def __init__(self) -> None:
+        self._losses: list[tuple[str, Tensor]] = []
 
     def on_train_batch_end(
         self,
@@ -27,11 +32,20 @@ class LossWatch(pl.Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
+        self._losses.append((kind_of(batch), outputs["loss"]))
         accumulated = trainer.accumulate_grad_batches
-        if (batch_idx + 1) % accumulated == 0 and _due(trainer, trainer.global_step):
-            loss = outputs["loss"].item() * accumulated  # Lightning has divided it
-            values = {"train/loss": loss, f"train/loss_{kind_of(batch)}": loss}
-            _log(trainer, values, step=trainer.global_step - 1)
+        if (batch_idx + 1) % accumulated:
+            return
+        if _due(trainer, trainer.global_step):
+            kinds, parts = zip(*self._losses, strict=True)
+            # Lightning has divided them
+            losses = [part * accumulated for part in torch.stack(parts).tolist()]
+            means = {"train/loss": fmean(losses)}
+            for kind in sorted(set(kinds)):
+                own = [loss for loss, of in zip(losses, kinds, strict=True) if of == kind]
+                means[f"train/loss_{kind}"] = fmean(own)
+            _log(trainer, means, step=trainer.global_step - 1)
+        self._losses.clear()
 
 
 class GradientWatch(pl.Callback):
