@@ -171,12 +171,22 @@ def values_of(config: DictConfig) -> Config:
     OmegaConf.set_struct(config, False)
     config.output_dir = str(Path(config.output_dir).absolute())
     plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    if "name" in plain:
+        plain["name"] = _name(plain["name"])
     for part in (plain, plain.get("trainer", {})):
         if part.get("precision") == "auto":
             from lingmix.model.precision import fastest_precision  # noqa: PLC0415 - imports torch
 
             part["precision"] = fastest_precision()
     return plain
+
+
+def _name(given: object) -> str:
+    """Of an experiment, and of folders."""
+    name = str(given) if isinstance(given, int | float | str) else ""
+    if isinstance(given, bool) or not name.strip(". ") or "/" in name:
+        raise InputError(f"name: must be a text that can name a folder, without /, got {given!r}")
+    return name
 
 
 def build(node: Any) -> Any:

@@ -8,6 +8,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
 from lingmix.doors import CONF, resolved
+from lingmix.errors import InputError
 from lingmix.sweep.grid import plans, without_hydra
 from lingmix.tracking.identity import config_hash
 
@@ -94,6 +95,36 @@ def test_a_cell_named_twice_is_one(train):
 
 
 def test_an_interpolation_follows_the_value_it_names(train):
-    jobs = grid(["output_dir=/one", "output_dir=/two"], ["depth=${seed}"], ["seed=3", "seed=4"])
+    jobs = grid(["data_dir=/one", "data_dir=/two"], ["depth=${seed}"], ["seed=3", "seed=4"])
     values = [plan.values for plan in plans(jobs, train)]
     assert [(one["depth"], one["seed"]) for one in values] == [(3, 3), (4, 4)]
+
+
+def test_a_value_that_another_one_makes_is_made_anew_for_each_cell(train):
+    jobs = grid(["output_dir=/out"], ["data_dir=${output_dir}/${seed}"], ["seed=0", "seed=1"])
+    assert [plan.values["data_dir"] for plan in plans(jobs, train)] == ["/out/0", "/out/1"]
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("name", ["a", "b"]),
+        ("output_dir", ["a", "a/${seed}"]),
+        ("tracking.uri", ["sqlite:///a.db", "sqlite:///b.db"]),
+    ],
+)
+def test_a_sweep_is_recorded_in_one_place(train, key, values):
+    jobs = grid([f"{key}={value}" for value in values])
+    with pytest.raises(InputError, match=f"^{key}: must be the same for all cells of a sweep"):
+        plans(jobs, train)
+
+
+@pytest.mark.parametrize("given", ["null", "true", "[a]", "''", "a/b", "..", "/a"])
+def test_a_name_is_one_that_a_folder_can_have(train, given):
+    with pytest.raises(InputError, match="^name: must be a text that can name a folder"):
+        plans([[f"name={given}"]], train)
+
+
+def test_a_number_is_a_name(train):
+    (plan,) = plans([["name=20261122"]], train)
+    assert plan.values["name"] == "20261122"

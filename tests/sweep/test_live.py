@@ -54,6 +54,14 @@ def test_a_line_says_the_step_the_loss_and_the_speed(cells, journal):
     assert "step 10/20, loss 0.25" in " ".join(lines(following)[0])
 
 
+def test_the_load_of_the_machine_is_no_step_of_the_training(cells, journal):
+    following = Following(cells)
+    records = journal(cells[0])
+    records.append(metrics={"train/loss": 0.5}, step=5)
+    records.append(metrics={"system/cpu_utilization_percentage": 90.0}, step=23)
+    assert "step 5/20, loss 0.5" in " ".join(lines(following)[0])
+
+
 def test_what_an_earlier_start_has_left_is_not_at_work(cells, journal, tmp_path):
     journal(cells[0]).append(metrics={"train/loss": 0.5}, step=5)
     path = tmp_path / "runs" / "study" / "hash0" / JOURNAL

@@ -11,10 +11,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from benchmarks.harness.server import Server
 from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from hydra_plugins.lingmix_optuna import LingmixOptuna
@@ -22,11 +24,11 @@ from lingmix.doors import CONF
 from lingmix.errors import InputError
 from lingmix.sweep.cell import Outcome
 from lingmix.sweep.grid import without_hydra
-from lingmix.sweep.objectives import measured
+from lingmix.sweep.objectives import history, measured, refuse_unknown
 from lingmix.sweep.space import corners, space_of
 from lingmix.sweep.study import Settings, search
 from lingmix.tracking.history import cells, complete_runs, runs
-from lingmix.tracking.lifecycle import ERROR, HASH, KIND, STATE
+from lingmix.tracking.lifecycle import COMPLETE, ERROR, HASH, KIND, STATE, end_run, start_run
 from lingmix.tracking.store import experiment_of, open_store
 from lingmix.tracking.sweeps import FRONT
 from lingmix.train import train
@@ -34,6 +36,7 @@ from tests.sweep.test_sweep_chaos import CELL as UNDEVELOPED
 
 CELL = [line for line in UNDEVELOPED if line != "data.development=null"]
 CELL += ["trainer.val_check_interval=2", "checkpoint.every_steps=null"]
+CHOSEN_BY = "val/development/multilingual/map"
 MONO, CROSS = "val/development/monolingual/map", "val/development/crosslingual/map"
 RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
 SETTINGS = Settings(
@@ -157,10 +160,10 @@ def searched(output_dir, request):
     def composed(overrides):
         return compose("train", list(overrides), return_hydra_config=True)
 
-    def study(settings, *space):
+    def study(settings, *space, run_all=run_here):
         lines = [f"output_dir={output_dir}", f"name={name}", *CELL, *space]
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            search(parsed(*lines), settings, compose=composed, door="train", run_all=run_here)
+            search(parsed(*lines), settings, compose=composed, door="train", run_all=run_all)
         client = MlflowClient(f"sqlite:///{output_dir}/mlflow.db")
         experiment = client.get_experiment_by_name(name).experiment_id
         found = list(runs(client, experiment, f"tags.`{HASH}` != ''"))
@@ -231,13 +234,125 @@ def test_a_failed_cell_ends_the_study_with_status_1_and_is_tried_again(searched,
     assert told.count("s alpha=0.5 ") == 1
 
 
-def test_an_objective_that_no_run_has_is_named(searched):
-    wrong = SETTINGS._replace(objectives=["val/development/monolingual/mop"], trials=1)
-    with pytest.raises(
-        InputError,
-        match=rf"hydra.sweeper.objectives: run .* has no .*/mop'; it has {MONO}",
-    ):
-        searched(wrong, "sampler.alpha=interval(0,1)")
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [
+        ("val/development/monolingual/mop", MONO),
+        ("val/developement/monolingual/map", MONO),
+        ("test/cldr_geografy/monolingual/map", "test/cldr_geography/monolingual/map"),
+        ("test/cldr_geography/pair/en-de/mop", "test/cldr_geography/monolingual/map"),
+        ("train/loss", "test/cldr_geography"),
+    ],
+)
+def test_an_objective_that_no_run_can_have_is_refused_before_any_trains(searched, wrong, near):
+    told = f"hydra.sweeper.objectives: no run has {wrong!r}; the nearest scores are .*{near}"
+    with pytest.raises(InputError, match=told):
+        searched(SETTINGS._replace(objectives=[MONO, wrong]), "sampler.alpha=0,1", run_all=None)
+
+
+def test_an_objective_is_of_a_set_that_some_cell_has():
+    cells = [{"evaluation": {"a": {}}, "data": {"development": None}}, {"evaluation": {"b": {}}}]
+    refuse_unknown(["test/a/pair/en-de/map", "test/b/multilingual/peer"], cells)
+    with pytest.raises(InputError, match=f"no run has '{MONO}'; the nearest scores are test/"):
+        refuse_unknown([MONO], cells)
+    refuse_unknown([MONO], [{"evaluation": {}, "data": {"development": {"split": "dev"}}}])
+
+
+def test_an_objective_that_a_run_lacks_is_named(searched):
+    lacking = SETTINGS._replace(objectives=["val/development/pair/en-fr/map"], trials=1)
+    told = "hydra.sweeper.objectives: run .* has no 'val/development/pair/en-fr/map'; it has val/"
+    with pytest.raises(InputError, match=told):
+        searched(lacking, "sampler.alpha=0,1")
+
+
+def recording(output_dir, scores):
+    """What runs cells that have these scores, step by step, and are no training."""
+    client = open_store(f"sqlite:///{output_dir}/mlflow.db")
+
+    def run_all(planned, door):
+        for cell in planned:
+            experiment = experiment_of(client, cell.values["name"], output_dir=output_dir)
+            run_id = start_run(
+                client,
+                experiment=experiment,
+                name=cell.name,
+                params={"data": {"development_score": "multilingual/map"}},
+                tags={HASH: cell.identity},
+            )
+            for metric, values in scores.items():
+                for step, value in enumerate(values):
+                    client.log_metric(run_id, metric, value, step=step)
+            end_run(client, run_id, state=COMPLETE, error=None)
+            yield Outcome(cell, True, "", 0.0)
+
+    return run_all
+
+
+NAN = float("nan")
+
+
+def test_a_score_that_is_no_number_is_refused_in_one_line(searched, output_dir):
+    recorded = recording(output_dir, {CHOSEN_BY: [0.5, 0.9], MONO: [0.2, NAN]})
+    told = f"hydra.sweeper.objectives: of run 'alpha=.' '{MONO}' is no number, got nan; choose"
+    with pytest.raises(InputError, match=told):
+        searched(SETTINGS._replace(objectives=[MONO]), "sampler.alpha=0,1", run_all=recorded)
+
+
+def test_a_step_that_has_no_number_is_left_out_of_what_pruners_compare(searched, output_dir):
+    recorded = recording(output_dir, {CHOSEN_BY: [0.5, 0.9, 0.1], MONO: [0.2, 0.3, NAN]})
+    settings = SETTINGS._replace(objectives=[MONO], trials=1)
+    study = searched(settings, "sampler.alpha=0,1", run_all=recorded)
+    (run,) = study.found
+    assert measured(study.client, run, [MONO]) == [0.3]
+    assert history(study.client, run, MONO) == {0: 0.2, 1: 0.3}
+
+
+def unrecorded(planned, door):
+    """Each is complete; its journal waits for the store."""
+    yield from (Outcome(cell, True, "9 records wait", 0.0) for cell in planned)
+
+
+def test_a_late_record_stops_the_study_which_goes_on_to_all_its_trials(
+    searched, output_dir, capsys
+):
+    settings = SETTINGS._replace(trials=3, at_once=2)
+    told = (
+        "tracking.uri: the record of 2 cells is not in the store; .* "
+        f"`lingmix-sync output_dir={output_dir}` sends what waits for it, and the same command"
+    )
+    with pytest.raises(InputError, match=told):
+        searched(settings, "sampler.alpha=interval(0,1)", run_all=unrecorded)
+    assert "of 3 trials" not in capsys.readouterr().out
+    study = searched(settings, "sampler.alpha=interval(0,1)")
+    assert "3 of 3 trials" in capsys.readouterr().out
+    assert len(study.ran) == 3
+    assert parent_of(study).data.tags[STATE] == "complete"
+
+
+@pytest.mark.chaos
+def test_a_study_whose_server_goes_away_ends_in_one_line_within_seconds(
+    searched, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    server = Server(tmp_path)
+    gone = []
+
+    def run_all(planned, door):
+        server.kill()
+        gone.append(time.monotonic())
+        with pytest.raises(MlflowException):
+            MlflowClient(server.uri).get_experiment_by_name("any")
+        yield from unrecorded(planned, door)
+
+    server.start()
+    told = (
+        f"tracking.uri: no MLflow server answers at {server.uri} .*; the study stops here: when "
+        "the store is there, `lingmix-sync output_dir=.*` sends what waits for it, and the same "
+        "command goes on$"
+    )
+    with pytest.raises(InputError, match=told):
+        searched(SETTINGS, "sampler.alpha=0,1", f"tracking.uri='{server.uri}'", run_all=run_all)
+    assert time.monotonic() - gone[0] < 30
 
 
 def test_a_test_set_is_an_objective_only_when_named_and_that_is_said(searched, capsys):
@@ -253,7 +368,7 @@ def test_an_objective_is_that_of_the_weights_which_the_run_has_kept(output_dir):
     run = client.create_run(experiment_of(client, "kept", output_dir=output_dir))
     client.log_param(run.info.run_id, "data.development_score", "multilingual/map")
     for metric, values in {
-        "val/development/multilingual/map": (0.1, 0.9, 0.5),
+        CHOSEN_BY: (0.1, 0.9, 0.5),
         MONO: (0.8, 0.2, 0.7),
     }.items():
         for step, value in enumerate(values):

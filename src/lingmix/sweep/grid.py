@@ -9,6 +9,7 @@ from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from lingmix.doors import Config, values_of
+from lingmix.errors import InputError
 from lingmix.tracking.identity import identity_tags
 from lingmix.tracking.lifecycle import HASH
 from lingmix.tracking.store import leaves
@@ -34,6 +35,7 @@ def plans(jobs: Sequence[Sequence[str]], compose: Compose) -> list[Plan]:
     parse = _parser()
     bases: list[_Base] = []
     found: dict[str, Plan] = {}
+    places: list[Config] = []
     for job in jobs:
         overrides = [parse(line) for line in job]
         base = next((one for one in bases if one.covers(overrides)), None)
@@ -41,8 +43,15 @@ def plans(jobs: Sequence[Sequence[str]], compose: Compose) -> list[Plan]:
             base = _Base(overrides, compose(job))
             bases.append(base)
         values = base.values(overrides)
+        places.append({key: values[key] for key in ("name", "output_dir")})
+        places[-1]["tracking.uri"] = values["tracking"]["uri"]
         plan = Plan(job, values, identity_tags(values))
         found.setdefault(plan.identity, plan)
+    for key in swept(places):
+        raise InputError(
+            f"{key}: must be the same for all cells of a sweep, which is recorded in one place; "
+            "start a sweep for each"
+        )
     return list(found.values())
 
 
@@ -73,6 +82,8 @@ class _Base:
         self._lines = [one.input_line for one in overrides]
         groups = set(config.hydra.runtime.choices)
         self._config = without_hydra(config)
+        written: Any = OmegaConf.to_container(self._config)
+        self._output_dir = written["output_dir"]
         keys = [one.key_or_group for one in overrides]
         self._plain = [
             one.key_or_group not in groups
@@ -88,6 +99,7 @@ class _Base:
         )
 
     def values(self, overrides: Sequence[Override]) -> Config:
+        self._config.output_dir = self._output_dir
         lines = [one.input_line for one in overrides]
         for one, line in zip(overrides, self._lines, strict=True):
             if one.input_line != line:

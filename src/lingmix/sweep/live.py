@@ -16,6 +16,9 @@ from lingmix.tracking.journal import JOURNAL, read
 TOLD = {"train/loss": "loss", "train/pairs_per_second": "pairs/s"}
 """Metrics that a line ends with."""
 
+TRAINED = "train/"
+"""Metrics of a training; the load of the machine is counted in steps of its own."""
+
 
 @contextmanager
 def followed(cells: Sequence[Cell], outcomes: Iterator[Outcome]) -> Iterator[Iterator[Outcome]]:
@@ -86,8 +89,10 @@ class Course:
             return False
         for record, end in read(self._folder, self._read):
             self._read = end
-            self._step = max(self._step, record.get("step", 0))
-            self._metrics |= record.get("metrics", {})
+            metrics = record.get("metrics", {})
+            self._metrics |= metrics
+            if any(name.startswith(TRAINED) for name in metrics):
+                self._step = max(self._step, record["step"])
         return True
 
     def line(self) -> tuple[str, ProgressBar, str]:

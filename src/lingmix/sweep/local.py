@@ -19,6 +19,11 @@ MOST_PROCESSES = 8
 
 def run_here(cells: Sequence[Cell], door: str, *, processes: int | None) -> Outcomes:
     """Runs them, `processes` at once, each forked from one warm process."""
+    if processes is not None and processes < 1:
+        raise InputError(
+            "hydra.launcher.processes: must be at least 1, or null for one a core, "
+            f"{MOST_PROCESSES} at most, got {processes}"
+        )
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )

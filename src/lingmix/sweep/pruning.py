@@ -5,6 +5,7 @@ from pathlib import Path
 
 import optuna
 import pytorch_lightning as pl
+from omegaconf import DictConfig, open_dict
 from optuna.pruners import BasePruner
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
@@ -13,6 +14,7 @@ from optuna.trial import Trial
 from lingmix.doors import Config
 from lingmix.model.checkpoints import state_path
 from lingmix.stopping import PrunedError
+from lingmix.sweep.grid import Compose
 
 
 def course_name(study: str, objective: str) -> str:
@@ -24,6 +26,23 @@ def studies_of(config: Config, *, sweep: str) -> JournalStorage:
     """A file, which all processes may write to that share `output_dir`."""
     path = Path(config["output_dir"], "runs", config["name"], f"study-{sweep}.journal")
     return JournalStorage(JournalFileBackend(str(path)))
+
+
+def judged(
+    compose: Compose, *, study: str, objectives: Sequence[str], pruner: Config | None
+) -> Compose:
+    """Has each cell know by what it is judged, and beside whom."""
+    if pruner is None:
+        return compose
+    told = {"study": study, "objectives": objectives, "pruner": pruner}
+
+    def composed(overrides: Sequence[str]) -> DictConfig:
+        config = compose(overrides)
+        with open_dict(config):
+            config.tracking.pruning = told
+        return config
+
+    return composed
 
 
 class Pruning(pl.Callback):

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -10,7 +11,6 @@ from typing import Any, NamedTuple
 import optuna
 from hydra.core.override_parser.types import Override
 from mlflow.entities import Run
-from omegaconf import DictConfig, open_dict
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -19,12 +19,13 @@ from lingmix.errors import InputError
 from lingmix.sweep.cell import RunAll
 from lingmix.sweep.front import front_table
 from lingmix.sweep.grid import Compose, Plan, plans, swept
-from lingmix.sweep.objectives import history, measured
-from lingmix.sweep.pruning import course_name, studies_of
+from lingmix.sweep.objectives import history, measured, refuse_unknown
+from lingmix.sweep.pruning import course_name, judged, studies_of
 from lingmix.sweep.space import Space, corners, overrides_of, space_of
 from lingmix.sweep.sweep import Sweep, alone, sweeping
 from lingmix.tracking.history import complete_run, runs
 from lingmix.tracking.lifecycle import HASH, PRUNED, STATE
+from lingmix.tracking.store import AwayError, reached
 from lingmix.tracking.sweeps import record_front
 
 CELL, AGAIN = "cell", "again"
@@ -78,8 +79,10 @@ def search(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     shared, space = space_of(overrides)
     name = _identity(space, settings.objectives)
-    proposals = Proposals(shared, _told(compose, name, settings))
+    told = judged(compose, study=name, objectives=settings.courses, pruner=settings.pruner)
+    proposals = Proposals(shared, told)
     planned = proposals.plans(corners(space))
+    refuse_unknown(settings.objectives, [plan.values for plan in planned])
     keys, values = swept([plan.values for plan in planned]), planned[0].values
     with (
         alone(values, name, *(plan.identity for plan in planned)),
@@ -87,9 +90,10 @@ def search(
     ):
         storage = studies_of(values, sweep=one.parent)
         study = Study(one, settings, proposals, space=space, name=name, storage=storage)
-        study.go_on()
-        study.run(values["name"])
-        study.conclude()
+        with _resumable(values["output_dir"]):
+            study.go_on()
+            study.run(values["name"])
+            study.conclude()
     if one.failed:
         sys.exit(
             f"lingmix-{door}: {len(one.failed)} cells failed (first: {one.failed[0].text}); the "
@@ -159,7 +163,8 @@ class Study:
         table = front_table(front, objectives=self._settings.objectives, keys=list(self._space))
         say(table)
         ids = [run.info.run_id for _, run in front]
-        record_front(self._sweep.client, self._sweep.parent, ids, table=table)
+        with reached(self._sweep.client):
+            record_front(self._sweep.client, self._sweep.parent, ids, table=table)
 
     def _batch(self, count: int, name: str) -> None:
         """A start goes on with other draws than the one before: they are seeded by the trial."""
@@ -172,11 +177,14 @@ class Study:
             trial.set_user_attr(CELL, plan.identity)
         grid = {plan.identity: plan for plan in proposed if plan.identity not in pruned}
         self._sweep.run(list(grid.values()), name)
-        for trial, plan in zip(asked, proposed, strict=True):
-            self._tell(trial, plan.identity)
+        with reached(self._sweep.client):
+            pairs = zip(asked, proposed, strict=True)
+            late = {one.identity for trial, one in pairs if not self._tell(trial, one.identity)}
+        if late:
+            raise AwayError(f"tracking.uri: the record of {len(late)} cells is not in the store")
 
-    def _tell(self, trial: Trial, cell: str) -> None:
-        """What is recorded of its cell."""
+    def _tell(self, trial: Trial, cell: str) -> bool:
+        """What is recorded of its cell; False where a record is still on its way."""
         client, experiment = self._sweep.client, self._sweep.experiment
         pruned = f"tags.`{STATE}` = '{PRUNED}' and tags.`{HASH}` = '{cell}'"
         if run := complete_run(client, experiment, cell):
@@ -184,9 +192,12 @@ class Study:
             self._keep_courses(run)
         elif next(runs(client, experiment, pruned), None):
             self._study.tell(trial, state=TrialState.PRUNED)
-        else:
+        elif any(outcome.cell.identity == cell for outcome in self._sweep.failed):
             self._study.tell(trial, state=TrialState.FAIL)
             self._failed += 1
+        else:
+            return False
+        return True
 
     def _keep_courses(self, run: Run) -> None:
         """For pruners to compare with."""
@@ -198,29 +209,27 @@ class Study:
     def _front(self) -> list[tuple[FrozenTrial, Run]]:
         """Each cell once, the best by the first objective first."""
         best = {trial.user_attrs[CELL]: trial for trial in self._study.best_trials}
-        recorded = (
-            (trial, complete_run(self._sweep.client, self._sweep.experiment, cell))
-            for cell, trial in sorted(best.items(), key=lambda one: one[1].values, reverse=True)
-        )
+        with reached(self._sweep.client):
+            recorded = [
+                (trial, complete_run(self._sweep.client, self._sweep.experiment, cell))
+                for cell, trial in sorted(best.items(), key=lambda one: one[1].values, reverse=True)
+            ]
         return [(trial, run) for trial, run in recorded if run is not None]
 
     def _trials(self, *states: TrialState) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False, states=states or None)
 
 
-def _told(compose: Compose, study: str, settings: Settings) -> Compose:
-    """Has each cell know by what it is judged, and beside whom."""
-    if settings.pruner is None:
-        return compose
-    told = {"study": study, "objectives": settings.courses, "pruner": settings.pruner}
-
-    def composed(overrides: Sequence[str]) -> DictConfig:
-        config = compose(overrides)
-        with open_dict(config):
-            config.tracking.pruning = told
-        return config
-
-    return composed
+@contextmanager
+def _resumable(output_dir: str) -> Iterator[None]:
+    """A store that is away, or behind, ends the study for now."""
+    try:
+        yield
+    except AwayError as error:
+        raise InputError(
+            f"{error}; the study stops here: when the store is there, `lingmix-sync "
+            f"output_dir={output_dir}` sends what waits for it, and the same command goes on"
+        ) from error
 
 
 def _identity(space: Space, objectives: Sequence[str]) -> str:

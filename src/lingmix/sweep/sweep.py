@@ -1,6 +1,7 @@
 """A sweep: one parent run, each missing cell of its grid once."""
 
 import json
+import os
 import shlex
 import signal
 import sys
@@ -122,6 +123,7 @@ def sweeping(
     """This process' own sweep over `keys` until the block ends; its parent says how it ended."""
     name, output_dir = values["name"], Path(values["output_dir"])
     identity = _identity(values, keys)
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # MLflow's own take minutes
     with _in_turn(values, identity):
         client = open_store(values["tracking"]["uri"])
         with reached(client):

@@ -56,6 +56,11 @@ def sentence_set(
                 sentences = split(paragraph, language)
                 passages |= {f"{place}s{s}": one.text for s, one in enumerate(sentences)}
                 asked += _queries(paragraph, sentences, language, place, article)
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"{file.place}: it holds half of an escaped character "
+                f"({error.object[error.start]!a}); write the file as UTF-8"
+            ) from error
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{file.place}: expected {form}, stopped at {error!r:.100}") from error
     unknown = set(articles or ()) - {one.article for one in asked}
@@ -77,6 +82,7 @@ def sentence_set(
 def _paragraphs(content: bytes, language: str) -> Iterator[tuple[str, int, Any]]:
     for a, article in enumerate(json.loads(content)["data"]):
         for p, paragraph in enumerate(article["paragraphs"]):
+            json.dumps(paragraph, ensure_ascii=False).encode()
             yield f"{language}:a{a:02}p{p}", a, paragraph
 
 
