@@ -1,4 +1,8 @@
-"""The one error a user can mend."""
+"""The one error a user can mend, and what is refused most."""
+
+from collections.abc import Callable, Sequence
+from math import isfinite
+from typing import cast
 
 
 class InputError(ValueError):
@@ -7,3 +11,23 @@ class InputError(ValueError):
     The doors print the message alone and exit with status 1; any other exception is our own fault
     and keeps its traceback.
     """
+
+
+def require_int(key: str, value: object, *, at_least: int, or_null: bool = False) -> None:
+    if or_null and value is None:
+        return
+    if type(value) is not int or value < at_least:
+        rule = f"a whole number of at least {at_least}{', or null' if or_null else ''}"
+        raise InputError(f"{key}: must be {rule}, got {value!r}")
+
+
+def require_number(key: str, value: object, rule: str, lies: Callable[[float], bool]) -> None:
+    """`rule` says in words where a finite number `lies`."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if not number or not lies(cast("float", value)):
+        raise InputError(f"{key}: must be {rule}, got {value!r}")
+
+
+def require_choice(key: str, value: object, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise InputError(f"{key}: must be one of {', '.join(choices)}, got {value!r}")

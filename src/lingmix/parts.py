@@ -14,7 +14,7 @@ from lingmix.data.scales import scaled_items
 from lingmix.data.schedule import HybridSchedule
 from lingmix.data.training_pairs import TrainingPairs, training_pairs
 from lingmix.doors import Config, build, evaluation_sets
-from lingmix.errors import InputError
+from lingmix.errors import InputError, require_choice, require_int, require_number
 from lingmix.evaluation.validation import RetrievalScores
 from lingmix.model.distributed import SummedDDP
 from lingmix.model.encoder import Encoder
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 RISING = tuple(f"{setting}/{metric}" for setting in SETTINGS for metric in METRICS)
 """Scores that may pick the weights: higher is better."""
+
+PRECISIONS = ("bf16-mixed", "bf16-true", "16-mixed", "16-true", "32-true", "64-true")
+"""By Lightning's full names, which the rest of the code knows them by."""
 
 
 class Parts(NamedTuple):
@@ -41,7 +44,9 @@ class Parts(NamedTuple):
 def prepare(config: Config) -> Parts:
     """Everything that can be wrong with the input is found here, before a run is recorded."""
     data, seed = config["data"], config["seed"]
+    refuse_numbers(config)
     refuse_unsupported(config)
+    loss = build(config["loss"])
     pl.seed_everything(seed, verbose=False)
     sets = evaluation_sets(config["evaluation"], languages=config["languages"])
     development = development_set(config)
@@ -53,6 +58,16 @@ def prepare(config: Config) -> Parts:
     cache = Path(config["output_dir"]) / "cache"
     texts = sorted({*pairs.queries, *pairs.passages})
     encoder: Encoder = build(config["encoder"])(texts=texts, cache=cache, seed=seed)
+    loss.cuts(encoder.dimension)
+    module = DualEncoder(
+        encoder=encoder,
+        loss=loss,
+        optimizer=build(config["optimizer"]),
+        max_steps=max_steps,
+        development=None if development is None else scores_of(development, config),
+        micro_batch_tokens=config["micro_batch_tokens"],
+    )
+    module.configure_optimizers()  # finds what is wrong with them; the training makes its own
     datamodule = HybridDataModule(
         pairs=pairs,
         schedule=schedule,
@@ -65,16 +80,6 @@ def prepare(config: Config) -> Parts:
         development=development,
     )
     datamodule.refuse_starved(ranks=ranks_of(config["trainer"]), accumulated=accumulated)
-    loss = build(config["loss"])
-    loss.cuts(encoder.dimension)
-    module = DualEncoder(
-        encoder=encoder,
-        loss=loss,
-        optimizer=build(config["optimizer"]),
-        max_steps=max_steps,
-        development=None if development is None else scores_of(development, config),
-        micro_batch_tokens=config["micro_batch_tokens"],
-    )
     monitor = None if development is None else f"val/development/{data['development_score']}"
     return Parts(datamodule, module, sets, monitor)
 
@@ -93,10 +98,42 @@ def report_small(schedule: HybridSchedule, pairs: TrainingPairs) -> None:
             log.warning("%d language pairs are small and %s: %s ...", len(names), what, smallest)
 
 
+def refuse_numbers(config: Config) -> None:
+    trainer, checkpoint, seed = config["trainer"], config["checkpoint"], config["seed"]
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        raise InputError(f"seed: must be a whole number in [0, {2**32 - 1}], got {seed!r}")
+    refuse_devices(trainer)
+    for key in ("max_steps", "val_check_interval", "accumulate_grad_batches"):
+        require_int(f"trainer.{key}", trainer[key], at_least=1)
+    for key, least in (
+        ("depth", 1),
+        ("run_files", 1),
+        ("micro_batch_tokens", 1),
+        ("noise_scale_window", 2),
+    ):
+        require_int(key, config[key], at_least=least, or_null=True)
+    require_int("checkpoint.every_steps", checkpoint["every_steps"], at_least=1, or_null=True)
+    if (minutes := checkpoint["every_minutes"]) is not None:
+        rule = "at least 0 and finite, or null"
+        require_number("checkpoint.every_minutes", minutes, rule, lambda one: one >= 0)
+    if (clip := trainer["gradient_clip_val"]) is not None:
+        rule = "above 0 and finite, or null"
+        require_number("trainer.gradient_clip_val", clip, rule, lambda one: one > 0)
+
+
 def refuse_unsupported(config: Config) -> None:
     """Settings that would train something else than they say."""
     trainer, score = config["trainer"], config["data"]["development_score"]
-    refuse_devices(trainer)
+    steps, interval = trainer["max_steps"], trainer["val_check_interval"]
+    if ranks_of(trainer) > 1 and steps % interval:
+        raise InputError(
+            f"trainer.val_check_interval: must divide trainer.max_steps ({steps}) on several "
+            f"devices, got {interval}"
+        )
+    require_choice("trainer.precision", trainer["precision"], ("auto", *PRECISIONS))
+    require_choice(
+        "trainer.strategy", trainer["strategy"], ("auto", SummedDDP.name, SummedFSDP.name)
+    )
     if trainer["strategy"] == SummedFSDP.name:
         refuse_sharded(config)
     if "early_stopping" in trainer["callbacks"] and config["data"]["development"] is None:
@@ -124,15 +161,8 @@ def refuse_unsupported(config: Config) -> None:
 
 
 def refuse_devices(trainer: Config) -> None:
-    interval = trainer["val_check_interval"]
-    for key, what in (("devices", "devices"), ("num_nodes", "nodes")):
-        if not isinstance(trainer[key], int) or trainer[key] < 1:
-            raise InputError(f"trainer.{key}: must be a number of {what}, got {trainer[key]}")
-    if ranks_of(trainer) > 1 and trainer["max_steps"] % interval:
-        raise InputError(
-            f"trainer.val_check_interval: must divide trainer.max_steps ({trainer['max_steps']}) "
-            f"on several devices, got {interval}"
-        )
+    for key in ("devices", "num_nodes"):
+        require_int(f"trainer.{key}", trainer[key], at_least=1)
 
 
 def refuse_sharded(config: Config) -> None:

@@ -104,3 +104,9 @@ def test_a_text_that_stands_in_a_batch_several_times_is_there_once(tmp_path):
     texts = store.take_distinct(np.array([2, 0, 2, 2]))
     assert texts.tokens.lengths_B.tolist() == [2, 2]
     assert texts_of(texts) == ["c", "a", "c", "c"]
+
+
+@pytest.mark.parametrize("negatives", [-1, None, 1.5])
+def test_given_negatives_must_be_a_whole_number(tmp_path, negatives):
+    with pytest.raises(InputError, match=r"data.negatives: must be a whole number of at least 0"):
+        datamodule(tmp_path, negatives=negatives)

@@ -130,6 +130,9 @@ def test_sparse_gradients_hold_the_rows_of_the_batch_alone(load):
         ({"scratch": SCRATCH["static"]}, "encoder.scratch: name=tiny needs"),
         ({"scratch": SCRATCH["tiny"] | {"heads": 3}}, "encoder.scratch.heads: .* got 3"),
         ({"scratch": SCRATCH["tiny"] | {"vocabulary": 200}}, "vocabulary: must be above 260"),
+        ({"scratch": SCRATCH["tiny"] | {"layers": -1}}, "encoder.scratch.layers: must .* got -1"),
+        ({"scratch": SCRATCH["tiny"] | {"heads": 0}}, "encoder.scratch.heads: must .* got 0"),
+        ({"scratch": SCRATCH["tiny"] | {"dropout": 2}}, r"scratch.dropout: must be in \[0, 1\)"),
         ({"pooling": "max"}, "encoder.pooling: must be one of mean, cls, pooler, or null"),
         ({"pooling": "pooler"}, "encoder.pooling: tiny cannot pool by pooler"),
         (
@@ -149,3 +152,8 @@ def test_sparse_gradients_hold_the_rows_of_the_batch_alone(load):
 def test_settings_that_make_no_encoder_are_refused(load, settings, says):
     with pytest.raises(InputError, match=says):
         load("tiny", **settings)
+
+
+def test_a_static_encoder_of_zeros_is_refused(load):
+    with pytest.raises(InputError, match=r"encoder.scratch.scale: must be above 0"):
+        load("static", scratch=SCRATCH["static"] | {"scale": 0})

@@ -1,4 +1,4 @@
-from math import exp, log
+from math import exp, inf, log, nan
 
 import pytest
 import torch
@@ -75,9 +75,9 @@ def test_masked_passages_get_no_gradient():
     assert queries.grad.abs().max() == 0
 
 
-@pytest.mark.parametrize("temperature", [0.0, -1.0])
+@pytest.mark.parametrize("temperature", [0.0, -1.0, nan, inf, None])
 def test_a_temperature_must_be_above_zero(temperature):
-    with pytest.raises(InputError, match=r"loss.temperature: must be above 0"):
+    with pytest.raises(InputError, match=r"loss.temperature: must be above 0 and finite"):
         info_nce(temperature=temperature)
 
 
@@ -131,7 +131,13 @@ def test_dimensions_must_be_within_the_vectors(dimensions):
         info_nce(temperature=1.0, dimensions=dimensions)(AXES, AXES, APART)
 
 
-@pytest.mark.parametrize("margin", [-0.1, 1.1])
+@pytest.mark.parametrize("dimensions", [4, [4.5], "32", [True]])
+def test_dimensions_must_be_a_list_of_whole_numbers(dimensions):
+    with pytest.raises(InputError, match=r"loss.dimensions: must be a list of whole numbers"):
+        info_nce(temperature=1.0, dimensions=dimensions)
+
+
+@pytest.mark.parametrize("margin", [-0.1, 1.1, True])
 def test_a_margin_must_be_one_of_a_cosine(margin):
     with pytest.raises(InputError, match=r"loss.margin: must be in \[0, 1\]"):
         info_nce(temperature=1.0, margin=margin)

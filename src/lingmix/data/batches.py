@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from lingmix.data.schedule import HybridSchedule
 from lingmix.data.tokens import Texts, TokenStore
 from lingmix.data.training_pairs import TrainingPairs
-from lingmix.errors import InputError
+from lingmix.errors import InputError, require_int
 
 
 class Batch(NamedTuple):
@@ -46,6 +46,7 @@ class ScheduledBatches(Dataset[Batch]):
         negatives: int,
         seed: int,
     ) -> None:
+        require_int("data.negatives", negatives, at_least=0)
         self.pairs = pairs
         self.schedule = schedule
         self._query_tokens = query_tokens

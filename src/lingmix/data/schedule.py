@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lingmix.data.items import LanguagePair
 from lingmix.data.training_pairs import TrainingPairs
-from lingmix.errors import InputError
+from lingmix.errors import InputError, require_int, require_number
 
 AlphaSchedule = Literal["constant", "linear", "cosine"]
 
@@ -54,10 +54,12 @@ class HybridSchedule:
         seed: int,
     ) -> None:
         _refuse_alpha(alpha, alpha_end, alpha_schedule)
-        if not 1 < batch_size <= len(pairs):
+        require_int("sampler.min_size", min_size, at_least=1)
+        _refuse_outside("size_exponent", size_exponent)
+        if type(batch_size) is not int or not 1 < batch_size <= len(pairs):
             raise InputError(
-                f"sampler.batch_size: must be in [2, {len(pairs)}], the pairs there are, "
-                f"got {batch_size}"
+                f"sampler.batch_size: must be a whole number in [2, {len(pairs)}], the pairs there "
+                f"are, got {batch_size}"
             )
         self.batch_size = batch_size
         self._alpha = (alpha, alpha if alpha_end is None else alpha_end)
@@ -135,8 +137,7 @@ class HybridSchedule:
 
 def _refuse_alpha(alpha: float, alpha_end: float | None, alpha_schedule: AlphaSchedule) -> None:
     for key, value in (("alpha", alpha), ("alpha_end", 0 if alpha_end is None else alpha_end)):
-        if not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise InputError(f"sampler.{key}: must be in [0, 1], got {value}")
+        _refuse_outside(key, value)
     if alpha_schedule not in get_args(AlphaSchedule):
         raise InputError(
             f"sampler.alpha_schedule: must be {' or '.join(get_args(AlphaSchedule))}, got "
@@ -147,6 +148,10 @@ def _refuse_alpha(alpha: float, alpha_end: float | None, alpha_schedule: AlphaSc
             "sampler.alpha_end: is where a linear or cosine sampler.alpha_schedule ends, and null "
             f"where it is constant, got {alpha_end} and {alpha_schedule}"
         )
+
+
+def _refuse_outside(key: str, value: float) -> None:
+    require_number(f"sampler.{key}", value, "in [0, 1]", lambda one: 0 <= one <= 1)
 
 
 def _random(seed: int, stream: int) -> np.random.Generator:

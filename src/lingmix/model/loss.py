@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from lingmix.data.batches import Batch
-from lingmix.errors import InputError
+from lingmix.errors import InputError, require_number
 
 CELLS = 2**20
 """Scores held at once."""
@@ -36,12 +36,15 @@ class InfoNCE(nn.Module):
         dimensions: Sequence[int] | None,
     ) -> None:
         super().__init__()
-        if temperature <= 0:
-            raise InputError(f"loss.temperature: must be above 0, got {temperature}")
+        require_number("loss.temperature", temperature, "above 0 and finite", lambda one: one > 0)
         if directions not in ("query", "both"):
             raise InputError(f"loss.directions: must be query or both, got {directions!r}")
-        if not 0 <= margin <= 1:
-            raise InputError(f"loss.margin: must be in [0, 1], of a cosine, got {margin}")
+        require_number("loss.margin", margin, "in [0, 1], of a cosine", lambda one: 0 <= one <= 1)
+        listed = dimensions is None or isinstance(dimensions, Sequence)
+        if not listed or any(type(one) is not int for one in dimensions or ()):
+            raise InputError(
+                f"loss.dimensions: must be a list of whole numbers, or null, got {dimensions!r}"
+            )
         self.temperature = temperature
         self._both = directions == "both"
         self._margin = margin

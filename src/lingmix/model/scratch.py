@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from lingmix.data.tokens import Role
-from lingmix.errors import InputError
+from lingmix.errors import InputError, require_int, require_number
 from lingmix.model.pooling import Pooling, PoolingChoice
 from lingmix.model.static import Static
 from lingmix.model.tokenizer import UNLIMITED, RoleTokenizer, RoleValues
@@ -47,6 +47,7 @@ def from_scratch(
             f"encoder.scratch: name={name} needs {', '.join(sorted(needed))}, got "
             f"{', '.join(sorted(scratch or ())) or 'nothing'}; choose encoder={name}"
         )
+    _refuse_sizes(scratch)
     roles = UNLIMITED.overridden(prompts=prompts, max_length=max_length)
     special_tokens = [UNKNOWN] if name == "static" else list(SPECIAL.values())
     tokenizer = learn_unigram(
@@ -71,6 +72,20 @@ def from_scratch(
         seed=seed,
     )
     return static, RoleTokenizer(tokenizer, roles=roles, special_tokens=False)
+
+
+def _refuse_sizes(scratch: Mapping[str, Any]) -> None:
+    for key in ("dimension", "vocabulary", "layers", "heads"):
+        if key in scratch:
+            require_int(f"encoder.scratch.{key}", scratch[key], at_least=1)
+    if "dropout" in scratch:
+        require_number(
+            "encoder.scratch.dropout", scratch["dropout"], "in [0, 1)", lambda one: 0 <= one < 1
+        )
+    if "scale" in scratch:
+        require_number(
+            "encoder.scratch.scale", scratch["scale"], "above 0 and finite", lambda one: one > 0
+        )
 
 
 def _tiny(
