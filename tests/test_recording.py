@@ -8,6 +8,7 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
 from lingmix.errors import InputError
+from lingmix.model.precision import fastest_precision
 from lingmix.tracking.description import DEVELOPMENT
 from lingmix.tracking.lifecycle import NOTE
 from lingmix.train import train
@@ -21,7 +22,7 @@ def test_a_run_s_page_has_its_command_data_environment_and_load(configure, tmp_p
     experiment = client.get_experiment_by_name(config.name)
     (run,) = client.search_runs([experiment.experiment_id])
     assert "lingmix-train" in run.data.tags[NOTE]
-    assert run.data.tags["lingmix.hardware"]
+    assert run.data.tags["lingmix.hardware"].endswith(f", {fastest_precision()}")
     logged = {one.dataset.name: one.dataset.digest for one in run.inputs.dataset_inputs}
     assert set(logged) == {"cldr", "development", "cldr_currency", "cldr_geography"}
     assert len(set(logged.values())) == 4

@@ -83,6 +83,7 @@ def test_a_failed_run_is_sent_and_its_folder_stays_for_its_command(
         ("http://127.0.0.1:9", "no MLflow server answers at http://127.0.0.1:9"),
         ("http://me:secret@127.0.0.1:9", "set tracking.uri, with its password"),
     ],
+    ids=["away", "password"],
 )
 def test_what_cannot_be_sent_is_named_and_stays(synced, left, capsys, uri, told):
     folder = left(uri)

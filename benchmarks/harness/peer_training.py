@@ -19,6 +19,7 @@ from transformers import PrinterCallback, TrainerCallback
 
 from benchmarks.harness.training import Steps, Work
 from lingmix.data.training_pairs import TrainingPairs
+from lingmix.model.precision import precision_of
 
 
 def train_peer(
@@ -41,8 +42,8 @@ def train_peer(
         weight_decay=optimizer.get("weight_decay", 0.0),
         lr_scheduler_type=optimizer["decay"],
         max_grad_norm=ours["gradient_clip_val"] or 0.0,
-        bf16=ours["precision"] == "bf16-mixed",
-        fp16=ours["precision"] == "16-mixed",
+        bf16=precision_of(ours["precision"]) == "bf16-mixed",
+        fp16=precision_of(ours["precision"]) == "16-mixed",
         use_cpu=not torch.cuda.is_available(),
         save_strategy="no",
         eval_strategy="no",

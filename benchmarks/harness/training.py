@@ -13,6 +13,7 @@ from lingmix.data.training_pairs import TrainingPairs
 from lingmix.doors import Config, build
 from lingmix.model.encoder import Encoder
 from lingmix.model.module import DualEncoder
+from lingmix.model.precision import precision_of
 from lingmix.model.watch import GradientWatch, LossWatch, SpeedWatch
 
 
@@ -77,7 +78,8 @@ def train_lingmix(work: Work, encoder: Encoder, *, cache: Path) -> Steps:
         GradientWatch(noise_scale_window=config["noise_scale_window"]),
         SpeedWatch(embedder=encoder.embedder, micro_batch_tokens=config["micro_batch_tokens"]),
     ]
-    trainer = build(config["trainer"])(
+    precision = precision_of(config["trainer"]["precision"])
+    trainer = build(config["trainer"] | {"precision": precision})(
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -150,7 +150,7 @@ def _keys(config: DictConfig) -> list[str]:
 
 
 def resolved(config: DictConfig) -> Config:
-    """Plain values: interpolations filled in, `output_dir` absolute, this hardware's precision."""
+    """Plain values: interpolations filled in, `output_dir` absolute."""
     for cache in KERNEL_CACHES:
         os.environ.setdefault(cache, "64")
     for chatty in (
@@ -173,11 +173,6 @@ def values_of(config: DictConfig) -> Config:
     plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     if "name" in plain:
         plain["name"] = _name(plain["name"])
-    for part in (plain, plain.get("trainer", {})):
-        if part.get("precision") == "auto":
-            from lingmix.model.precision import fastest_precision  # noqa: PLC0415 - imports torch
-
-            part["precision"] = fastest_precision()
     return plain
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lingmix.doors import Config, build
 from lingmix.model.encode import Encoding, encoding
-from lingmix.model.precision import fastest_device
+from lingmix.model.precision import fastest_device, precision_of
 
 
 def encoding_of(config: Config, folder: str) -> Encoding:
@@ -16,6 +16,6 @@ def encoding_of(config: Config, folder: str) -> Encoding:
     return encoding(
         encoder.to(fastest_device("auto")),
         name=config["encoder"]["name"],
-        precision=config["precision"],
+        precision=precision_of(config["precision"]),
         folder=None if kept is None else Path(kept),
     )

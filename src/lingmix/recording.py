@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from lingmix.doors import Config, config_dirs, overrides, say
 from lingmix.errors import InputError
+from lingmix.model.precision import precision_of
 from lingmix.tracking.datasets import inputs
 from lingmix.tracking.description import maker, run_note
 from lingmix.tracking.environment import hardware
@@ -55,7 +56,7 @@ def recorded(
     run = {
         "name": name,
         "params": config,
-        "tags": {**tags, **told(door, tags)},
+        "tags": {**tags, **told(door, config, tags)},
         "parent": tracking["parent"],
     }
     with (
@@ -73,12 +74,13 @@ def recorded(
         yield recorder
 
 
-def told(door: str, tags: Mapping[str, str]) -> dict[str, str]:
+def told(door: str, config: Config, tags: Mapping[str, str]) -> dict[str, str]:
     """Tags for a reader: what makes the run again, what it runs on, who began it."""
+    precision = precision_of(config.get("trainer", config)["precision"])
     words = [f"lingmix-{door}", *config_dirs(), *(shown(one) for one in overrides())]
     return {
         NOTE: run_note(shlex.join(words), tags),
-        "lingmix.hardware": hardware(),
+        "lingmix.hardware": f"{hardware()}, {precision}",
         **maker(f"lingmix-{door}"),
     }
 

@@ -18,7 +18,7 @@ from lingmix.model.checkpoints import Checkpoints, DurableFiles, newest_state
 from lingmix.model.distributed import SummedDDP
 from lingmix.model.encode import encoding
 from lingmix.model.encoder import ENCODER_FOLDER
-from lingmix.model.precision import fastest_device
+from lingmix.model.precision import fastest_device, precision_of
 from lingmix.model.watch import GradientWatch, LossWatch, SpeedWatch
 from lingmix.parts import Parts, prepare, ranks_of, refuse_devices
 from lingmix.recording import complete_already, recorded, waiting
@@ -153,6 +153,7 @@ def trainer_of(
     callbacks = build(settings.pop("callbacks"))
     if ranks_of(settings) > 1 and settings["strategy"] == "auto":
         settings["strategy"] = SummedDDP.name
+    settings["precision"] = precision_of(settings["precision"])
     return build(settings)(
         logger=recorder or False,
         callbacks=[
@@ -203,7 +204,7 @@ def measure(parts: Parts, *, config: Config, run_files: Path) -> list[SetScores]
     encode = encoding(
         encoder,
         name=config["encoder"]["name"],
-        precision=config["trainer"]["precision"],
+        precision=precision_of(config["trainer"]["precision"]),
         folder=None,
     )
     return list(

@@ -121,10 +121,18 @@ def test_a_sweep_is_recorded_in_one_place(train, key, values):
 
 @pytest.mark.parametrize("given", ["null", "true", "[a]", "''", "a/b", "..", "/a"])
 def test_a_name_is_one_that_a_folder_can_have(train, given):
-    with pytest.raises(InputError, match="^name: must be a text that can name a folder"):
+    with pytest.raises(InputError, match=r"^name: must be a text that can name a folder"):
         plans([[f"name={given}"]], train)
 
 
 def test_a_number_is_a_name(train):
     (plan,) = plans([["name=20261122"]], train)
     assert plan.values["name"] == "20261122"
+
+
+def test_a_cell_is_the_same_on_other_hardware(train, monkeypatch):
+    found = []
+    for fastest in ("bf16-mixed", "32-true"):
+        monkeypatch.setattr("lingmix.model.precision.fastest_precision", lambda: fastest)  # noqa: B023
+        found += [plan.identity for plan in plans([["seed=0"]], train)]
+    assert found[0] == found[1]

@@ -7,6 +7,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+import psutil
 import pytest
 from filelock import FileLock
 from mlflow import MlflowClient
@@ -211,3 +212,29 @@ def test_a_run_of_the_user_s_own_configuration_says_where_that_lies(output_dir, 
     typed = run.data.tags["mlflow.note.content"].replace("\\\n ", "").replace("'", "").split()
     assert run.data.params["seed"] == "7"
     assert {place, "experiment=seventh"} <= {*typed}
+
+
+def test_a_cell_that_is_killed_is_recorded_as_failed_with_the_status_it_died_of(output_dir):
+    here = [f"output_dir={output_dir}", "name=killed"]
+    process = subprocess.Popen(
+        [script("train"), "-m", *here, *QUICK, "trainer.max_steps=5000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not [*(output_dir / "runs" / "killed").glob("*/encoder")]:
+        time.sleep(0.1)
+        assert process.poll() is None
+    (cell,) = (
+        cell for server in psutil.Process(process.pid).children() for cell in server.children()
+    )
+    cell.kill()
+    _, wrong = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "1 of 1 cells failed (first: its process died with status -9)" in wrong
+    client, experiment = recorded(here, "killed")
+    (parent,) = runs(client, experiment, f"tags.`{KIND}` = 'sweep'")
+    (run,) = runs(client, experiment, f"tags.mlflow.parentRunId = '{parent.info.run_id}'")
+    assert (run.info.status, run.data.tags[STATE]) == ("FAILED", "failed")
+    assert run.data.tags[ERROR] == "its process died with status -9"
+    assert run.data.params["trainer.max_steps"] == "5000"

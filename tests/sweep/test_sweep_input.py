@@ -16,6 +16,8 @@ from hydra import compose, initialize_config_dir
 from mlflow import MlflowClient
 
 from lingmix.doors import CONF, resolved
+from lingmix.errors import InputError
+from lingmix.sweep.local import run_here
 from lingmix.tracking.history import complete_runs, runs
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import HASH, KIND, STATE
@@ -310,3 +312,10 @@ def test_a_slurm_job_knows_the_password_of_the_store_and_no_file_does(server, tm
     assert "records wait" not in said
     assert files_with("s3cret", tmp_path) == []
     assert "s3cret" not in said + wrong
+
+
+@pytest.mark.parametrize("processes", [0, -1])
+def test_fewer_processes_than_one_are_refused_in_one_line(processes):
+    told = f"hydra.launcher.processes: must be at least 1, or null for .*, got {processes}$"
+    with pytest.raises(InputError, match=told):
+        next(run_here([], "train", processes=processes))

@@ -1,8 +1,11 @@
+from contextlib import suppress
+
 import polars as pl
 import pytest
 
 from lingmix.tracking.history import cells, complete_runs, parent_run, unfinished
-from lingmix.tracking.lifecycle import ERROR, HASH, KIND, STATE, SWEEP, start_run
+from lingmix.tracking.lifecycle import ERROR, HASH, KIND, STATE, SWEEP, begin_run, start_run
+from lingmix.tracking.sweeps import record_failure
 from tests.tracking.conftest import run_of
 
 
@@ -70,6 +73,51 @@ def test_a_run_that_another_output_dir_began_is_left_to_it(client, experiment):
         raise RuntimeError
     with begun(client, experiment, {"output_dir": "/here"}) as here:
         assert here != there
+
+
+def fail(client, experiment, error):
+    tags = {HASH: "hash"}
+    record_failure(client, experiment, parent="p", name="run", tags=tags, error=error)
+
+
+def test_a_cell_that_fails_before_it_has_a_run_gets_one_that_says_why(client, experiment):
+    fail(client, experiment, "no such data")
+    (run,) = client.search_runs([experiment])
+    assert (run.info.status, run.data.tags[STATE]) == ("FAILED", "failed")
+    assert run.data.tags[ERROR] == "no such data"
+
+
+def test_a_run_that_was_killed_is_ended_with_the_error_of_its_cell_and_goes_on(client, experiment):
+    whole = {"name": "run", "params": {}, "tags": {HASH: "hash"}, "parent": None}
+    killed = begin_run(client, experiment=experiment, **whole)
+    fail(client, experiment, "its process died with status -9")
+    (run,) = client.search_runs([experiment])
+    assert (run.info.status, run.data.tags[STATE]) == ("FAILED", "failed")
+    assert run.data.tags[ERROR] == "its process died with status -9"
+    with begun(client, experiment, {}) as again:
+        (run,) = client.search_runs([experiment])
+        assert (run.info.status, run.data.tags[STATE]) == ("RUNNING", "running")
+        assert ERROR not in run.data.tags
+    assert again == killed
+
+
+def test_a_run_that_was_taken_for_dead_and_ends_complete_has_no_error(client, experiment):
+    with begun(client, experiment, {}):
+        fail(client, experiment, "its job is gone")
+    run = complete_runs(client, experiment)["hash"]
+    assert run.info.status == "FINISHED"
+    assert ERROR not in run.data.tags
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt(), RuntimeError()])
+def test_a_run_that_has_said_how_it_ended_keeps_that(client, experiment, error):
+    with suppress(BaseException), begun(client, experiment, {}):
+        if error:
+            raise error
+    (before,) = client.search_runs([experiment])
+    fail(client, experiment, "its process died")
+    (after,) = client.search_runs([experiment])
+    assert after.to_dictionary() == before.to_dictionary()
 
 
 def begun(client, experiment, params):

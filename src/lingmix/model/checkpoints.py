@@ -201,7 +201,7 @@ def newest_state(folder: Path, configuration: Mapping[str, Any]) -> Path | None:
     later = [*states.items(), *_by_step(folder, "best").items()]
     for path in [path for step, path in later if step > (chosen or 0)]:
         path.unlink()
-    for path in folder.glob("*.unfinished"):
+    for path in [*folder.glob("state-*.unfinished"), *folder.glob("best-*.unfinished")]:
         path.unlink()
     return None if chosen is None else states[chosen]
 

@@ -11,6 +11,11 @@ def fastest_precision() -> str:
     return "bf16-mixed" if in_hardware else "32-true"
 
 
+def precision_of(named: str) -> str:
+    """`auto` stays so in a configuration, which may be planned here and run elsewhere."""
+    return fastest_precision() if named == "auto" else named
+
+
 def fastest_device(accelerator: str) -> torch.device:
     """A GPU where there is one, unless Lightning is told to use the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() and accelerator != "cpu" else "cpu")

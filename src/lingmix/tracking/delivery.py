@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from lingmix.tracking.datasets import log_inputs
-from lingmix.tracking.journal import Record, keep_sent, read, sent
+from lingmix.tracking.journal import Record, begun, keep_sent, read, sent
 from lingmix.tracking.lifecycle import begin_run, end_run
 from lingmix.tracking.store import LOCAL, experiment_of, open_store, shown
 
@@ -22,7 +22,8 @@ class Delivery:
 
     Everything may be sent again where an answer was lost: MLflow keeps one of two metrics that
     agree in name, step, time and value, and the journal says what their time was. After a restart,
-    steps that the run has there already are left out.
+    steps that the run has there already are left out; a run that is there no more gets a new one,
+    which everything is sent to.
     """
 
     def __init__(self, folder: Path, uri: str) -> None:
@@ -46,18 +47,30 @@ class Delivery:
 
     def send(self) -> None:
         """All that the journal holds by now; raises what the store has against it."""
+        if not self.left:
+            return
+        self._client = self._client or self._open()
         for group, end in _groups(read(self.folder, self._end)):
-            self._send(group)
+            self._send(self._client, group)
             self._end, self.progressed_at = end, time.monotonic()
             self._keep()
 
     def _keep(self) -> None:
         keep_sent(self.folder, uri=shown(self._uri), run_id=self.run_id, end=self._end)
 
-    def _send(self, group: Group) -> None:
-        if self._client is None:
-            self._client = open_store(self._uri)
-        client, first = self._client, group[0]
+    def _open(self) -> MlflowClient:
+        client = open_store(self._uri)
+        if self.run_id is not None and not self._is_there(client, self.run_id):
+            self.run_id, self._end = None, 0
+        return client
+
+    def _is_there(self, client: MlflowClient, run_id: str) -> bool:
+        begin = begun(self.folder)
+        assert begin is not None
+        return bool(client.search_runs([_experiment(client, begin)], f"run_id = '{run_id}'"))
+
+    def _send(self, client: MlflowClient, group: Group) -> None:
+        first = group[0]
         if "begin" in first:
             self.run_id = self._begin(client, first)
             return
@@ -75,9 +88,13 @@ class Delivery:
 
     def _begin(self, client: MlflowClient, record: Record) -> str:
         begin = record["begin"]
-        output_dir = Path(begin["output_dir"])
-        experiment = experiment_of(client, begin["experiment"], output_dir=output_dir)
-        run_id = begin_run(client, experiment=experiment, **begin["run"], at=record["at"])
+        run_id = begin_run(
+            client,
+            experiment=_experiment(client, begin),
+            **begin["run"],
+            at=record["at"],
+            known=self.run_id,
+        )
         log_inputs(client, run_id, begin.get("inputs", []))
         return run_id
 
@@ -92,6 +109,10 @@ class Delivery:
         ]
         for start in range(0, len(metrics), METRICS_A_CALL):
             client.log_batch(run_id, metrics=metrics[start : start + METRICS_A_CALL])
+
+
+def _experiment(client: MlflowClient, begin: Record) -> str:
+    return experiment_of(client, begin["experiment"], output_dir=Path(begin["output_dir"]))
 
 
 def _groups(records: Iterator[tuple[Record, int]]) -> Iterator[tuple[Group, int]]:

@@ -13,6 +13,7 @@ from lingmix.tracking.store import leaves
 STATE, KIND, HASH = "lingmix.state", "lingmix.kind", "lingmix.config_hash"
 SWEEP, COMMAND, ERROR = "lingmix.sweep", "lingmix.command", "lingmix.error"
 COMPLETE, INTERRUPTED, FAILED, PRUNED = "complete", "interrupted", "failed", "pruned"
+RUNNING = "running"
 STATUS = {COMPLETE: "FINISHED", INTERRUPTED: "KILLED", FAILED: "FAILED", PRUNED: "KILLED"}
 NOTE = "mlflow.note.content"
 PARAMS_A_CALL = 100
@@ -34,9 +35,14 @@ def begin_run(
     tags: Mapping[str, str],
     parent: str | None,
     at: int | None = None,
+    known: str | None = None,
 ) -> str:
-    """A run of the same hash and `output_dir` that did not come to its end goes on."""
-    begun = _begun(client, experiment, tags[HASH], str(params.get("output_dir")))
+    """The `known` run goes on, else one of the same hash and `output_dir` that did not come to its
+    end, or came to it after `at`."""
+    if known is None:
+        begun = _begun(client, experiment, tags[HASH], str(params.get("output_dir")), at=at)
+    else:
+        begun = client.get_run(known)
     if begun is None:
         return start_run(
             client, experiment=experiment, name=name, params=params, tags=tags, parent=parent, at=at
@@ -58,8 +64,9 @@ def ending(error: BaseException | None) -> Ending:
 def end_run(
     client: MlflowClient, run_id: str, *, state: str, error: str | None, at: int | None = None
 ) -> None:
-    """`lingmix.state` is complete last of all."""
+    """`lingmix.state` is complete last of all, and of a run that was taken for dead too."""
     if state == COMPLETE:
+        _clear_error(client, client.get_run(run_id))
         client.set_terminated(run_id, STATUS[state], at)
         client.set_tag(run_id, STATE, state)
         return
@@ -81,7 +88,7 @@ def start_run(
     name = cut(name, NAME_LENGTH)
     run = client.create_run(experiment, at, run_name=name, tags=_tags(tags, parent))
     _log_params(client, run, params)
-    client.log_batch(run.info.run_id, tags=[RunTag(STATE, "running")])
+    client.log_batch(run.info.run_id, tags=[RunTag(STATE, RUNNING)])
     return run.info.run_id
 
 
@@ -91,19 +98,31 @@ def _restart(
     run_id = run.info.run_id
     client.update_run(run_id, status="RUNNING")
     _log_params(client, run, params)
-    client.log_batch(run_id, tags=[RunTag(*tag) for tag in [*tags.items(), (STATE, "running")]])
+    client.log_batch(run_id, tags=[RunTag(*tag) for tag in [*tags.items(), (STATE, RUNNING)]])
+    _clear_error(client, run)
+
+
+def _clear_error(client: MlflowClient, run: Run) -> None:
     if ERROR in run.data.tags:
-        client.delete_tag(run_id, ERROR)
+        client.delete_tag(run.info.run_id, ERROR)
 
 
-def _begun(client: MlflowClient, experiment: str, identity: str, output_dir: str) -> Run | None:
-    """The newest run of this hash that is not complete; another machine may be at work on one
-    that lies elsewhere."""
+def _begun(
+    client: MlflowClient, experiment: str, identity: str, output_dir: str, *, at: int | None
+) -> Run | None:
+    """The newest run of this hash that is not complete now, or was not yet `at` that time; another
+    machine may be at work on one that lies elsewhere."""
     for run in client.search_runs([experiment], filter_string=f"tags.`{HASH}` = '{identity}'"):
         here = run.data.params.get("output_dir", output_dir) == output_dir
-        if here and run.data.tags.get(STATE) != COMPLETE:
+        if here and (run.data.tags.get(STATE) != COMPLETE or _lasted(run, at)):
             return run
     return None
+
+
+def _lasted(run: Run, at: int | None) -> bool:
+    """Whether a run that has ended was under way at that time: its folder is one process' own, so
+    what was recorded then is of this run."""
+    return at is not None and run.info.start_time <= at <= run.info.end_time
 
 
 def _tags(tags: Mapping[str, str], parent: str | None) -> dict[str, str]:

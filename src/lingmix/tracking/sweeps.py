@@ -14,6 +14,7 @@ from lingmix.tracking.lifecycle import (
     HASH,
     KIND,
     NOTE,
+    RUNNING,
     STATE,
     STATUS,
     SWEEP,
@@ -44,7 +45,7 @@ def begin_sweep(
     else:
         run_id = found.info.run_id
         client.update_run(run_id, status="RUNNING")
-    written = {COMMAND: cut(command, TAG_LENGTH), STATE: "running"}
+    written = {COMMAND: cut(command, TAG_LENGTH), STATE: RUNNING}
     client.log_batch(run_id, tags=[RunTag(*tag) for tag in written.items()])
     return run_id
 
@@ -65,12 +66,17 @@ def record_failure(
     tags: Mapping[str, str],
     error: str,
 ) -> None:
-    """Of a cell that has failed before it had a run."""
-    if next(runs(client, experiment, f"tags.`{HASH}` = '{tags[HASH]}'"), None) is None:
+    """Of a cell that has failed before it had a run, or was killed before it could say so."""
+    found = next(runs(client, experiment, f"tags.`{HASH}` = '{tags[HASH]}'"), None)
+    if found is None:
         run_id = start_run(
             client, experiment=experiment, name=name, params={}, tags=tags, parent=parent
         )
-        end_run(client, run_id, state=FAILED, error=error[:1000])
+    elif found.data.tags.get(STATE, RUNNING) == RUNNING:
+        run_id = found.info.run_id
+    else:
+        return
+    end_run(client, run_id, state=FAILED, error=error[:1000])
 
 
 def record_front(client: MlflowClient, parent: str, front: Sequence[str], *, table: str) -> None:
