@@ -7,6 +7,7 @@ from lingmix.tracking.history import CELL, EVALUATION, cells, evaluations
 from lingmix.tracking.lifecycle import HASH, KIND
 from tests.tracking.conftest import run_of
 
+LANGUAGES = [f"a{n}" for n in range(40)]
 IDENTITY = map(str, count())
 
 
@@ -50,6 +51,16 @@ def test_cells_are_no_evaluations_and_evaluations_no_cells(client, experiment):
     other = record(client, experiment, kind="evaluation", params={"encoder": {"name": "e5"}})
     assert cells(client, experiment)["run_id"].to_list() == [cell]
     assert evaluations(client, experiment)["run_id"].to_list() == [other]
+
+
+def test_cells_of_more_pairs_than_mlflow_takes_are_told_apart(client, experiment):
+    every = [f"{one}-{other}" for one in LANGUAGES for other in LANGUAGES]
+    for pairs in (every, every[:-1], every[:2]):
+        params = {"pairs": pairs, "sampler": {"alpha": 1.0}, "seed": 0}
+        record(client, experiment, kind="cell", params=params)
+    few, *many = cells(client, experiment)["pairs"].to_list()
+    assert few == "[a0-a0,a0-a1]"
+    assert len({*many}) == 2
 
 
 def test_an_evaluation_that_broke_is_not_found(client, experiment):

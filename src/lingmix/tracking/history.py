@@ -174,8 +174,9 @@ def _table(columns: pl.Schema, rows: list[dict[str, object]]) -> pl.DataFrame:
 
 
 def _compact(pairs: str) -> str:
-    """MLflow keeps a list as its Python text."""
-    return pairs if not pairs.startswith("[") else f"[{','.join(ast.literal_eval(pairs))}]"
+    """MLflow keeps a list as its Python text, of a very long one the beginning."""
+    listed = pairs.startswith("[") and pairs.endswith("]")
+    return f"[{','.join(ast.literal_eval(pairs))}]" if listed else pairs
 
 
 def commands(client: MlflowClient, experiment: str) -> list[str]:

@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Param, Run, RunTag
 
 from lingmix.stopping import PrunedError
-from lingmix.tracking.limits import NAME_LENGTH, PARAM_LENGTH, TAG_LENGTH, cut, key
+from lingmix.tracking.limits import NAME_LENGTH, PARAM_LENGTH, TAG_LENGTH, cut, key, told_apart
 from lingmix.tracking.store import leaves
 
 STATE, KIND, HASH = "lingmix.state", "lingmix.kind", "lingmix.config_hash"
@@ -132,7 +132,9 @@ def _tags(tags: Mapping[str, str], parent: str | None) -> dict[str, str]:
 
 def _log_params(client: MlflowClient, run: Run, params: Mapping[str, Any]) -> None:
     """Those that are not there yet: a param is written once."""
-    values = {key(name): cut(str(value), PARAM_LENGTH) for name, value in leaves(params).items()}
+    values = {
+        key(name): told_apart(str(value), PARAM_LENGTH) for name, value in leaves(params).items()
+    }
     whole = [Param(name, values[name]) for name in values if name not in run.data.params]
     for start in range(0, len(whole), PARAMS_A_CALL):
         client.log_batch(run.info.run_id, params=whole[start : start + PARAMS_A_CALL])
