@@ -22,12 +22,13 @@ from lingmix.tracking.lifecycle import (
     INTERRUPTED,
     KIND,
     PRUNED,
+    RUNNING,
     STATE,
 )
 from lingmix.tracking.store import open_store
 from lingmix.tracking.sweeps import cells_of
 
-RUNNING, MISSING = "running", "missing"
+MISSING = "missing"
 STATES = (COMPLETE, PRUNED, FAILED, RUNNING, INTERRUPTED, MISSING)
 
 

@@ -39,7 +39,7 @@ def _make(path: Path, write: Callable[[BinaryIO], None]) -> None:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
-        _sync(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         error.filename = error.filename or str(path)  # a full disk names none
         raise
@@ -47,7 +47,8 @@ def _make(path: Path, write: Callable[[BinaryIO], None]) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """A file that was renamed there outlives a power loss."""
     number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)

@@ -16,6 +16,7 @@ from pytorch_lightning.callbacks import Checkpoint, WeightAveraging
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import distributed
 
+from lingmix.data.kept import sync_folder
 from lingmix.errors import InputError
 from lingmix.stopping import Stop
 
@@ -53,11 +54,7 @@ class DurableFiles(TorchCheckpointIO):
                 f"({cause.strerror}); make room and start the same command again, which goes on "
                 "from the checkpoint before"
             ) from error
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
 
 
 class Checkpoints(Checkpoint):

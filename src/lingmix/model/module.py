@@ -15,6 +15,7 @@ from lingmix.model.cached import embed
 from lingmix.model.distributed import SummedDDP, gathered
 from lingmix.model.encoder import Encoder
 from lingmix.model.loss import InfoNCE
+from lingmix.model.watch import log_at_once
 
 BuildOptimizer = Callable[..., OptimizerLRScheduler]
 
@@ -80,16 +81,14 @@ class DualEncoder(pl.LightningModule):
             return
         scores = self.development.compute()
         self.development.reset()
-        named = {f"val/development/{name}": value for name, value in scores.items()}
-        self._keep(named)
+        self._keep({f"val/development/{name}": value for name, value in scores.items()})
 
     def _keep(self, scores: dict[str, float]) -> None:
         """Where Lightning has what modules log; its own way takes a millisecond a score."""
         exact = {name: torch.tensor(value, dtype=torch.float64) for name, value in scores.items()}
         self.trainer.callback_metrics.update(exact)
-        if self.trainer.is_global_zero and not self.trainer.sanity_checking:
-            for logger in self.trainer.loggers:
-                logger.log_metrics(scores, step=self.global_step - 1)
+        if not self.trainer.sanity_checking:
+            log_at_once(self.trainer, scores, step=self.global_step - 1)
 
     def _embed(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Queries and passages share one forward, in which each text is embedded once."""

@@ -44,7 +44,7 @@ class LossWatch(pl.Callback):
             for kind in sorted(set(kinds)):
                 own = [loss for loss, of in zip(losses, kinds, strict=True) if of == kind]
                 means[f"train/loss_{kind}"] = fmean(own)
-            _log(trainer, means, step=trainer.global_step - 1)
+            log_at_once(trainer, means, step=trainer.global_step - 1)
         self._losses.clear()
 
 
@@ -88,7 +88,7 @@ class GradientWatch(pl.Callback):
             if scale is not None:
                 values[f"train/noise_scale_{kind}"] = scale
         self._batches.clear()
-        _log(trainer, values, step=trainer.global_step)
+        log_at_once(trainer, values, step=trainer.global_step)
 
     def state_dict(self) -> dict[str, Any]:
         return {kind: scale.state_dict() for kind, scale in self._scales.items()}
@@ -154,7 +154,7 @@ class SpeedWatch(pl.Callback):
             self._idle_from = self._clock()
             return
         self._logged = step
-        _log(trainer, self._rates(trainer), step=step - 1)
+        log_at_once(trainer, self._rates(trainer), step=step - 1)
         self._restart()
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -203,7 +203,7 @@ def _due(trainer: pl.Trainer, step: int) -> bool:
     return every > 0 and step % every == 0
 
 
-def _log(trainer: pl.Trainer, values: dict[str, float], *, step: int) -> None:
+def log_at_once(trainer: pl.Trainer, values: dict[str, float], *, step: int) -> None:
     """To the loggers themselves: what a module logs is written again at each later log."""
     if values and trainer.is_global_zero:
         for logger in trainer.loggers:
