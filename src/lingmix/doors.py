@@ -171,7 +171,8 @@ def values_of(config: DictConfig) -> Config:
     OmegaConf.set_struct(config, False)
     config.output_dir = str(Path(config.output_dir).absolute())
     plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    if "name" in plain:
+    listing = "evaluation" not in plain and plain.get("name") is None  # of all experiments
+    if not listing:
         plain["name"] = _name(plain["name"])
     return plain
 

@@ -1,16 +1,14 @@
 """lingmix-sweeps: recorded sweeps -> what became of their cells."""
 
 from collections import Counter
-from io import StringIO
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.table import Table
 
+from lingmix.columns import in_columns
 from lingmix.doors import door, resolved
 from lingmix.errors import InputError
 from lingmix.tracking.history import runs
@@ -36,27 +34,22 @@ def sweeps(composed: DictConfig) -> str:
     """A row a sweep, the newest first, and what goes on with those that are not complete."""
     config = resolved(composed)
     client = open_store(config["tracking"]["uri"])
-    table = Table("experiment", "sweep", *STATES, box=None, padding=(0, 2, 0, 0))
-    for column in table.columns[2:]:
-        column.justify = "right"
-    unfinished = []
+    rows, unfinished = [], []
     for experiment in _experiments(client, config["name"]):
         folder = Path(config["output_dir"], "runs", experiment.name)
         best = _best(client, experiment.experiment_id)
         for parent in runs(client, experiment.experiment_id, f"tags.`{KIND}` = 'sweep'"):
             counts = Counter(_state(cell, best, folder) for cell in cells_of(parent))
             figures = (str(counts[state] or "") for state in STATES)
-            table.add_row(experiment.name, parent.info.run_name, *figures)
+            rows.append((experiment.name, parent.info.run_name, *figures))
             if counts[COMPLETE] + counts[PRUNED] < counts.total():
                 unfinished.append(parent.data.tags.get(COMMAND, ""))
-    if not table.row_count:
+    if not rows:
         return "no sweep is recorded"
-    console = Console(file=StringIO(), width=200, markup=False, emoji=False, highlight=False)
-    console.print(table)
-    for command in dict.fromkeys(filter(None, unfinished)):
-        console.print(f"to go on: {command}", soft_wrap=True)
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    return "\n".join(line.rstrip() for line in lines)
+    told = [f"to go on: {command}" for command in dict.fromkeys(filter(None, unfinished))]
+    return "\n".join(
+        [in_columns(("experiment", "sweep", *STATES), rows, figures=slice(2, None)), *told]
+    )
 
 
 def _experiments(client: MlflowClient, name: str | None) -> list[Experiment]:

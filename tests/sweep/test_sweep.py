@@ -195,6 +195,13 @@ def test_sweeps_are_listed_with_what_became_of_their_cells(study, configure):
     assert row.split()[-1] == "6"
 
 
+def test_without_a_name_the_sweeps_of_all_experiments_are_listed(study):
+    here, _ = study
+    listed = command("sweeps", here[0])
+    assert listed.returncode == 0, listed.stderr
+    assert "study" in listed.stdout
+
+
 def test_a_sweep_that_is_not_there_is_not_listed(study, configure):
     with pytest.raises(InputError, match="no experiment 'nothing' is recorded; there are:"):
         sweeps(configure("sweeps", "name=nothing"))

@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import yaml
-from rich.console import Console
-from rich.table import Table
 
+from lingmix.columns import in_columns
 from lingmix.evaluation.scores import SetScores
 from lingmix.tracking.environment import environment
 from lingmix.tracking.recorder import RunRecorder
@@ -79,21 +77,17 @@ def headline(scores: Sequence[SetScores]) -> str:
 
 def score_table(scores: Sequence[SetScores]) -> str:
     """Every setting of every set, the language bias, and what was left out."""
-    table = Table("", *METRICS.values(), box=None, padding=(0, 2, 0, 0))
-    for column in table.columns[1:]:
-        column.justify = "right"
+    rows: list[Sequence[str]] = []
     notes = []
     for one in scores:
-        table.add_row(one.name)
+        rows.append((one.name,))
         for setting in SETTINGS:
             if f"{setting}/map" in one.metrics:
                 figures = (f"{one.metrics[f'{setting}/{metric}']:.4f}" for metric in METRICS)
-                table.add_row(f"  {setting}", *figures)
+                rows.append((f"  {setting}", *figures))
         notes += [f"{one.name}: {note}" for note in (*_bias(one), *_left_out(one))]
-    console = Console(file=StringIO(), width=100, markup=False, emoji=False)
-    console.print(table)
-    console.print(*notes, sep="\n", soft_wrap=True, highlight=False)
-    return console.file.getvalue().rstrip()  # type: ignore[attr-defined]
+    table = in_columns(("", *METRICS.values()), rows, figures=slice(1, None))
+    return "\n".join([table, *notes])
 
 
 def recorded_scores(metrics: Mapping[str, float]) -> list[SetScores]:

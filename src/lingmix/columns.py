@@ -1,0 +1,22 @@
+"""Tables for a terminal."""
+
+from collections.abc import Iterable, Sequence
+from io import StringIO
+
+from rich.console import Console
+from rich.table import Table
+
+WIDTH = 400
+"""Letters that a row may have before it is broken."""
+
+
+def in_columns(head: Sequence[str], rows: Iterable[Sequence[str]], *, figures: slice) -> str:
+    """With the columns of `figures` to the right."""
+    table = Table(*head, box=None, padding=(0, 2, 0, 0))
+    for column in table.columns[figures]:
+        column.justify = "right"
+    for row in rows:
+        table.add_row(*row)
+    text = StringIO()
+    Console(file=text, width=WIDTH, markup=False, emoji=False, highlight=False).print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
