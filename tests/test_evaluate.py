@@ -66,6 +66,7 @@ def load_module(tmp_path) -> DualEncoder:
     """A static encoder as it is trained."""
     items = read_cldr(languages=["en", "de"], domains=["geography"])
     encoder = load_encoder(
+        revision=None,
         name="static",
         scratch={"dimension": 16, "vocabulary": 500, "scale": 0.1, "sparse": False},
         **dict.fromkeys(("prompts", "pooling", "max_length", "attention", "lora")),
@@ -178,6 +179,7 @@ def test_a_checkpoint_of_a_training_is_evaluated(configure, load_module, tmp_pat
         encoder.embedder.embedding.weight.add_(1.0)
     torch.save({"state_dict": load_module.state_dict()}, tmp_path / "last.ckpt")
     loaded = load_encoder(
+        revision=None,
         name=str(tmp_path / "last.ckpt"),
         **dict.fromkeys(("prompts", "pooling", "max_length", "scratch", "attention", "lora")),
         texts=(),

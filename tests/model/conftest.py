@@ -24,6 +24,7 @@ TEXTS = [
     "Какая валюта в Японии?",
 ]
 SETTINGS = {
+    "revision": None,
     "prompts": None,
     "pooling": None,
     "max_length": None,

@@ -12,6 +12,7 @@ from sentence_transformers.base.modules import Dense, Normalize, Transformer
 from sentence_transformers.sentence_transformer import modules as st
 
 from lingmix.errors import InputError
+from lingmix.model.hub import commit_of
 from tests.model.conftest import TEXTS, close, embed
 
 PROMPTS = {"query": "query: ", "passage": "passage: "}
@@ -212,18 +213,41 @@ def test_a_name_that_cannot_be_found_is_refused_in_one_line(load, monkeypatch, n
     assert "\n" not in str(told.value)
 
 
-def test_a_model_fetched_before_loads_by_name_without_network(
-    load, bert_folder, tmp_path, monkeypatch
-):
+@pytest.fixture
+def fetched(load, bert_folder, tmp_path, monkeypatch):
+    """A model of two commits as a fetch leaves it, no network: `a` is main, `b` the tag v1."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    commit = "0" * 40
+    commit_of.cache_clear()
     model = tmp_path / "models--somebody--some-bert"
-    load(bert_folder, pooling="pooler").save(model / "snapshots" / commit)
-    (model / "refs").mkdir()
-    (model / "refs" / "main").write_text(commit)
-    expected = embed(load(bert_folder, pooling="pooler"), TEXTS)
-    close(embed(load("somebody/some-bert"), TEXTS), expected, atol=1e-6)
+    (model / "refs").mkdir(parents=True)
+    for name, letter, pooling in (("main", "a", "pooler"), ("v1", "b", "mean")):
+        load(bert_folder, pooling=pooling).save(model / "snapshots" / (letter * 40))
+        (model / "refs" / name).write_text(letter * 40)
+    yield "somebody/some-bert"
+    commit_of.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("revision", "pooling"), [(None, "pooler"), ("v1", "mean"), ("b" * 40, "mean")]
+)
+def test_a_model_fetched_before_loads_by_name_and_revision_without_network(
+    load, bert_folder, fetched, revision, pooling
+):
+    expected = embed(load(bert_folder, pooling=pooling), TEXTS)
+    close(embed(load(fetched, revision=revision), TEXTS), expected, atol=1e-6)
+
+
+def test_a_revision_that_a_model_does_not_have_is_refused_in_one_line(load, fetched):
+    with pytest.raises(InputError, match=f"{fetched} .* at revision v2; check") as told:
+        load(fetched, revision="v2")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["tiny", "folder", "best.ckpt"])
+def test_what_is_not_on_hugging_face_has_no_revision(load, bert_folder, name):
+    with pytest.raises(InputError, match=r"^encoder.revision: must be null for .* got v1$"):
+        load(bert_folder if name == "folder" else name, revision="v1")
 
 
 def test_code_in_a_folder_is_not_run_unless_asked_for(load, bert_folder, tmp_path):

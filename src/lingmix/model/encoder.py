@@ -13,7 +13,13 @@ from transformers.utils.import_utils import is_flash_attn_2_available
 
 from lingmix.data.tokens import Role, Tokens
 from lingmix.errors import InputError
-from lingmix.model.folder import Model, find_folder, read_folder, write_folder
+from lingmix.model.folder import (
+    Model,
+    find_folder,
+    read_folder,
+    refuse_revision,
+    write_folder,
+)
 from lingmix.model.lora import kept_lora
 from lingmix.model.pooling import PoolingChoice
 from lingmix.model.scratch import SCRATCH_KEYS, from_scratch, seeded
@@ -76,6 +82,7 @@ class Encoder(nn.Module):
 def load_encoder(
     *,
     name: str,
+    revision: str | None,
     prompts: Mapping[Role, str | None] | None,
     pooling: PoolingChoice | None,
     max_length: Mapping[Role, int | None] | None,
@@ -95,6 +102,8 @@ def load_encoder(
     stands above that.
     """
     _refuse_choices(pooling, attention)
+    if name in SCRATCH_KEYS or name.endswith(CHECKPOINT):
+        refuse_revision(revision, name)
     if name in SCRATCH_KEYS:
         if lora is not None:
             raise InputError(f"encoder.lora: {name} has no trained weights to adapt; leave it null")
@@ -111,10 +120,10 @@ def load_encoder(
         )
         encoder = Encoder(Model(embedder, [], tokenizer))
     else:
-        checkpoint = Path(name) if name.endswith(CHECKPOINT) else None
+        checkpoint = Path(name).expanduser() if name.endswith(CHECKPOINT) else None
         place = str(checkpoint.with_name(ENCODER_FOLDER)) if checkpoint else name
         model = read_folder(
-            find_folder(place, trust_remote_code=trust_remote_code),
+            find_folder(place, revision=revision, trust_remote_code=trust_remote_code),
             prompts=prompts,
             pooling=pooling,
             max_length=max_length,

@@ -12,6 +12,7 @@ from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
 from lingmix.data.tokens import Role
 from lingmix.errors import InputError
+from lingmix.model.hub import commit_of
 from lingmix.model.pooling import POOLINGS, Dense, Pooling, PoolingChoice
 from lingmix.model.pretrained import load_transformer
 from lingmix.model.static import Static
@@ -44,30 +45,45 @@ class Layout(NamedTuple):
     rest: list[tuple[str, Path]]
 
 
-def find_folder(name: str, *, trust_remote_code: bool) -> Path:
+def find_folder(name: str, *, revision: str | None, trust_remote_code: bool) -> Path:
     """A local folder, or the Hugging Face model of that name, fetched without pickled weights."""
     folder = Path(name).expanduser()
     if folder.is_dir():
+        refuse_revision(revision, name)
         return folder
     code = ["*.py"] if trust_remote_code else []
     try:
+        commit = commit_of(name, revision)
         folder = Path(
             snapshot_download(
                 name,
+                revision=commit,
                 allow_patterns=["*.json", "*.txt", "*.model", "model*.safetensors", *code],
                 ignore_patterns=["onnx/*", "openvino/*"],
             )
         )
         within = [f"{path.name}/*.safetensors" for _, path in _layout(folder).rest]
-        return Path(snapshot_download(name, allow_patterns=within)) if within else folder
+        if within:
+            snapshot_download(name, revision=commit, allow_patterns=within)
+        return folder
     except InputError:
         raise
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
+        at = "" if revision is None else f" at revision {revision}"
         raise InputError(
-            f"encoder.name: {name} is neither a folder here nor a model that could be fetched; "
+            f"encoder.name: {name} is neither a folder here nor a model that could be fetched{at}; "
             f"check the name and the network ({type(error).__name__}: {reason[:160]})"
         ) from error
+
+
+def refuse_revision(revision: str | None, name: str) -> None:
+    """Raises InputError: what lies here has no revisions."""
+    if revision is not None:
+        raise InputError(
+            f"encoder.revision: must be null for {name}, which is no Hugging Face model, got "
+            f"{revision}"
+        )
 
 
 def read_folder(
