@@ -2,12 +2,13 @@
 
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from errno import EACCES, EDQUOT, EFBIG, ENOSPC, EROFS
+from errno import EACCES, EDQUOT, EFBIG, ENOSPC, EPIPE, EROFS
 from functools import partial, wraps
 from inspect import Parameter, signature
 from pathlib import Path
@@ -27,6 +28,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from lingmix.errors import InputError
+from lingmix.terminal import end_unread, ready_streams, say
 
 if TYPE_CHECKING:
     from lingmix.data.evaluation_set import EvaluationSet
@@ -47,6 +49,10 @@ _INSTALLED = Path(__file__).parent / "conf"
 CONF = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "conf"
 
 
+OmegaConf.register_new_resolver("at_home", os.path.expanduser, replace=True)
+"""For folders that Hydra itself makes."""
+
+
 def door(config_name: str) -> Callable[[Callable[[DictConfig], str]], Callable[[], None]]:
     """A console command: Hydra composes `conf/<config_name>.yaml`, the function's text is printed.
 
@@ -64,6 +70,7 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], str]], Callable[[
 
         @wraps(function)
         def main() -> None:
+            ready_streams()
             sweeping = {"-m", "--multirun"} & {*sys.argv[1:]}
             if sweeping and any(name in os.environ for name in LAUNCHERS):
                 from lingmix.launched import refuse_sweep  # noqa: PLC0415 - seconds of imports
@@ -73,6 +80,7 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], str]], Callable[[
             os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # its errors are told here
             with _one_line(config_name):
                 composing(guarded)()
+                sys.stdout.flush()
 
         return main
 
@@ -84,6 +92,8 @@ def _one_line(door: str) -> Iterator[None]:
     try:
         with writing():
             yield
+    except BrokenPipeError:
+        end_unread()
     except InputError as error:
         sys.exit(f"lingmix-{door}: {error}")
     except OmegaConfBaseException as error:
@@ -94,16 +104,25 @@ def _one_line(door: str) -> Iterator[None]:
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """A disk that is full, or that may not be written to, is for the user to mend."""
+    """What the machine refuses (a full disk, a path that cannot be) is for the user to mend."""
     try:
         yield
     except OSError as error:
-        if error.errno not in UNWRITABLE:
+        if error.errno == EPIPE:
             raise
-        raise InputError(
-            f"{error.filename or 'output_dir'}: cannot be written ({error.strerror}); make room, "
-            "or have it made writable, or choose another output_dir"
-        ) from error
+        raise InputError(_refused(error)) from error
+
+
+def _refused(error: OSError) -> str:
+    reason = " ".join((error.strerror or str(error) or type(error).__name__).split())
+    if error.errno in UNWRITABLE:
+        return (
+            f"{error.filename or 'output_dir'}: cannot be written ({reason}); make room, or have "
+            "it made writable, or choose another output_dir"
+        )
+    if error.filename is None:
+        return f"the machine does not do what it is asked ({type(error).__name__}: {reason})"
+    return f"{error.filename}: cannot be used ({reason}); mend what is there, or name another path"
 
 
 def refuse_words(lines: Iterable[str], *, door: str) -> None:
@@ -169,12 +188,26 @@ def resolved(config: DictConfig) -> Config:
 def values_of(config: DictConfig) -> Config:
     """As `resolved`, of a configuration that may be written to."""
     OmegaConf.set_struct(config, False)
-    config.output_dir = str(Path(config.output_dir).absolute())
+    config.output_dir = str(Path(config.output_dir).expanduser().absolute())
     plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    plain = _at_home(plain)
     listing = "evaluation" not in plain and plain.get("name") is None  # of all experiments
     if not listing:
         plain["name"] = _name(plain["name"])
     return plain
+
+
+def _at_home(value: Any) -> Any:
+    """With `~` spelt out in every path, as in `sqlite:///~/mlflow.db`: readers, the hash of the
+    data and MLflow see the same file.
+    """
+    if isinstance(value, dict):
+        return {key: _at_home(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_at_home(one) for one in value]
+    if isinstance(value, str) and (found := re.fullmatch(r"((?:sqlite:///)?)(~(?:/.*)?)", value)):
+        return f"{found[1]}{Path(found[2]).expanduser()}"
+    return value
 
 
 def _name(given: object) -> str:
@@ -240,12 +273,6 @@ def _narrowed(node: Config, name: str, languages: Sequence[str] | str) -> Config
             f"{', '.join(held)}"
         )
     return node | {"languages": {of: held[of] for of in kept} if isinstance(held, dict) else kept}
-
-
-def say(text: str) -> None:
-    """To the person at the terminal, at once."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 def overrides() -> list[str]:

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from lingmix.doors import Config, config_dirs, overrides, say
+from lingmix.doors import Config, config_dirs, overrides
 from lingmix.errors import InputError
 from lingmix.model.precision import precision_of
+from lingmix.terminal import say
 from lingmix.tracking.datasets import inputs
 from lingmix.tracking.description import maker, run_note
 from lingmix.tracking.environment import hardware

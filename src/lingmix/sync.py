@@ -6,8 +6,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from lingmix.doors import door, resolved, say
+from lingmix.doors import door, resolved
 from lingmix.errors import InputError
+from lingmix.terminal import say
 from lingmix.tracking.journal import JOURNAL, begun, ended, sent, unsent
 from lingmix.tracking.lifecycle import COMPLETE
 from lingmix.tracking.sender import send_rest

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from omegaconf import DictConfig
 
-from lingmix.doors import say
 from lingmix.errors import InputError
 from lingmix.sweep.cell import Cell, Outcome, Outcomes, work
+from lingmix.terminal import say
 
 try:
     import ray

@@ -15,10 +15,10 @@ from submitit import JobEnvironment, SlurmExecutor
 from submitit.core.utils import FailedJobError, FailedSubmissionError, JobPaths
 from submitit.helpers import Checkpointable, clean_env
 
-from lingmix.doors import say
 from lingmix.errors import InputError
 from lingmix.stopping import StoppedError
 from lingmix.sweep.cell import Cell, Outcome, Outcomes, work
+from lingmix.terminal import say
 from lingmix.tracking.store import shown
 
 BETWEEN_LOOKS = 2.0

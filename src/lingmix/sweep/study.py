@@ -14,7 +14,7 @@ from mlflow.entities import Run
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from lingmix.doors import Config, build, say
+from lingmix.doors import Config, build
 from lingmix.errors import InputError
 from lingmix.sweep.cell import RunAll
 from lingmix.sweep.front import front_table
@@ -23,6 +23,7 @@ from lingmix.sweep.objectives import history, measured, refuse_unknown
 from lingmix.sweep.pruning import course_name, judged, studies_of
 from lingmix.sweep.space import Space, corners, overrides_of, space_of
 from lingmix.sweep.sweep import Sweep, alone, sweeping
+from lingmix.terminal import say
 from lingmix.tracking.history import complete_run, runs
 from lingmix.tracking.lifecycle import HASH, PRUNED, STATE
 from lingmix.tracking.store import AwayError, reached

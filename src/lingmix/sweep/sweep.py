@@ -13,12 +13,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 
-from lingmix.doors import Config, say
+from lingmix.doors import Config
 from lingmix.errors import InputError
 from lingmix.stopping import StoppedError, stoppable
 from lingmix.sweep.cell import Outcome, RunAll, cell_of
 from lingmix.sweep.grid import Compose, Plan, plans, swept
 from lingmix.sweep.live import followed
+from lingmix.terminal import say
 from lingmix.tracking.history import cells as cells_of
 from lingmix.tracking.history import changes, complete_runs, evaluations
 from lingmix.tracking.identity import config_hash
