@@ -17,7 +17,7 @@ from lingmix.launched import Ranks, environments, launched
 from lingmix.model.checkpoints import Checkpoints, DurableFiles, newest_state
 from lingmix.model.distributed import SummedDDP
 from lingmix.model.encode import encoding
-from lingmix.model.encoder import ENCODER_FOLDER
+from lingmix.model.hub import ENCODER_FOLDER
 from lingmix.model.precision import fastest_device, precision_of
 from lingmix.model.watch import GradientWatch, LossWatch, SpeedWatch
 from lingmix.parts import Parts, prepare, ranks_of, refuse_devices

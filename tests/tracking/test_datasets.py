@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import mlflow.data
 import pytest
 
-from lingmix.tracking import identity
+from lingmix.tracking import contents
 from lingmix.tracking.datasets import inputs, log_inputs
 from lingmix.tracking.lifecycle import HASH
 from lingmix.tracking.sender import journaled_run
@@ -39,7 +39,7 @@ def pairs(tmp_path):
 
 
 def digest_of(path):
-    identity._content.cache_clear()
+    contents._content.cache_clear()
     return inputs(configured(path))[0]["digest"]
 
 

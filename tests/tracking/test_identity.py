@@ -4,11 +4,13 @@ import subprocess
 
 import pytest
 
-from lingmix.tracking import code, identity
+from lingmix.tracking import code, contents, identity
 from lingmix.tracking.history import as_before, cells, changes, complete_run, unfinished
 from lingmix.tracking.identity import ASKED, CODE, DATA, RAN, config_hash, identity_tags, provenance
 from lingmix.tracking.lifecycle import HASH
 from tests.tracking.conftest import run_of
+
+PAIRS = "lingmix.data.sources.pair_rows.read_pairs"
 
 
 def config(**others):
@@ -16,7 +18,7 @@ def config(**others):
         "sampler": {"alpha": 0.5},
         "augmentation": {"scale": 0},
         "seed": 0,
-        "data": {"train": [{"_target_": "lingmix.data.sources.pairs", "path": "none.jsonl"}]},
+        "data": {"train": [{"_target_": PAIRS, "path": "none.jsonl"}]},
         "tracking": {"uri": "sqlite:///x", "code": None, "parent": None},
     } | others
 
@@ -62,7 +64,13 @@ def test_the_texts_of_the_embedded_data_are_code(sources):
 
 def test_a_word_is_no_folder_that_happens_to_be_called_so(tmp_path, monkeypatch):
     words = config(
-        evaluation={"cldr": {"split": "test", "languages": ["en", "de"]}},
+        evaluation={
+            "cldr": {
+                "_target_": "lingmix.data.sources.cldr.read_cldr",
+                "split": "test",
+                "languages": ["en", "de"],
+            }
+        },
         encoder={"name": "tiny", "scratch": {"dimension": 8}},
     )
     monkeypatch.chdir(tmp_path)
@@ -79,7 +87,7 @@ def test_an_encoder_s_folder_counts_by_what_it_holds(tmp_path, monkeypatch):
     (tmp_path / "mine").mkdir()
     before = config_hash(asked)
     (tmp_path / "mine" / "weights").write_text("other")
-    identity._content.cache_clear()
+    contents._content.cache_clear()
     assert config_hash(asked) != before
 
 
@@ -105,7 +113,7 @@ def test_data_that_changes_is_other_data_asked_for_in_the_same_words(tmp_path):
     file.write_text("one")
     before = identity_tags(values)
     file.write_text("more")
-    identity._content.cache_clear()
+    contents._content.cache_clear()
     after = identity_tags(values)
     assert after[ASKED] == before[ASKED]
     assert after[CODE] == before[CODE]
@@ -159,7 +167,7 @@ def test_changes_count_the_cells_that_other_data_made(client, experiment, tmp_pa
     asked = [config(data={"train": [{"path": str(file)}]}, seed=seed) for seed in range(3)]
     runs = [client.get_run(record(client, experiment, values)) for values in asked[:2]]
     file.write_text("more")
-    identity._content.cache_clear()
+    contents._content.cache_clear()
     tags = [identity_tags(values) for values in asked]
     assert changes(runs, tags) == ["complete with other data than there is now: 2, to run again"]
 

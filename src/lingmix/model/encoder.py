@@ -20,15 +20,11 @@ from lingmix.model.folder import (
     refuse_revision,
     write_folder,
 )
+from lingmix.model.hub import CHECKPOINT, ENCODER_FOLDER
 from lingmix.model.lora import kept_lora
 from lingmix.model.pooling import PoolingChoice
 from lingmix.model.scratch import SCRATCH_KEYS, from_scratch, seeded
 from lingmix.model.transformer import Attention, Transformer
-
-CHECKPOINT = ".ckpt"
-
-ENCODER_FOLDER = "encoder"
-"""Beside the checkpoints of a run: the form of the encoder whose weights they hold."""
 
 
 class Encoder(nn.Module):

@@ -1,9 +1,14 @@
-"""Which commit of a Hugging Face model is used."""
+"""What the name of a model stands for, known without loading it."""
 
 from functools import cache
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
+
+CHECKPOINT = ".ckpt"
+
+ENCODER_FOLDER = "encoder"
+"""Beside the checkpoints of a run: the form of the encoder whose weights they hold."""
 
 
 @cache

@@ -9,8 +9,9 @@ from omegaconf import DictConfig, open_dict
 
 from lingmix.doors import Config, writing
 from lingmix.sweep.grid import Plan, without_hydra
-from lingmix.tracking.identity import CODE
+from lingmix.tracking.identity import CODE, VERSIONS
 from lingmix.tracking.store import leaves
+from lingmix.tracking.versions import from_words
 
 NAMED_ANYWAY = ("sampler.alpha", "augmentation.scale", "seed")
 PLACE = {"sampler.alpha": 0, "augmentation.scale": 1, "pairs": 2, "seed": 4}
@@ -41,11 +42,12 @@ RunAll = Callable[[Sequence[Cell], str], Outcomes]
 
 
 def cell_of(plan: Plan, config: DictConfig, *, parent: str, keys: Sequence[str]) -> Cell:
-    """Told beside its values: its parent, its code, its name, to keep its screen quiet."""
+    """Told beside its values: its parent, code, versions and name, and to keep its screen quiet."""
     values = leaves(plan.values)
     with open_dict(config):
         config.tracking.parent = parent
         config.tracking.code = plan.tags[CODE]
+        config.tracking.versions = from_words(plan.tags[VERSIONS]) or None
         config.tracking.label = [
             f"{key.rpartition('.')[2]}={values.get(key)}"
             for key in keys

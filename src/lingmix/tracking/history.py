@@ -8,8 +8,9 @@ import polars as pl
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from lingmix.tracking.identity import ASKED, CODE, DATA, decides
+from lingmix.tracking.identity import ASKED, CODE, DATA, VERSIONS, decides
 from lingmix.tracking.lifecycle import COMMAND, COMPLETE, HASH, KIND, STATE, SWEEP
+from lingmix.tracking.versions import as_setting, from_words, in_words
 
 NAMED = ("sampler.alpha", "augmentation.scale", "seed", "pairs")
 """Params with a column of their own."""
@@ -78,25 +79,37 @@ def newest(found: Iterable[Run]) -> list[Run]:
 
 
 def changes(complete: Iterable[Run], missing: Sequence[Mapping[str, str]]) -> list[str]:
-    """What is complete in the same words, but of other code or data, a line for each; `missing`
-    are the identity tags of what is not complete."""
+    """What is complete in the same words, but of other code, libraries or data, a line for each;
+    `missing` are the identity tags of what is not complete."""
     asked = {tags[ASKED]: tags for tags in missing}
     latest = {run.data.tags.get(ASKED, ""): run.data.tags for run in reversed([*complete])}
-    code: Counter[tuple[str, str]] = Counter()
-    data = 0
-    for key, there in latest.items():
-        if here := asked.get(key):
-            code[there[CODE], here[CODE]] += there[CODE] != here[CODE]
-            data += there[DATA] != here[DATA]
+    both = [(there, asked[key]) for key, there in latest.items() if key in asked]
+    code = Counter((there[CODE], here[CODE]) for there, here in both)
+    libraries = Counter(_upgraded(there, here) for there, here in both)
     lines = [
         f"complete with other code (then {then}, now {now}): {count}, to run again; "
         f"tracking.code={then} keeps what is there"
         for (then, now), count in code.items()
-        if count
+        if then != now
     ]
-    if data:
+    lines += [
+        f"complete with other libraries (then {then}, now {now}): {count}, to run again; "
+        f"'tracking.versions={{{as_setting(then)}}}' keeps what is there"
+        for (then, now), count in libraries.items()
+        if then != now
+    ]
+    if data := sum(there[DATA] != here[DATA] for there, here in both):
         lines.append(f"complete with other data than there is now: {data}, to run again")
     return lines
+
+
+def _upgraded(there: Mapping[str, str], here: Mapping[str, str]) -> tuple[str, str]:
+    """The libraries whose versions differ between two runs' tags, in words."""
+    then, now = (from_words(tags.get(VERSIONS, "")) for tags in (there, here))
+    moved = [name for name in then if name in now and then[name] != now[name]]
+    return in_words({name: then[name] for name in moved}), in_words(
+        {name: now[name] for name in moved}
+    )
 
 
 def parent_run(client: MlflowClient, experiment: str, sweep: str) -> Run | None:

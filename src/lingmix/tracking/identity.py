@@ -1,20 +1,41 @@
-"""What makes two runs the same run."""
+"""What makes two runs the same run.
+
+Two runs are the same, and have the same hash, if these are equal:
+
+- every key of the configuration that can change a result, whatever way it is written: 1 is 1.0, the
+  order of `languages` and `pairs` is none, and listing all of them is `all` where the sources name
+  their languages. Keys that say where a result is written and how it is shown do not count
+  (`DECIDES_NOTHING`), nor does `augmentation.seed` where nothing is augmented;
+- what is read: a file or folder counts by what it holds and not by where it lies (see `contents`),
+  a checkpoint by its weights and the encoder beside it, a Hugging Face model by its commit,
+  embedded data by the version of the package that brings it;
+- the code, which `tracking.code` may name;
+- the versions of the libraries that compute (see `versions`), which `tracking.versions` may name.
+
+Hardware is not among them: a run is not repeated because another machine is there. It is recorded,
+and reports keep runs of different hardware apart.
+"""
 
 import hashlib
 import json
-import os
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from lingmix.model.hub import CHECKPOINT, ENCODER_FOLDER, commit_of
 from lingmix.tracking.code import code_version, git_tags
+from lingmix.tracking.contents import content_of, is_path
 from lingmix.tracking.lifecycle import HASH
+from lingmix.tracking.limits import TAG_LENGTH
+from lingmix.tracking.models import RUNS
 from lingmix.tracking.store import leaves
+from lingmix.tracking.versions import counted_versions, in_words
 
 ASKED, CODE, DATA, RAN = "lingmix.asked", "lingmix.code", "lingmix.data", "lingmix.ran"
-"""Tags: the configuration as it was written, what it counts as, and the code that ran it."""
+CONTENTS, VERSIONS = "lingmix.contents", "lingmix.versions"
+"""Tags: digests of the configuration as it was written and of what is read, the code that a run
+counts as and the code that ran it; what is read by key, and the libraries."""
 
 DECIDES_NOTHING = (
     "name",
@@ -25,17 +46,12 @@ DECIDES_NOTHING = (
     "tracking",
     "noise_scale_window",
     "checkpoint",
+    "run_files",
     "trainer.enable_progress_bar",
     "trainer.enable_model_summary",
     "trainer.log_every_n_steps",
 )
 """Keys that change no result: where it is written and how it is shown."""
-
-READ = ("data.", "evaluation.")
-"""Keys below which values may be files and folders."""
-
-PLACES = ("path", "folder", "queries", "corpora")
-"""Options whose values are, whatever they look like; that of another has a / or a suffix."""
 
 EMBEDDED = {"lingmix.data.sources.cldr": "babel"}
 """Sources whose data a package brings along."""
@@ -48,36 +64,29 @@ def decides(key: str) -> bool:
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
-    """Of everything that decides the result, the code too, and nothing that does not."""
+    """Of everything that decides the result and nothing that does not."""
     return identity_tags(config)[HASH]
 
 
-def counted_code(config: Mapping[str, Any]) -> str:
-    """The code that a run counts as: `tracking.code`, or what is installed."""
-    tracking = config.get("tracking", {"code": config.get("tracking.code")})
-    return str(tracking.get("code") or code_version())
-
-
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What the hash is of beside the code, as plain values by dotted key.
-
-    A file or folder that is read counts by what it holds, not by where it lies, and a number by
-    its value: 1 is 1.0.
-    """
-    return _counted_values(_asked(config))
+    """What the hash is of beside code and versions, as plain values by dotted key."""
+    return _counted(_asked(config))
 
 
 def identity_tags(config: Mapping[str, Any]) -> dict[str, str]:
     """What tells a run apart, and from a run that was asked for in the same words, but is of other
-    code or other data."""
-    asked, code = _asked(config), counted_code(config)
-    counted = _counted_values(asked)
-    held = {key: value for key, value in counted.items() if value != asked.get(key)}
+    code, data or libraries."""
+    flat, asked = leaves(config), _asked(config)
+    code, versions = str(flat.get("tracking.code") or code_version()), counted_versions(flat)
+    counted = _counted(asked)
+    read = {key: value for key, value in counted.items() if value not in (None, asked.get(key))}
     return {
-        HASH: _digest({"config": counted, "code": code}),
+        HASH: _digest({"config": counted, "code": code, "versions": versions}),
         ASKED: _digest(asked),
         CODE: code,
-        DATA: _digest(held),
+        DATA: _digest(read),
+        CONTENTS: _contents(read),
+        VERSIONS: in_words(versions),
     }
 
 
@@ -86,17 +95,31 @@ def provenance(config: Mapping[str, Any]) -> dict[str, str]:
     return {**identity_tags(config), RAN: code_version(), **git_tags()}
 
 
-def _digest(values: Mapping[str, Any]) -> str:
+def _digest(values: object) -> str:
     return hashlib.sha256(_text(values).encode()).hexdigest()[:16]
 
 
-def _text(values: Mapping[str, Any]) -> str:
+def _text(values: object) -> str:
     return json.dumps(values, sort_keys=True, default=str)
+
+
+def _contents(read: Mapping[str, Any]) -> str:
+    """By key, so that a reader sees which of them has changed."""
+    text = _text({key: _short(value) for key, value in read.items()})
+    return text if len(text) <= TAG_LENGTH else _text({"data": _digest(read)})
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else _digest(value)
+    return text[:12] if len(text) == hashlib.sha256().digest_size * 2 else text
 
 
 def _asked(config: Mapping[str, Any]) -> dict[str, Any]:
     flat = leaves(config)
-    return json.loads(_text({key: _plain(flat[key]) for key in flat if decides(key)}))
+    values = json.loads(_text({key: _plain(flat[key]) for key in flat if decides(key)}))
+    if values.get("augmentation.scale") == 0:
+        values.pop("augmentation.seed", None)
+    return values | _choices(values)
 
 
 def _plain(value: object) -> object:
@@ -105,47 +128,85 @@ def _plain(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _counted_values(asked: Mapping[str, Any]) -> dict[str, Any]:
-    values = {key: _counted(key, value) for key, value in asked.items()}
-    name = asked.get("encoder.name")
-    if "encoder.scratch" in asked and asked["encoder.scratch"] is None:
-        values["encoder.name"] = _held(name)
-    return values | _embedded(values)
+def _choices(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`languages` and `pairs` in one order, or `all` where that is what they list."""
+    listed: dict[str, Any] = {
+        key: sorted({*map(str, values[key])})
+        for key in ("languages", "pairs")
+        if isinstance(values.get(key), list)
+    }
+    sources = _languages(values)
+    training = [some for node, some in sources.items() if node.startswith("data.train.")]
+    known = _union(training or sources.values())
+    within = {*listed["languages"]} if "languages" in listed else known
+    if within and {*listed.get("pairs", ())} == {f"{a}-{b}" for a in within for b in within}:
+        listed["pairs"] = "all"
+    if within and within == known == _union(sources.values()):
+        listed["languages"] = "all"
+    return listed
 
 
-def _counted(key: str, value: object) -> object:
-    if not key.startswith(READ):
-        return value
+def _languages(values: Mapping[str, Any]) -> dict[str, set[str]]:
+    """What each source and evaluation set names as its `languages`; empty for one that does not."""
+    found = {}
+    for key in values:
+        node, _, last = key.rpartition(".")
+        if last == "_target_" and key.startswith(("data.", "evaluation.")):
+            named = f"{node}.languages"
+            keys = {one.removeprefix(f"{named}.") for one in values if one.startswith(f"{named}.")}
+            found[node] = keys or {*map(str, values.get(named) or ())}
+    return found
+
+
+def _union(sets: Iterable[set[str]]) -> set[str]:
+    """Empty where one of them is."""
+    found = [*sets]
+    return set().union(*found) if all(found) else set()
+
+
+def _counted(asked: Mapping[str, Any]) -> dict[str, Any]:
+    values = {key: _read(key, value, asked) for key, value in asked.items()}
+    return values | _encoder(asked) | _embedded(asked)
+
+
+def _read(key: str, value: object, asked: Mapping[str, Any]) -> object:
+    """What a file or folder holds, where the value names one."""
     if isinstance(value, list):
-        return [_counted(key, one) for one in value]
-    named = any(part in PLACES for part in key.split("."))
-    lies = isinstance(value, str) and (named or os.sep in value or Path(value).suffix)
-    return _held(value) if lies else value
+        return [_read(key, one, asked) for one in value]
+    return _held(str(value)) if is_path(key, value, asked) else value
 
 
-def _held(place: object) -> object:
-    """What the file or folder holds, where there is one."""
-    found = isinstance(place, str) and Path(place).exists()
-    return _content(Path(str(place)).resolve()) if found else place
+def _held(place: str) -> str:
+    path = Path(place).expanduser()
+    return content_of(path) if path.exists() else place
 
 
-def _embedded(values: Mapping[str, Any]) -> dict[str, str]:
+def _encoder(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands behind `encoder.name`. The name itself is all there is to say of an encoder that
+    starts from scratch, of a lexical one and of a recorded run's model, which never changes."""
+    name = asked.get("encoder.name")
+    if not isinstance(name, str):
+        return {}
+    loaded = asked.get("encoder.scratch", "") is None
+    if not loaded or name.startswith(RUNS):
+        return {"encoder.name": name}
+    path = Path(name).expanduser()
+    if name.endswith(CHECKPOINT):
+        return {"encoder.name": [_held(name), _held(str(path.with_name(ENCODER_FOLDER)))]}
+    if path.exists():
+        return {"encoder.name": content_of(path)}
+    try:
+        commit = commit_of(name, asked.get("encoder.revision"))
+    except (OSError, ValueError):  # whoever loads it says what is wrong
+        return {"encoder.name": name}
+    return {"encoder.name": f"{name}@{commit}", "encoder.revision": None}
+
+
+def _embedded(asked: Mapping[str, Any]) -> dict[str, str]:
     """Versions of the packages that bring the data along."""
-    targets = [str(value) for key, value in values.items() if key.endswith("_target_")]
+    targets = [str(value) for key, value in asked.items() if key.endswith("_target_")]
     return {
         package: version(package)
         for source, package in EMBEDDED.items()
         if any(target.startswith(source) for target in targets)
     }
-
-
-@cache
-def _content(path: Path) -> str:
-    """Digest of a file, or of all files below a folder and their names in it."""
-    digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if file.is_file():
-            digest.update(f"{file.relative_to(path)}:{file.stat().st_size}:".encode())
-            with file.open("rb") as opened:
-                digest.update(hashlib.file_digest(opened, "sha256").digest())
-    return digest.hexdigest()

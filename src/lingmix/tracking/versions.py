@@ -1,0 +1,82 @@
+"""Versions of the libraries that decide what a run gives."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+from lingmix.errors import InputError
+
+NETWORKS = ("tokenizers", "torch", "transformers")
+TRAINING = ("numpy", "pytorch-lightning")
+LEXICAL = {"bm25": ("bm25s", "tokenizers"), "tfidf": ("scikit-learn",)}
+LIBRARIES = {*NETWORKS, *TRAINING, *(one for some in LEXICAL.values() for one in some)} | {
+    "faiss-cpu",
+    "peft",
+}
+
+
+def counted_versions(flat: Mapping[str, Any]) -> dict[str, str]:
+    """The libraries that a run uses, each with the version that it counts as: the one installed, or
+    the one that `tracking.versions` names.
+
+    `flat` is the configuration by dotted key. A build for certain hardware, such as the `+cpu` of
+    torch, is no other version. Raises InputError for a library that decides nothing.
+    """
+    asked = _asked(flat)
+    return {name: asked.get(name, installed(name)) for name in sorted(_used(flat))}
+
+
+@cache
+def installed(library: str) -> str:
+    return version(library).partition("+")[0]
+
+
+def in_words(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {versions[name]}" for name in sorted(versions))
+
+
+def from_words(text: str) -> dict[str, str]:
+    """What `in_words` has written."""
+    return dict(one.split(" ", 1) for one in text.split(", ") if one)
+
+
+def as_setting(text: str) -> str:
+    """The same as the entries of `tracking.versions`."""
+    return ", ".join(f"{name}: {version}" for name, version in from_words(text).items())
+
+
+def _used(flat: Mapping[str, Any]) -> set[str]:
+    if "encoder.lexical" in flat:
+        return {*LEXICAL.get(flat["encoder.lexical"], ())}
+    if "encoder.name" not in flat:
+        return set()
+    used = {*NETWORKS}
+    for key, libraries in (
+        ("trainer.max_steps", TRAINING),
+        ("encoder.lora.rank", ("peft",)),
+        ("search._target_", ("faiss-cpu",)),
+    ):
+        if key in flat:
+            used.update(libraries)
+    return used
+
+
+def _asked(flat: Mapping[str, Any]) -> dict[str, str]:
+    key = "tracking.versions"
+    if flat.get(key) is not None:
+        raise InputError(
+            f"{key}: must be a version for a library, such as {{torch: 2.8.0}}, or null, got "
+            f"{flat[key]!r}"
+        )
+    asked = {
+        name.removeprefix(f"{key}."): str(value)
+        for name, value in flat.items()
+        if name.startswith(f"{key}.")
+    }
+    if unknown := sorted(asked.keys() - LIBRARIES):
+        raise InputError(
+            f"{key}: must name libraries that decide a result ({', '.join(sorted(LIBRARIES))}), "
+            f"got {', '.join(unknown)}"
+        )
+    return asked
