@@ -26,8 +26,11 @@ def refuse_unwritable(path: Path) -> None:
         raise InputError(f"path: {path} is a folder; name a file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        TemporaryDirectory(dir=path.parent).cleanup()
     except OSError as error:
-        raise InputError(f"path: {path.parent} cannot be made: {error.strerror}") from error
+        raise InputError(
+            f"path: {path.parent} cannot be made or written to: {error.strerror}"
+        ) from error
 
 
 def write_rows(rows: Iterable[Mapping[str, Any]], *, path: Path) -> None:

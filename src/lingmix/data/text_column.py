@@ -137,5 +137,5 @@ def mapped(path: Path) -> pa.Table:
     """The columns of an Arrow file, none of them in memory."""
     try:
         return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-    except pa.ArrowInvalid as error:
+    except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: not a whole Arrow file; remove it and run again") from error

@@ -1,6 +1,6 @@
 """BEIR form: `corpus`, `queries` and `qrels/{split}`, with `lang` on each row or for the set."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,11 +12,14 @@ from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.files import Row, find_file, read_rows
 from lingmix.data.items import Item, LanguagePair, Pair
 from lingmix.data.sources.pair_rows import item_of_pairs
+from lingmix.data.text_lines import require_folder
 from lingmix.errors import InputError
 
 CORPUS_FORM = "a BEIR corpus, rows of _id, title, text, lang"
 QUERIES_FORM = "BEIR queries, rows of _id, text, lang"
 QRELS_FORM = "BEIR judgements, rows of query-id, corpus-id, score under a header of these names"
+_TEXT = ("_id", "title", "text", "lang", "group", "source_id")
+_JUDGEMENT = ("query-id", "corpus-id", "score")
 
 
 class _Text(NamedTuple):
@@ -51,7 +54,7 @@ def read_beir(
     `language` is that of rows without `lang`. Grades of 0 and less stay, as judged and not
     relevant. A passage may be empty (public corpora hold some), a query may not.
     """
-    beir = _read(folder=Path(folder), split=split, language=language)
+    beir = _read(folder=folder, split=split, language=language)
     judged = {judgement.query for judgement in beir.judgements}
     queries = {query: text for query, text in beir.queries.items() if query in judged}
     query_positions = {query: position for position, query in enumerate(queries)}
@@ -80,7 +83,7 @@ def read_beir_items(
     Texts joined by a chain of relevance, or by the same `group` (or `source_id`) on their rows,
     are one item, called by its first query. Empty passages and other judgements are left out.
     """
-    beir = _read(folder=Path(folder), split=split, language=language)
+    beir = _read(folder=folder, split=split, language=language)
     relevant = [j for j in beir.judgements if j.grade > 0 and beir.passages[j.passage].text]
     components = _components(beir, relevant)
     listed: dict[int, list[Pair]] = {}
@@ -95,6 +98,24 @@ def read_beir_items(
         item_of_pairs(id=first_queries[component], domain=domain, listed=pairs)
         for component, pairs in listed.items()
     ]
+
+
+def query_rows(folder: Path) -> Iterator[Row]:
+    path = find_file(folder=folder, stem="queries", form=QUERIES_FORM)
+    return read_rows(path=path, fields=_TEXT, form=QUERIES_FORM)
+
+
+def corpus_rows(folder: Path) -> Iterator[Row]:
+    path = find_file(folder=folder, stem="corpus", form=CORPUS_FORM)
+    return read_rows(path=path, fields=_TEXT, form=CORPUS_FORM)
+
+
+def judgement_rows(folder: Path, *, split: str) -> Iterator[Row]:
+    """Columns may be called `query_id` and `corpus_id` as well."""
+    path = find_file(folder=folder / "qrels", stem=split, form=QRELS_FORM)
+    names = {name.replace("-", "_"): name for name in _JUDGEMENT}
+    for row in read_rows(path=path, fields=(*_JUDGEMENT, *names), form=QRELS_FORM):
+        yield row._replace(values={names.get(name, name): row.values[name] for name in row.values})
 
 
 def _components(beir: _Beir, relevant: list[_Judgement]) -> dict[str, int]:
@@ -113,18 +134,17 @@ def _components(beir: _Beir, relevant: list[_Judgement]) -> dict[str, int]:
     }
 
 
-def _read(*, folder: Path, split: str, language: str | None) -> _Beir:
+def _read(*, folder: str | Path, split: str, language: str | None) -> _Beir:
+    folder = require_folder(folder, form=QUERIES_FORM)
     queries: dict[str, _Text] = {}
-    path = find_file(folder=folder, stem="queries", form=QUERIES_FORM)
-    for row in read_rows(path=path, form=QUERIES_FORM):
+    for row in query_rows(folder):
         _add(queries, row, row.text("text"), language)
     passages: dict[str, _Text] = {}
-    path = find_file(folder=folder, stem="corpus", form=CORPUS_FORM)
-    for row in read_rows(path=path, form=CORPUS_FORM):
+    for row in corpus_rows(folder):
         text = f"{row.optional_text('title')} {row.text('text', may_be_empty=True)}".strip()
         _add(passages, row, text, language)
-    path = find_file(folder=folder / "qrels", stem=split, form=QRELS_FORM)
-    return _Beir(queries, passages, _judgements(path, queries, passages))
+    judgements = judgement_rows(folder, split=split)
+    return _Beir(queries, passages, _judgements(judgements, queries, passages))
 
 
 def _add(texts: dict[str, _Text], row: Row, text: str, language: str | None) -> None:
@@ -143,10 +163,10 @@ def _add(texts: dict[str, _Text], row: Row, text: str, language: str | None) -> 
 
 
 def _judgements(
-    path: Path, queries: Mapping[str, _Text], passages: Mapping[str, _Text]
+    rows: Iterable[Row], queries: Mapping[str, _Text], passages: Mapping[str, _Text]
 ) -> list[_Judgement]:
     judgements: dict[tuple[str, str], _Judgement] = {}
-    for row in read_rows(path=path, form=QRELS_FORM):
+    for row in rows:
         query, passage = row.identifier("query-id"), row.identifier("corpus-id")
         for field, id, texts in (
             ("query-id", query, queries),

@@ -9,8 +9,8 @@ import numpy as np
 from lingmix.data.archive import unzipped
 from lingmix.data.download import fetch
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.data.sources.beir import read_beir
-from lingmix.data.sources.beir_rows import beir_judgements, beir_passages, beir_queries
+from lingmix.data.sources.beir import judgement_rows, read_beir
+from lingmix.data.sources.beir_rows import beir_passages, beir_queries
 from lingmix.data.sources.judged import Judgement, judged_set
 from lingmix.data.sources.stored import stored_passages
 
@@ -64,7 +64,7 @@ def _read_on_disk(*, name: str, folder: Path, split: str, language: str) -> Eval
             grade=row.grade("score"),
             place=row.place,
         )
-        for row in beir_judgements(folder, split=split)
+        for row in judgement_rows(folder, split=split)
     ]
     corpus = partial(beir_passages, folder, prefix="")
     return judged_set(

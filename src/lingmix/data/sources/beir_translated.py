@@ -5,10 +5,13 @@ from pathlib import Path
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.files import Row
-from lingmix.data.sources.beir import QRELS_FORM
-from lingmix.data.sources.beir_rows import beir_judgements, beir_passages, beir_queries
+from lingmix.data.sources.beir import QRELS_FORM, judgement_rows
+from lingmix.data.sources.beir_rows import beir_passages, beir_queries
 from lingmix.data.sources.judged import Judgement, Passages, judged_set
+from lingmix.data.text_lines import require_folder
 from lingmix.errors import InputError
+
+SET_FORM = "a set in BEIR form in one language"
 
 
 def read_beir_translated(
@@ -25,24 +28,28 @@ def read_beir_translated(
     """
     if not (queries and corpora):
         raise InputError("queries, corpora: name a folder by language for each, such as {en: set}")
-    folders = {Path(folder): None for folder in (*queries.values(), *corpora.values())}
+    queries, corpora = (
+        {language: require_folder(folder, form=SET_FORM) for language, folder in folders.items()}
+        for folders in (queries, corpora)
+    )
+    folders = dict.fromkeys([*queries.values(), *corpora.values()])
     rows = [
         row
         for folder in folders
         if (folder / "qrels").is_dir()
-        for row in beir_judgements(folder, split=split)
+        for row in judgement_rows(folder, split=split)
     ]
     if not rows:
         raise InputError(f"{next(iter(folders))}: no folder of the set has qrels; {QRELS_FORM}")
     asked = [
         query
         for language, folder in queries.items()
-        for query in beir_queries(Path(folder), language=language, prefix=f"{language}:")
+        for query in beir_queries(folder, language=language, prefix=f"{language}:")
     ]
     passages = [
         (*passage, language)
         for language, folder in corpora.items()
-        for passage in beir_passages(Path(folder), prefix=f"{language}:")
+        for passage in beir_passages(folder, prefix=f"{language}:")
     ]
     ids, texts, languages = zip(*passages, strict=True)
     return judged_set(

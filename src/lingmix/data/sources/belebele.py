@@ -12,6 +12,7 @@ from lingmix.data.files import read_rows
 from lingmix.data.sources.judged import Judgement, Passages, Query, judged_set
 from lingmix.errors import InputError
 
+FIELDS = ("link", "question_number", "flores_passage", "question")
 FORM = "Belebele in one language, rows of link, question_number, flores_passage, question"
 
 
@@ -24,7 +25,7 @@ def read_belebele(
     translations: dict[str, dict[str, str]] = {}
     for language, code in languages.items():
         path = hub_file(f"data/{code}.jsonl", repo=repo, revision=revision)
-        for row in read_rows(path=path, form=FORM):
+        for row in read_rows(path=path, fields=FIELDS, form=FORM):
             link = row.identifier("link")
             passage, text = f"{language}:{link}", row.text("flores_passage").strip()
             if passages.setdefault(passage, text) != text:

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
-from lingmix.data.files import Row, lines
+from lingmix.data.files import Row
+from lingmix.data.text_lines import lines, require_file
 from lingmix.errors import InputError
 
 TOPICS = ("id", "text")
@@ -20,20 +19,14 @@ def read_columns(
     """Of a line, what separates the fields; None stands for blanks and tabs of any number. The last
     field runs to the line's end.
     """
-    number = 0
-    try:
-        for number, line in lines(path):
-            cells = line.split(separator, len(fields) - 1)
-            if len(cells) != len(fields):
-                raise InputError(
-                    f"{path}:{number}: {len(cells)} fields ({line!r:.60}); expected {form}"
-                )
-            yield Row(f"{path}:{number}", dict(zip(fields, cells, strict=True)))
-    except (OSError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be read past line {number}: {reason}") from error
-    if not number:
-        raise InputError(f"{path}: it is empty; expected {form}")
+    path = require_file(path, form=form)
+    for number, line in lines(path, form=form):
+        cells = line.split(separator, len(fields) - 1)
+        if len(cells) != len(fields):
+            raise InputError(
+                f"{path}:{number}: {len(cells)} fields ({line!r:.60}); expected {form}"
+            )
+        yield Row(f"{path}:{number}", dict(zip(fields, cells, strict=True)))
 
 
 def read_topics(path: Path) -> Iterator[Row]:

@@ -6,13 +6,14 @@ from lingmix.data.files import Row, read_rows
 from lingmix.data.items import Item
 from lingmix.errors import InputError
 
+FIELDS = ("id", "domain", "queries", "passages", "negatives")
 FORM = "items, rows of id, domain, queries {lang: [text]}, passages {lang: [text]}"
 
 
 def read_items(*, path: str | Path) -> list[Item]:
     items: list[Item] = []
     places: dict[str, str] = {}
-    for row in read_rows(path=path, form=FORM):
+    for row in read_rows(path=path, fields=FIELDS, form=FORM):
         item = _item(row)
         first = places.setdefault(item.id, row.place)
         if first != row.place:

@@ -82,5 +82,5 @@ def _corpus(language: str, revision: str) -> Rows:
             repo="miracl/miracl-corpus",
             revision=revision,
         )
-        for row in read_rows(path=path, form=CORPUS_FORM):
+        for row in read_rows(path=path, fields=("docid", "title", "text"), form=CORPUS_FORM):
             yield f"{language}:{row.identifier('docid')}", titled_text(row)

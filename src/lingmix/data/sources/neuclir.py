@@ -71,7 +71,7 @@ def _fetched(address: Address, folder: Path) -> Path:
 
 
 def _queries(path: Path, languages: Sequence[str], fields: Sequence[str]) -> Iterator[Query]:
-    for row in read_rows(path=path, form=TOPICS_FORM):
+    for row in read_rows(path=path, fields=("topic_id", "topics"), form=TOPICS_FORM):
         texts: Any = row.values.get("topics")
         if not (isinstance(texts, list) and all(isinstance(text, dict) for text in texts)):
             raise InputError(f"{row.place}: field 'topics' must be a list; expected {TOPICS_FORM}")
@@ -108,5 +108,6 @@ def _extracted(archive: Path, member: str) -> Path:
 
 
 def _corpus(address: Address, folder: Path, language: str) -> Rows:
-    for row in read_rows(path=_fetched(address, folder), form=CORPUS_FORM):
+    path = _fetched(address, folder)
+    for row in read_rows(path=path, fields=("id", "title", "text"), form=CORPUS_FORM):
         yield f"{language}:{row.identifier('id')}", titled_text(row)

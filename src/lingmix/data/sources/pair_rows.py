@@ -9,6 +9,15 @@ from lingmix.data.files import Row, read_rows
 from lingmix.data.items import Item, LanguagePair, Pair, Texts
 from lingmix.errors import InputError
 
+FIELDS = (
+    "query",
+    "passage",
+    "query_lang",
+    "passage_lang",
+    "source_id",
+    "domain",
+    "negatives",
+)
 FORM = "pairs, rows of query, passage, query_lang, passage_lang, source_id"
 
 
@@ -16,7 +25,7 @@ def read_pairs(*, path: str | Path) -> list[Item]:
     """Rows of one `source_id` are one item; `negatives`, a list, are in the passage's language."""
     listed: dict[str, list[Pair]] = {}
     domains: dict[str, str] = {}
-    for row in read_rows(path=path, form=FORM):
+    for row in read_rows(path=path, fields=FIELDS, form=FORM):
         source, domain = row.identifier("source_id"), row.optional_text("domain")
         if domains.setdefault(source, domain) != domain:
             raise InputError(

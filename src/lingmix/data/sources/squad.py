@@ -15,7 +15,7 @@ from lingmix.errors import InputError
 
 class File(NamedTuple):
     place: str
-    content: bytes
+    content: str | bytes
 
 
 class Sentence(NamedTuple):
@@ -61,7 +61,7 @@ def sentence_set(
                 f"{file.place}: it holds half of an escaped character "
                 f"({error.object[error.start]!a}); write the file as UTF-8"
             ) from error
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
             raise InputError(f"{file.place}: expected {form}, stopped at {error!r:.100}") from error
     unknown = set(articles or ()) - {one.article for one in asked}
     if unknown:
@@ -79,7 +79,7 @@ def sentence_set(
     )
 
 
-def _paragraphs(content: bytes, language: str) -> Iterator[tuple[str, int, Any]]:
+def _paragraphs(content: str | bytes, language: str) -> Iterator[tuple[str, int, Any]]:
     for a, article in enumerate(json.loads(content)["data"]):
         for p, paragraph in enumerate(article["paragraphs"]):
             json.dumps(paragraph, ensure_ascii=False).encode()

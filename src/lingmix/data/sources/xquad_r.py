@@ -7,6 +7,7 @@ from typing import Any
 from lingmix.data.download import fetch
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.sources.squad import File, Sentence, sentence_set
+from lingmix.data.text_lines import lines, require_file
 from lingmix.errors import InputError
 
 FORM = "XQuAD-R in one language, SQuAD form with sentences and sentence_breaks"
@@ -23,7 +24,8 @@ def fetch_xquad_r(
     articles: Sequence[int] | None,
 ) -> EvaluationSet:
     """Read from `folder` if there is one, otherwise fetched: `{language}.json` under `url`."""
-    if not Path(folder).is_dir():
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
         folder = Path(download_dir) / "xquad-r"
         unknown = sorted(set(languages) - set(checksums))
         if unknown:
@@ -51,9 +53,8 @@ def read_xquad_r(
 
 
 def _file(path: Path) -> File:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected {FORM}")
-    return File(str(path), path.read_bytes())
+    path = require_file(path, form=FORM)
+    return File(str(path), "\n".join(line for _, line in lines(path, form=FORM)))
 
 
 def _published_sentences(paragraph: Any, _: str) -> list[Sentence]:
