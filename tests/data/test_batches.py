@@ -7,6 +7,7 @@ from lingmix.data.schedule import HybridSchedule
 from lingmix.data.tokens import keep_tokens
 from lingmix.data.training_pairs import training_pairs
 from lingmix.errors import InputError
+from lingmix.model.loss import false_negatives
 
 ITEMS = [
     Item(
@@ -21,12 +22,15 @@ def letters(texts, role):
     return [[len(role), *map(ord, text)] for text in texts]
 
 
-def datamodule(folder, negatives=0, max_steps=6, batch_size=5) -> HybridDataModule:
-    pairs = training_pairs(ITEMS, languages=None, pairs="all", expand_pairs=False)
-    schedule = HybridSchedule(
-        pairs, alpha=0.5, alpha_end=None, alpha_schedule="constant", steps=max_steps,
-        batch_size=batch_size, size_exponent=0, homogeneous=True, min_size=1, seed=1,
-    )  # fmt: skip
+def datamodule(
+    folder, negatives=0, max_steps=6, batch_size=5, *, items=ITEMS, **sampler
+) -> HybridDataModule:
+    pairs = training_pairs(items, languages=None, pairs="all", expand_pairs=False)
+    settings = {
+        "alpha": 0.5, "alpha_end": None, "alpha_schedule": "constant", "steps": max_steps,
+        "batch_size": batch_size, "size_exponent": 0, "homogeneous": True, "min_size": 1, "seed": 1,
+    }  # fmt: skip
+    schedule = HybridSchedule(pairs, **(settings | sampler))
     return HybridDataModule(
         pairs=pairs, schedule=schedule, negatives=negatives, seed=1, tokenize=letters,
         tokenizer="letters", cache=folder, max_steps=max_steps, development=None,
@@ -48,6 +52,29 @@ def test_each_query_stands_beside_its_own_passage(tmp_path):
         queries, passages = texts_of(batch.queries), texts_of(batch.passages)
         assert [text[1:] for text in queries] == [text[1:] for text in passages]
         assert batch.monolingual == (passages[0][0] == "p")
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+@pytest.mark.parametrize("homogeneous", [True, False, "monolingual"])
+def test_translations_in_one_batch_are_no_negatives_of_each_other(tmp_path, alpha, homogeneous):
+    """Six items in three languages have 36 cross-lingual pairs: mixed batches have several of one
+    item."""
+    languages = ("de", "en", "ru")
+    items = [
+        Item(f"{n}", "", {of: (f"q{of}{n}",) for of in languages},
+             {of: (f"p{of}{n}",) for of in languages})
+        for n in range(6)
+    ]  # fmt: skip
+    data = datamodule(tmp_path, items=items, alpha=alpha, homogeneous=homogeneous, batch_size=6)
+    met = 0
+    for step in range(6):
+        batch = data.batches[step]
+        item_B = data.batches.pairs.item_N[batch.pair_B.numpy()]
+        same_BB = (item_B[:, None] == item_B) & ~np.eye(len(item_B), dtype=bool)
+        np.testing.assert_array_equal(false_negatives(batch).numpy(), same_BB)
+        met += same_BB.sum()
+    mixed = homogeneous is False or (homogeneous == "monolingual" and alpha == 0)
+    assert (met > 0) == mixed
 
 
 def test_an_epoch_is_all_steps_each_the_batch_of_its_step(tmp_path):

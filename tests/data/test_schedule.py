@@ -86,7 +86,9 @@ def test_batches_turn_from_one_kind_to_the_other_as_alpha_does(name):
     assert not kinds[-1]
 
 
-@pytest.mark.parametrize("changes", [{}, RISING])
+@pytest.mark.parametrize(
+    "changes", [{}, RISING, {"homogeneous": False}, {"homogeneous": "monolingual"}]
+)
 def test_the_batch_of_a_step_does_not_depend_on_what_was_asked_before(changes):
     forwards, backwards = schedule(**changes), schedule(**changes)
     there = [forwards.rows(step) for step in range(50)]
@@ -101,7 +103,7 @@ def test_the_batch_of_a_step_does_not_depend_on_what_was_asked_before(changes):
     )
 
 
-@pytest.mark.parametrize("homogeneous", [True, False])
+@pytest.mark.parametrize("homogeneous", [True, False, "monolingual"])
 def test_a_pass_over_a_language_pair_visits_no_row_twice(homogeneous):
     batches = schedule(homogeneous=homogeneous)
     seen: dict[tuple[int, int], list[int]] = {}
@@ -130,10 +132,64 @@ def test_a_language_pair_is_drawn_in_proportion_to_its_size_to_the_exponent(expo
     assert drawn["en-de"] / 1000 == pytest.approx(share, abs=0.04)
 
 
-def test_mixed_batches_hold_several_language_pairs_of_one_kind():
-    rows = schedule(homogeneous=False, alpha=0.0).rows(0)
-    assert len(rows) == 10
-    assert language_pairs(rows) == {"en-de", "de-en"}
+EIGHT = {f"{query}-{passage}": 60 for query in ("en", "de") for passage in ("en", "de", "fr", "ru")}
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("homogeneous", "mixed"),
+    [(True, set()), (False, {True, False}), ("monolingual", {False})],
+)
+def test_a_batch_is_of_one_kind_and_mixes_language_pairs_where_its_kind_does(
+    homogeneous, mixed, seed
+):
+    """Of 20 rows all would be of one pair of two with probability 2^-19."""
+    batches = schedule(EIGHT, homogeneous=homogeneous, batch_size=20, seed=seed)
+    for step in range(40):
+        rows, kind = batches.rows(step), batches.monolingual(step)
+        found = language_pairs(rows, EIGHT)
+        assert len(set(rows)) == len(rows) == 20
+        assert {pair[:2] == pair[3:] for pair in found} == {kind}
+        assert (len(found) > 1) == (kind in mixed)
+        assert batches.language_pair(step) == (None if kind in mixed else min(found))
+
+
+@pytest.mark.parametrize(("exponent", "share"), [(0.0, 1 / 2), (1.0, 100 / 125)])
+def test_rows_of_a_mixed_batch_are_drawn_in_proportion_to_size_to_the_exponent(exponent, share):
+    batches = schedule(alpha=0.0, size_exponent=exponent, homogeneous="monolingual")
+    sizes = Counter()
+    for step in range(400):
+        for part in batches.plan(step):
+            sizes[part.language_pair] += part.size
+    assert max(sizes.values()) / 4000 == pytest.approx(share, abs=0.03)
+
+
+def test_monolingual_batches_of_one_language_draw_languages_uniformly():
+    batches = schedule(alpha=1.0, homogeneous="monolingual")
+    drawn = Counter(batches.language_pair(n) for n in range(1000))
+    assert drawn["en-en"] / 1000 == pytest.approx(1 / 2, abs=0.04)
+    assert set(drawn) == {"en-en", "de-de"}
+
+
+@pytest.mark.parametrize(("alpha", "same_as"), [(0.0, False), (1.0, True)])
+def test_the_papers_batches_are_mixed_where_cross_lingual_and_of_one_language_where_not(
+    alpha, same_as
+):
+    papers = schedule(alpha=alpha, homogeneous="monolingual")
+    other = schedule(alpha=alpha, homogeneous=same_as)
+    for step in range(30):
+        np.testing.assert_array_equal(papers.rows(step), other.rows(step))
+
+
+def test_a_mixed_batch_is_full_while_its_kind_has_rows_left():
+    """Half of 60 rows would be of a language pair that has 25; the other makes up for it."""
+    batches = schedule(alpha=0.0, batch_size=60, homogeneous="monolingual")
+    assert [str(pair) for pair in batches.short] == ["de-de"]
+    for step in range(30):
+        assert len(set(batches.rows(step))) == 60
+    few = schedule(alpha=0.0, batch_size=140, homogeneous=False)
+    assert [str(pair) for pair in few.short] == ["de-en", "en-de"]
+    assert len(set(few.rows(0))) == 125
 
 
 def test_a_small_language_pair_gives_short_batches_and_is_named():
@@ -158,6 +214,8 @@ def test_a_language_pair_below_min_size_is_never_drawn_and_is_named():
         (SIZES, {"alpha_schedule": "linear"}, r"sampler.alpha_end: is .* got None and linear"),
         (SIZES, RISING | {"alpha_schedule": "step"}, r"sampler.alpha_schedule: .* got 'step'"),
         (SIZES, {"alpha": True}, r"sampler.alpha: must be in \[0, 1\], got True"),
+        (SIZES, {"homogeneous": 1}, r"homogeneous: must be true, false or monolingual, got 1$"),
+        (SIZES, {"homogeneous": "mono"}, r"sampler.homogeneous: must be true, false .* got 'mono'"),
         (SIZES, {"size_exponent": -1}, r"sampler.size_exponent: must be in \[0, 1\], got -1"),
         (SIZES, {"size_exponent": 400}, r"sampler.size_exponent: must be in \[0, 1\], got 400"),
         (SIZES, {"min_size": None}, r"sampler.min_size: must be a whole number .* got None"),

@@ -17,6 +17,7 @@ def batch(contents, query_texts, given=()) -> Batch:
         content_P=torch.tensor([*contents, *given]),
         pair_B=torch.arange(len(contents)),
         monolingual=True,
+        language_pair=None,
     )
 
 

@@ -1,13 +1,15 @@
-"""The simple gradient noise scale."""
+"""The simple gradient noise scale of a mixture of language pairs."""
 
 import math
 from itertools import cycle
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import t as student
 from torch import nn
 
-from lingmix.model.noise_scale import NoiseScale, gradient_norm
+from lingmix.model.noise_scale import SKETCHED, GradientSketch, NoiseScale, gradient_norm
 
 
 def parameter(gradient) -> nn.Parameter:
@@ -17,18 +19,43 @@ def parameter(gradient) -> nn.Parameter:
     return one
 
 
-def added(scale: NoiseScale, gradients, *, pairs: int = 1) -> list[float | None]:
-    return [scale.add([parameter(one)], pairs=pairs) for one in gradients]
+def added(scale: NoiseScale, gradients, *, pairs: int = 1, language_pair="en-en") -> list:
+    return [
+        scale.add(torch.as_tensor(one), pairs=pairs, language_pair=language_pair)
+        for one in gradients
+    ]
 
 
-def test_two_gradients_by_hand():
-    """|g|^2 is 9 and 1, so 5 for a batch of one pair, and 2^2 for two: tr(S) 2, |G|^2 3."""
-    assert added(NoiseScale(window=2), [[3, 0], [1, 0]]) == [None, pytest.approx(2 / 3)]
-    assert added(NoiseScale(window=2), [[3, 0], [1, 0]], pairs=16)[1] == pytest.approx(32 / 3)
+HAND = torch.tensor([[3.0, 0.0], [1.0, 0.0]])
+"""|g|^2 is 9 and 1, so 5 for a batch of one pair, and 2^2 for two: tr(S) 2, |G|^2 3."""
+
+
+@pytest.mark.parametrize(("pairs", "expected"), [(1, 2 / 3), (16, 32 / 3)])
+def test_two_gradients_by_hand(pairs, expected):
+    first, figures = added(NoiseScale(window=2), HAND, pairs=pairs)
+    assert first is None
+    assert figures == (pytest.approx(expected), 0, {"en-en": pytest.approx(expected)})
+    _, mixed = added(NoiseScale(window=2), HAND, pairs=pairs, language_pair=None)
+    assert mixed == (pytest.approx(expected), None, {})
+
+
+def test_two_language_pairs_by_hand():
+    """In batches of four pairs. en-de: noise 2 and |G|^2 3, as above. de-en, (-1, 2) and (-1, 0):
+    noise 2, mean (-1, 1), |G|^2 2 - 2/2 = 1. All four: mean (1/2, 1/2), mean |g|^2 (9+1+5+1)/4 = 4,
+    so noise (4 - 1/2) * 4/3 = 14/3 and |G|^2 1/2 - 14/12 < 0. Within W = 4 * 2, between
+    14/3 - 2 = 8/3: a quarter of 32/3 is between."""
+    scale = NoiseScale(window=4)
+    added(scale, HAND, pairs=4, language_pair="en-de")
+    other = torch.tensor([[-1.0, 2.0], [-1.0, 0.0]])
+    _, figures = added(scale, other, pairs=4, language_pair="de-en")
+    assert figures.language_pairs == {"en-de": pytest.approx(8 / 3), "de-en": pytest.approx(8)}
+    assert figures.between_pairs == pytest.approx(1 / 4)
+    assert figures.scale is None
 
 
 def test_a_gradient_that_noise_hides_has_no_scale():
-    assert added(NoiseScale(window=2), [[1, 0], [-1, 0]]) == [None, None]
+    _, figures = added(NoiseScale(window=2), torch.tensor([[1.0, 0.0], [-1.0, 0.0]]))
+    assert figures == (None, 0, {})
 
 
 @pytest.mark.parametrize("true_scale", [4.0, 64.0, 400.0])
@@ -42,9 +69,74 @@ def test_known_mean_and_covariance_are_found_to_a_tenth(true_scale, sizes):
     scale, last = NoiseScale(window=20), None
     for _, pairs in zip(range(20 * 60), cycle(sizes), strict=False):
         noise = torch.randn(300, generator=random) * (variance / pairs).sqrt()
-        halves = [parameter(half) for half in (mean + noise).split([100, 200])]
-        last = scale.add(halves, pairs=pairs) or last
-    assert last == pytest.approx(true_scale, rel=0.1)
+        figures = scale.add(mean + noise, pairs=pairs, language_pair=None)
+        last = figures or last
+    assert last is not None
+    assert last.scale == pytest.approx(true_scale, rel=0.1)
+
+
+class Toy:
+    """Six language pairs, drawn by `shares`, with gradients of known mean and covariance."""
+
+    shares = np.array([0.1, 0.1, 0.1, 0.2, 0.2, 0.3])
+
+    def __init__(self) -> None:
+        self.random = np.random.default_rng(0)
+        common, apart = self.random.normal(size=200), self.random.normal(size=(6, 200))
+        self.mean_LD = common + 0.8 * apart
+        self.variance_L = 16 * np.array([0.5, 0.8, 1.0, 1.0, 1.1, 1.3])
+
+    @property
+    def figures(self) -> tuple[float, float, np.ndarray]:
+        """The noise scale of the mixture, its share between language pairs, that of each."""
+        square_L = (self.mean_LD**2).sum(1)
+        square = ((self.shares @ self.mean_LD) ** 2).sum()
+        within = self.shares @ self.variance_L * 200
+        between = self.shares @ square_L - square
+        noise = within + between
+        return noise / square, between / noise, self.variance_L * 200 / square_L
+
+    def gradient(self, size: int, *, mixed: bool) -> tuple[np.ndarray, str | None]:
+        drawn = int(self.random.choice(6, p=self.shares))
+        counts = self.random.multinomial(size, self.shares) if mixed else np.eye(6)[drawn] * size
+        share = counts / size
+        noise = self.random.normal(size=200) * math.sqrt(share @ self.variance_L / size)
+        return share @ self.mean_LD + noise, None if mixed else f"pair{drawn}"
+
+    def estimated(self, size: int, *, mixed: bool, windows: int = 10, window: int = 60):
+        scale, last, of_pairs = NoiseScale(window=window), None, {}
+        for _ in range(windows * window):
+            gradient, language_pair = self.gradient(size, mixed=mixed)
+            added = scale.add(torch.from_numpy(gradient), pairs=size, language_pair=language_pair)
+            if added:
+                last, of_pairs = added, of_pairs | added.language_pairs
+        assert last is not None
+        return last._replace(language_pairs=of_pairs)
+
+
+def interval(values) -> tuple[float, float]:
+    """Of the mean, which lies in 99 of 100 such intervals."""
+    half = student.ppf(0.995, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
+    return np.mean(values) - half, np.mean(values) + half
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+@pytest.mark.parametrize("size", [16, 64, 256, 1024])
+def test_the_figure_is_of_the_data_whatever_the_batches(size, mixed):
+    """A batch of 1,024 pairs of one language pair is as noisy as one of 27."""
+    toy = Toy()
+    scale, between, of_pairs = toy.figures
+    repeats = [toy.estimated(size, mixed=mixed) for _ in range(12)]
+    low, high = interval([one.scale for one in repeats])
+    assert low < scale < high
+    assert high - low < 0.2 * scale
+    if mixed:
+        return
+    low, high = interval([one.between_pairs for one in repeats])
+    assert low < between < high
+    for number, known in enumerate(of_pairs):
+        low, high = interval([one.language_pairs[f"pair{number}"] for one in repeats])
+        assert low < known < high
 
 
 def sparse(rows, values) -> torch.Tensor:
@@ -67,29 +159,52 @@ def with_gradient(gradient) -> list[nn.Parameter]:
 def test_sparse_gradients_count_as_dense_ones():
     """A row may stand in a sparse gradient twice."""
     assert not SPARSE[0].is_coalesced()
-    got, expected = NoiseScale(window=2), NoiseScale(window=2)
     for gradient in SPARSE:
         parameters, dense = with_gradient(gradient), with_gradient(gradient.to_dense())
         norm = torch.nn.utils.get_total_norm([one.grad for one in dense[:2]])
         assert gradient_norm(parameters) == norm
-        last = got.add(parameters, pairs=3), expected.add(dense, pairs=3)
-    assert last[0] == last[1] is not None
+        sketch = GradientSketch().of(parameters)
+        assert torch.equal(sketch, GradientSketch().of(dense))
+        assert sketch.norm() == pytest.approx(norm.item())
     assert with_gradient(SPARSE[0])[0].grad.is_sparse
+
+
+@pytest.mark.parametrize("shared", [0.0, 1.0])
+def test_a_large_gradient_is_folded_and_inner_products_stay(shared):
+    """Also where all rows of a weight point the same way."""
+    random = torch.Generator().manual_seed(0)
+    one, other = (torch.randn(4000, 64, generator=random) for _ in range(2))
+    other = one + other + shared * torch.ones(64)
+    sketch = GradientSketch()
+    first, second = (sketch.of([parameter(given), parameter([3.0])]) for given in (one, other))
+    assert len(first) == SKETCHED + 1
+    for got, expected in (
+        (first @ second, (one * other).sum() + 9),
+        (first @ first, one.square().sum() + 9),
+        (second @ second, other.square().sum() + 9),
+    ):
+        assert got.item() == pytest.approx(expected.item(), rel=0.04)
 
 
 def test_a_saved_window_goes_on_as_if_never_interrupted(tmp_path):
     random = torch.Generator().manual_seed(0)
     gradients = 1 + torch.randn(9, 50, generator=random)
-    alone, first, second = (NoiseScale(window=3) for _ in range(3))
-    expected = added(alone, gradients)
-    added(first, gradients[:5])
+    names = ["en-de", "de-en", "en-de"] * 3
+
+    def figures(scale, places):
+        return [scale.add(gradients[n], pairs=4, language_pair=names[n]) for n in places]
+
+    expected = figures(NoiseScale(window=3), range(9))
+    first, second = NoiseScale(window=3), NoiseScale(window=3)
+    figures(first, range(5))
     torch.save(first.state_dict(), tmp_path / "state")
     second.load_state_dict(torch.load(tmp_path / "state", weights_only=True))
-    assert added(second, gradients[5:]) == expected[5:]
-    assert expected[-1] is not None
+    assert figures(second, range(5, 9)) == expected[5:]
+    assert expected[-1].scale is not None
+    assert expected[-1].between_pairs is not None
 
 
 def test_a_window_with_an_overflow_is_left_out():
     scale = NoiseScale(window=2)
-    assert added(scale, [[3, 0], [math.inf, 0]]) == [None, None]
-    assert added(scale, [[3, 0], [1, 0]])[1] == pytest.approx(2 / 3)
+    assert added(scale, torch.tensor([[3.0, 0.0], [math.inf, 0.0]])) == [None, None]
+    assert added(scale, HAND)[1].scale == pytest.approx(2 / 3)

@@ -42,7 +42,7 @@ class Kept(Logger):
 
 
 class Batches(Dataset):
-    """Two equal batches of four pairs, and two cross-lingual ones; making one takes 3 s."""
+    """Two equal batches of four pairs, and two mixed cross-lingual ones; making one takes 3 s."""
 
     def __init__(self, encoder, clock: Clock) -> None:
         self._texts = ragged(encoder.tokenize(TEXTS[:4], "query"))
@@ -64,6 +64,7 @@ class Batches(Dataset):
             content_P=four,
             pair_B=four,
             monolingual=step < 2,
+            language_pair="en-en" if step < 2 else None,
         )
 
 
@@ -235,11 +236,25 @@ def test_a_watched_training_ends_in_the_same_weights(fit, name):
         assert torch.equal(one, weights[1][key]), key
 
 
+NOISE = ("noise_scale_monolingual", "noise_scale_crosslingual", "pair/en-en/noise_scale")
+
+
 def test_each_kind_of_batch_has_its_noise_scale_when_its_window_is_full(fit):
     """Steps 0, 1, 4 are the first three monolingual ones, 2, 3, 6 the first cross-lingual ones."""
     _, _, kept = fit(steps=8)
-    assert list(kept.at["train/noise_scale_monolingual"]) == [4]
-    assert list(kept.at["train/noise_scale_crosslingual"]) == [6]
+    assert [list(kept.at[f"train/{name}"]) for name in NOISE] == [[4], [6], [4]]
+    assert kept.at["train/pair/en-en/noise_scale"] == kept.at["train/noise_scale_monolingual"]
+    assert kept.at["train/noise_between_pairs_monolingual"] == {4: pytest.approx(0, abs=1e-6)}
+    assert "train/noise_between_pairs_crosslingual" not in kept.at
+
+
+@pytest.mark.parametrize(("accumulated", "step"), [(2, 4), (4, None)])
+def test_accumulated_batches_of_several_kinds_have_no_noise_scale(fit, accumulated, step):
+    """Two accumulated batches are of one kind: steps 0, 2 and 4 are the monolingual ones."""
+    _, _, kept = fit(steps=6, accumulate_grad_batches=accumulated)
+    assert list(kept.at.get("train/noise_scale_monolingual", [])) == (
+        [] if step is None else [step]
+    )
 
 
 def test_a_resumed_training_has_the_noise_scale_of_one_left_alone(fit, tmp_path):
@@ -247,9 +262,8 @@ def test_a_resumed_training_has_the_noise_scale_of_one_left_alone(fit, tmp_path)
     trainer, _, _ = fit(steps=4)
     trainer.save_checkpoint(tmp_path / "half.ckpt")
     _, _, resumed = fit(steps=8, resumed=tmp_path / "half.ckpt")
-    for kind in ("monolingual", "crosslingual"):
-        name = f"train/noise_scale_{kind}"
-        assert resumed.at[name] == alone.at[name]
+    for name in NOISE:
+        assert resumed.at[f"train/{name}"] == alone.at[f"train/{name}"]
 
 
 def test_a_window_of_one_batch_is_refused():

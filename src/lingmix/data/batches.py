@@ -29,6 +29,8 @@ class Batch(NamedTuple):
     pair_B: torch.Tensor
     """Positions in the training pairs."""
     monolingual: bool
+    language_pair: str | None
+    """None where its kind of batch mixes them."""
 
 
 class ScheduledBatches(Dataset[Batch]):
@@ -90,6 +92,7 @@ class ScheduledBatches(Dataset[Batch]):
             content_P=torch.from_numpy(self.pairs.content_P[passage_text_P]),
             pair_B=torch.from_numpy(rows_B),
             monolingual=self.schedule.monolingual(step),
+            language_pair=self.schedule.language_pair(step),
         )
 
     def _given_negatives(self, rows_B: NDArray[np.int64], step: int) -> NDArray[np.int64]:

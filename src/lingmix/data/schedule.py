@@ -13,6 +13,7 @@ from lingmix.data.training_pairs import TrainingPairs
 from lingmix.errors import InputError, require_int, require_number
 
 AlphaSchedule = Literal["constant", "linear", "cosine"]
+Homogeneous = bool | Literal["monolingual"]
 
 
 class Slice(NamedTuple):
@@ -29,14 +30,19 @@ class HybridSchedule:
 
     Alpha is constant, or goes from `alpha` at the first to `alpha_end` at the last of `steps`.
 
-    `rows(step)` is a pure function of the seed and the step. A batch draws its language pair
-    with probability proportional to size ** `size_exponent` (several pairs of its kind when not
-    `homogeneous`). A pass over a language pair visits each of its rows at most once, in a new
-    order each time; what is left at its end is too little for a batch and waits for the next
-    order. A language pair smaller than the batch gives batches of all its rows (`short`); one
-    smaller than `min_size` is left out (`left_out`).
+    `rows(step)` is a pure function of the seed and the step. A language pair is drawn with
+    probability proportional to size ** `size_exponent`: once a batch where batches are
+    `homogeneous`, else once for each of its rows. "monolingual" makes monolingual batches
+    homogeneous and mixes language pairs in cross-lingual ones.
 
-    Source: arXiv 2408.10536, section 3.2.
+    A pass over a language pair visits each of its rows at most once, in a new order each time;
+    what is left at its end is too little for a batch and waits for the next order. A language pair
+    smaller than a homogeneous batch gives batches of all its rows (`short`); in a mixed batch the
+    others make up for it. One smaller than `min_size` is left out (`left_out`).
+
+    Source: arXiv 2408.10536, section 3.2, whose batches are those of "monolingual" with
+    `size_exponent` 0. It does not say how a pass ends, nor how often each language pair is drawn
+    in a cross-lingual batch.
     """
 
     def __init__(
@@ -49,13 +55,17 @@ class HybridSchedule:
         steps: int,
         batch_size: int,
         size_exponent: float,
-        homogeneous: bool,
+        homogeneous: Homogeneous,
         min_size: int,
         seed: int,
     ) -> None:
         _refuse_alpha(alpha, alpha_end, alpha_schedule)
         require_int("sampler.min_size", min_size, at_least=1)
         _refuse_outside("size_exponent", size_exponent)
+        if type(homogeneous) is not bool and homogeneous != "monolingual":
+            raise InputError(
+                f"sampler.homogeneous: must be true, false or monolingual, got {homogeneous!r}"
+            )
         if type(batch_size) is not int or not 1 < batch_size <= len(pairs):
             raise InputError(
                 f"sampler.batch_size: must be a whole number in [2, {len(pairs)}], the pairs there "
@@ -64,15 +74,20 @@ class HybridSchedule:
         self.batch_size = batch_size
         self._alpha = (alpha, alpha if alpha_end is None else alpha_end)
         self._alpha_schedule, self._steps = alpha_schedule, steps
-        self._homogeneous, self._seed = homogeneous, seed
+        self._seed, self._language_pairs = seed, pairs.language_pairs
+        self._one_pair = {True: homogeneous is not False, False: homogeneous is True}
         self._rows_L = [
             np.flatnonzero(pairs.language_pair_N == n) for n in range(len(pairs.language_pairs))
         ]
-        size_L = np.array([len(rows) for rows in self._rows_L])
+        self._size_L = size_L = np.array([len(rows) for rows in self._rows_L])
         kept_L = size_L >= min_size
         self.left_out = _named(pairs.language_pairs, ~kept_L)
-        self.short = _named(pairs.language_pairs, kept_L & (size_L < batch_size))
         monolingual_L = np.array([pair.monolingual for pair in pairs.language_pairs])
+        most_L = size_L.copy()
+        for kind in (kind for kind in (True, False) if not self._one_pair[kind]):
+            of_kind_L = kept_L & (monolingual_L == kind)
+            most_L[of_kind_L] = size_L[of_kind_L].sum()
+        self.short = _named(pairs.language_pairs, kept_L & (most_L < batch_size))
         weight_L = np.where(kept_L, size_L**size_exponent, 0.0)
         self._probability = {
             kind: _probabilities(weight_L * (monolingual_L == kind), needed=needed, kind=kind)
@@ -107,15 +122,35 @@ class HybridSchedule:
     def monolingual(self, step: int) -> bool:
         return bool(self._probability[True][self.plan(step)[0].language_pair] > 0)
 
+    def language_pair(self, step: int) -> str | None:
+        """Of all rows of a homogeneous batch; None of a mixed one."""
+        if not self._one_pair[self.monolingual(step)]:
+            return None
+        return str(self._language_pairs[self.plan(step)[0].language_pair])
+
     def _draw(self, step: int) -> tuple[Slice, ...]:
         random = _random(self._seed, step)
-        probability_L = self._probability[random.random() < self.alpha(step)]
-        if self._homogeneous:
+        monolingual = bool(random.random() < self.alpha(step))
+        probability_L = self._probability[monolingual]
+        if self._one_pair[monolingual]:
             count_L = np.zeros(len(probability_L), dtype=np.int64)
             count_L[random.choice(len(probability_L), p=probability_L)] = self.batch_size
         else:
-            count_L = random.multinomial(self.batch_size, probability_L)
+            count_L = self._mixed(probability_L, random)
         return tuple(self._take(int(n), int(count_L[n])) for n in np.flatnonzero(count_L))
+
+    def _mixed(
+        self, probability_L: NDArray[np.float64], random: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """How many rows of each language pair; fewer than a batch only where there are no more."""
+        count_L = np.zeros(len(probability_L), dtype=np.int64)
+        while missing := self.batch_size - int(count_L.sum()):
+            left_L = np.where(count_L < self._size_L, probability_L, 0.0)
+            if not left_L.any():
+                break
+            count_L += random.multinomial(missing, left_L / left_L.sum())
+            count_L = np.minimum(count_L, self._size_L)
+        return count_L
 
     def _take(self, language_pair: int, wanted: int) -> Slice:
         size = len(self._rows_L[language_pair])

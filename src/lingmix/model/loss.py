@@ -20,7 +20,10 @@ class InfoNCE(nn.Module):
     """Cross-entropy of each query's passage among the passages of the batch.
 
     With `both` directions, also of each passage's query among the queries; the two are averaged.
-    Source: arXiv 2408.10536, equation 1, with cosine scores over `temperature`.
+    Source: arXiv 2408.10536, equation 1, with cosine scores, and three departures. The cosines are
+    divided by `temperature`; the paper prints none (1 would be literal). The denominator has all
+    passages of the batch, other queries' own and given negatives; the paper prints the own passage
+    and the given negatives, though it speaks of in-batch negatives. False negatives are left out.
 
     `margin` is taken off the cosine of a query and its own passage (arXiv 2007.01852). The loss is
     the mean of those of the vectors' first `dimensions`, each cut normalised anew, and of the

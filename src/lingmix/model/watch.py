@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from lingmix.data.batches import Batch
 from lingmix.errors import InputError
 from lingmix.model.cost import computed_tokens, peak_flops, training_flops
-from lingmix.model.noise_scale import NoiseScale, gradient_norm
+from lingmix.model.noise_scale import GradientSketch, NoiseFigures, NoiseScale, gradient_norm
 
 
 class LossWatch(pl.Callback):
@@ -50,7 +50,11 @@ class LossWatch(pl.Callback):
 
 class GradientWatch(pl.Callback):
     """The gradient's norm before clipping and, where there is a window, the noise scale of each
-    kind of batch, logged as its windows fill."""
+    kind of batch and of each language pair, logged as the windows of a kind fill.
+
+    Where batches accumulate, a step counts for the noise scale if they are all of one language
+    pair, or all mixed and of one kind.
+    """
 
     def __init__(self, *, noise_scale_window: int | None) -> None:
         if noise_scale_window is not None and noise_scale_window < 2:
@@ -66,12 +70,13 @@ class GradientWatch(pl.Callback):
             if noise_scale_window
             else {}
         )
-        self._batches: list[tuple[str, int]] = []
+        self._sketch = GradientSketch()
+        self._batches: list[tuple[str, str | None, int]] = []
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, batch_idx: int
     ) -> None:
-        self._batches.append((kind_of(batch), len(batch.pair_B)))
+        self._batches.append((kind_of(batch), batch.language_pair, len(batch.pair_B)))
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
@@ -80,13 +85,15 @@ class GradientWatch(pl.Callback):
         values = {}
         if _due(trainer, trainer.global_step + 1):
             values["train/gradient_norm"] = gradient_norm(parameters).item()
-        kinds = {kind for kind, _ in self._batches}
-        if self._scales and len(kinds) == 1:  # accumulated batches may be of both
-            (kind,) = kinds
-            pairs = sum(count for _, count in self._batches)
-            scale = self._scales[kind].add(parameters, pairs=pairs)
-            if scale is not None:
-                values[f"train/noise_scale_{kind}"] = scale
+        made_of = {(kind, language_pair) for kind, language_pair, _ in self._batches}
+        if self._scales and len(made_of) == 1:
+            ((kind, language_pair),) = made_of
+            figures = self._scales[kind].add(
+                self._sketch.of(parameters),
+                pairs=sum(pairs for *_, pairs in self._batches),
+                language_pair=language_pair,
+            )
+            values |= _noise_values(figures, kind) if figures else {}
         self._batches.clear()
         log_at_once(trainer, values, step=trainer.global_step)
 
@@ -188,6 +195,15 @@ class SpeedWatch(pl.Callback):
 
 def kind_of(batch: Batch) -> str:
     return "monolingual" if batch.monolingual else "crosslingual"
+
+
+def _noise_values(figures: NoiseFigures, kind: str) -> dict[str, float]:
+    values = {
+        f"train/noise_scale_{kind}": figures.scale,
+        f"train/noise_between_pairs_{kind}": figures.between_pairs,
+        **{f"train/pair/{name}/noise_scale": one for name, one in figures.language_pairs.items()},
+    }
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _summed(trainer: pl.Trainer, *values: float) -> Sequence[float]:
