@@ -8,7 +8,7 @@ from lingmix.analysis.report import write_report
 from lingmix.analysis.set_tables import every_set
 from lingmix.doors import door, resolved
 from lingmix.errors import InputError
-from lingmix.tracking.history import cells, commands, evaluations, unfinished
+from lingmix.tracking.history import cells, commands, evaluations, replaced, unfinished
 from lingmix.tracking.report import log_report
 from lingmix.tracking.store import open_store
 
@@ -24,6 +24,7 @@ def analyze(composed: DictConfig) -> str:
         raise InputError(f"name: no experiment {name!r} is recorded; there are: {known}")
     trained = cells(client, experiment.experiment_id)
     as_they_are = evaluations(client, experiment.experiment_id)
+    older = replaced(client, experiment.experiment_id)
     folder = Path(config["analysis"]["folder"])
     written = write_report(
         trained,
@@ -31,10 +32,12 @@ def analyze(composed: DictConfig) -> str:
         name=name,
         folder=folder,
         missing=unfinished(client, experiment.experiment_id),
+        older=older,
         commands=[*commands(client, experiment.experiment_id), f"lingmix-analyze name={name}"],
     )
     log_report(client, experiment.experiment_id, folder=folder)
-    return f"{every_set(trained, as_they_are)}\n{written[0]}"
+    left_out = f"\nLeft out: {'; '.join(older)}" if older else ""
+    return f"{every_set(trained, as_they_are)}{left_out}\n{written[0]}"
 
 
 main = door("analyze")(analyze)

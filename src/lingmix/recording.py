@@ -14,6 +14,7 @@ from lingmix.terminal import say
 from lingmix.tracking.datasets import inputs
 from lingmix.tracking.description import maker, run_note
 from lingmix.tracking.environment import hardware
+from lingmix.tracking.generation import HARDWARE
 from lingmix.tracking.history import as_before, complete_run
 from lingmix.tracking.identity import deciding
 from lingmix.tracking.journal import ended, last_values, unsent
@@ -81,7 +82,7 @@ def told(door: str, config: Config, tags: Mapping[str, str]) -> dict[str, str]:
     words = [f"lingmix-{door}", *config_dirs(), *(shown(one) for one in overrides())]
     return {
         NOTE: run_note(shlex.join(words), tags),
-        "lingmix.hardware": f"{hardware()}, {precision}",
+        HARDWARE: f"{hardware()}, {precision}",
         **maker(f"lingmix-{door}"),
     }
 

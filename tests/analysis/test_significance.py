@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from scipy import stats
 
@@ -19,6 +21,19 @@ def test_interval_is_scipys_paired_one_whatever_the_order_of_runs() -> None:
     assert row["monolingual"] == pytest.approx(0.31 / 3)
     assert row["monolingual_low"] == pytest.approx(expected.low)
     assert row["monolingual_high"] == pytest.approx(expected.high)
+
+
+def test_a_measure_that_a_seed_lacks_has_the_degrees_of_freedom_of_the_others() -> None:
+    """Differences .1 and .3: mean .2, standard error .1, one degree of freedom, t 12.706."""
+    hybrid = [cell(0.5, seed=s, maps=(v, v, 0)) for s, v in enumerate((0.6, 0.8, 0.9))]
+    pure = [cell(1, seed=s, maps=(0.5, 0.5, 0)) for s in range(3)]
+    hybrid[2]["test/toy/monolingual/map"] = math.nan
+    [row] = compare(measured(frame(*hybrid, *pure), "toy")).to_dicts()
+    assert (row["seeds"], row["monolingual_seeds"], row["crosslingual_seeds"]) == (3, 2, 3)
+    assert row["monolingual"] == pytest.approx(0.2)
+    assert row["monolingual_high"] - row["monolingual"] == pytest.approx(12.706 * 0.1, rel=1e-4)
+    expected = stats.ttest_rel((0.6, 0.8, 0.9), (0.5,) * 3).confidence_interval(0.95)
+    assert row["crosslingual_high"] == pytest.approx(expected.high)
 
 
 def test_two_seeds_by_hand() -> None:

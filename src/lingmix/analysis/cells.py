@@ -6,16 +6,24 @@ from typing import Any
 
 import polars as pl
 
+from lingmix.analysis.generations import UNKNOWN, bears_on, generations_differ
 from lingmix.analysis.measures import SCORED, measures
+from lingmix.tracking.generation import is_generation
 
 STEPS = "param.trainer.max_steps"
 
 
 def measured(cells: pl.DataFrame, set_name: str) -> pl.DataFrame:
-    """One row a seed: the keys (see `keys`), `scale`, `alpha`, `seed` and the set's `measures`."""
+    """One row a seed: the keys (see `keys`), `scale`, `alpha`, `seed` and the set's `measures`; of
+    runs alike the first, which is the newest.
+
+    Code, libraries, hardware and data are keys where they differ: what is of several generations is
+    told apart and never averaged.
+    """
+    params = [c for c in cells.columns if c.startswith("param.") and bears_on(set_name, c)]
     runs = cells.select(
         "pairs",
-        pl.col("^param\\..*$").cast(pl.String).fill_null("—"),
+        pl.col(params).cast(pl.String).fill_null(UNKNOWN),
         pl.col("scale").cast(pl.Int64),
         pl.col("alpha").cast(pl.Float64),
         "seed",
@@ -25,7 +33,7 @@ def measured(cells: pl.DataFrame, set_name: str) -> pl.DataFrame:
     runs = runs.drop(same)
     axes = [*keys(runs), "scale", "alpha", "seed"]
     in_order = [e for c in axes for e in (pl.col(c).cast(pl.Float64, strict=False), pl.col(c))]
-    return runs.group_by(axes).agg(pl.all().mean()).sort(in_order, nulls_last=True)
+    return runs.unique(axes, keep="first", maintain_order=True).sort(in_order, nulls_last=True)
 
 
 def keys(runs: pl.DataFrame) -> list[str]:
@@ -85,9 +93,14 @@ def key_words(row: Mapping[str, Any], columns: list[str]) -> str:
 
 def _tells_runs_apart(runs: pl.DataFrame, column: str) -> bool:
     """False for what is the same everywhere, and for a copy of the seed."""
+    if is_generation(column):
+        return generations_differ(runs, column)
     copies_seed = (runs[column] == runs["seed"].cast(pl.String)).all()
     return runs[column].n_unique() > 1 and not copies_seed
 
 
 def _follows_scale(runs: pl.DataFrame, column: str) -> bool:
+    """Never a generation: scales that other code has run make no curve."""
+    if is_generation(column):
+        return False
     return runs.group_by("scale").agg(pl.col(column).n_unique())[column].max() == 1

@@ -6,8 +6,10 @@ import polars as pl
 
 from lingmix.analysis.cells import STEPS, keys, measured, scale_name
 from lingmix.analysis.encoders import evaluated
+from lingmix.analysis.generations import APART, generations
 from lingmix.analysis.heatmap import pair_scores
 from lingmix.analysis.measures import evaluation_sets
+from lingmix.tracking.generation import is_generation
 
 
 def facts(cells: pl.DataFrame, evaluations: pl.DataFrame) -> list[tuple[str, str]]:
@@ -17,7 +19,7 @@ def facts(cells: pl.DataFrame, evaluations: pl.DataFrame) -> list[tuple[str, str
     if evaluations.height:
         encoders = evaluations["encoder"].unique().sort()
         told.append(("Evaluated as they are", _listed("encoder", encoders)))
-    return told + [
+    return [*told, *generations(cells, evaluations)] + [
         (f"Evaluated on {name}", _listed("language", _languages(cells, evaluations, name)))
         for name in set_names
     ]
@@ -25,7 +27,8 @@ def facts(cells: pl.DataFrame, evaluations: pl.DataFrame) -> list[tuple[str, str
 
 def _of_training(cells: pl.DataFrame, set_names: list[str]) -> list[tuple[str, str]]:
     runs = [measured(cells, set_name) for set_name in set_names]
-    differing = sorted({c for part in runs for c in keys(part)} - {"pairs", STEPS})
+    keyed = {c for part in runs for c in keys(part) if not is_generation(c)}
+    differing = sorted(keyed - {"pairs", STEPS})
     return [
         ("Runs", f"{cells.height} complete; {_listed('seed', _values(cells, 'seed'))}"),
         ("Training", _training(cells)),
@@ -55,12 +58,18 @@ def _training(cells: pl.DataFrame) -> str:
 
 def _common(cells: pl.DataFrame) -> list[str]:
     """Params told although all runs share them."""
-    params = [c for c in cells.columns if c.startswith("param.") and c != STEPS]
-    return [column for column in params if cells[column].n_unique() == 1]
+    return [
+        column
+        for column in cells.columns
+        if column.startswith("param.")
+        and column != STEPS
+        and not is_generation(column)
+        and cells[column].n_unique() == 1
+    ]
 
 
 def _apart(values: list[str]) -> str:
-    return f"{', '.join(values)}; runs that differ in it are neither averaged nor compared"
+    return f"{', '.join(values)}; {APART}"
 
 
 def _languages(cells: pl.DataFrame, evaluations: pl.DataFrame, set_name: str) -> list[str]:

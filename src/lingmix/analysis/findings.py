@@ -59,7 +59,7 @@ def _difference(differences: list[Row], measure: str) -> str:
         return f"{told} (one seed, so it may be noise)"
     doubt = "" if low > 0 or high < 0 else ", so it may be noise"
     interval = f"{signed(low)} to {signed(high)}"
-    return f"{told}, 95% interval {interval} over {closest['seeds']} seeds{doubt}"
+    return f"{told}, 95% interval {interval} over {closest[f'{measure}_seeds']} seeds{doubt}"
 
 
 def _cost(alpha: float, place: str, differences: list[Row], main: str) -> str | None:

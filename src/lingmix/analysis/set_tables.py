@@ -6,6 +6,7 @@ import polars as pl
 
 from lingmix.analysis.cells import measured
 from lingmix.analysis.encoders import evaluated
+from lingmix.analysis.generations import generations, in_lines
 from lingmix.analysis.measures import BIAS, SETTINGS, evaluation_sets
 from lingmix.analysis.summary import summarise
 from lingmix.analysis.table import TextTable, encoder_table, markdown_table, summary_table
@@ -50,8 +51,10 @@ def markdown(tables: SetTables) -> str:
 
 
 def every_set(trained: pl.DataFrame, as_they_are: pl.DataFrame) -> str:
-    """The tables of all evaluation sets, for the terminal."""
-    return "\n".join(
+    """The tables of all evaluation sets, for the terminal, and of what code, hardware, libraries
+    and data they are."""
+    told = [
         f"{one}\n\n{markdown(set_tables(measured(trained, one), evaluated(as_they_are, one)))}"
         for one in evaluation_sets(trained, as_they_are)
-    )
+    ]
+    return "\n".join([*told, *in_lines(generations(trained, as_they_are))])

@@ -10,9 +10,9 @@ from lingmix.analysis.measures import SETTINGS
 
 def compare(runs: pl.DataFrame) -> pl.DataFrame:
     """One row per key, scale, hybrid alpha and the pure strategy `against` (alpha 1 or 0): `seeds`
-    that both have, and for each setting the mean difference in mAP (hybrid minus pure) over them
-    with the bounds of its paired 95% t-interval, `<setting>_low` and `<setting>_high` (null below
-    two seeds).
+    that both have, and for each setting the mean difference in mAP (hybrid minus pure) over those
+    where both have measured it, `<setting>_seeds` of them, with the bounds of its paired 95%
+    t-interval, `<setting>_low` and `<setting>_high` (null below two seeds).
     """
     level = [*keys(runs), "scale"]
     hybrid = runs.filter((pl.col("alpha") > 0) & (pl.col("alpha") < 1))
@@ -28,7 +28,7 @@ def compare(runs: pl.DataFrame) -> pl.DataFrame:
     by = [*level, "alpha", "against"]
     return (
         contests.join(_intervals(differences, by), on=by, how="left", nulls_equal=True)
-        .with_columns(pl.col("seeds").fill_null(0))
+        .with_columns(pl.col("seeds", *(f"{s}_seeds" for s in SETTINGS)).fill_null(0))
         .sort(by, descending=[False] * (len(by) - 1) + [True], nulls_last=True)
     )
 
@@ -37,13 +37,20 @@ def _intervals(differences: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     found = differences.group_by(by).agg(
         pl.len().alias("seeds"),
         *(pl.col(s).mean() for s in SETTINGS),
+        *(pl.col(s).count().alias(f"{s}_seeds") for s in SETTINGS),
         *((pl.col(s).std() / pl.col(s).count().sqrt()).alias(f"{s}_error") for s in SETTINGS),
     )
-    degrees = found["seeds"].to_numpy().astype(np.float64) - 1
-    quantile = pl.Series(stats.t.ppf(0.975, np.where(degrees > 0, degrees, np.nan)))
     bounds = [
-        (pl.col(s) + sign * quantile * pl.col(f"{s}_error")).alias(f"{s}_{side}")
+        (pl.col(s) + sign * _quantile(found[f"{s}_seeds"]) * pl.col(f"{s}_error")).alias(
+            f"{s}_{side}"
+        )
         for s in SETTINGS
         for side, sign in (("low", -1), ("high", 1))
     ]
     return found.with_columns(bounds).drop([f"{s}_error" for s in SETTINGS])
+
+
+def _quantile(seeds: pl.Series) -> pl.Series:
+    """Of the t-distribution that leaves 2.5% above it, with a degree of freedom less than seeds."""
+    degrees = seeds.to_numpy().astype(np.float64) - 1
+    return pl.Series(stats.t.ppf(0.975, np.where(degrees > 0, degrees, np.nan)))

@@ -7,8 +7,9 @@ from lingmix.analysis.measures import MEASURES, SETTINGS
 
 
 def summarise(runs: pl.DataFrame) -> pl.DataFrame:
-    """One row per key, scale and alpha: `seeds`, and for each measure its mean under its own name,
-    `<measure>_spread` (sample standard deviation; null for one seed) and `<measure>_best`.
+    """One row per key, scale and alpha: `seeds`, and for each measure its mean under its own name
+    over the `<measure>_seeds` that have it, `<measure>_spread` (sample standard deviation; null for
+    one seed) and `<measure>_best`.
 
     Best is within a scale: the highest mAP and PEER, of the other figures of language bias the one
     closest to 0; a lone value is not marked.
@@ -20,6 +21,7 @@ def summarise(runs: pl.DataFrame) -> pl.DataFrame:
             pl.len().alias("seeds"),
             *(pl.col(m).mean() for m in MEASURES),
             *(pl.col(m).std().alias(f"{m}_spread") for m in MEASURES),
+            *(pl.col(m).count().alias(f"{m}_seeds") for m in MEASURES),
         )
         .with_columns(_best(m, level).alias(f"{m}_best") for m in MEASURES)
     )

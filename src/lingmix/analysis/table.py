@@ -7,7 +7,9 @@ import polars as pl
 
 from lingmix.analysis.cells import keys, scale_name
 from lingmix.analysis.encoders import label
+from lingmix.analysis.generations import generation_columns
 from lingmix.analysis.measures import SETTINGS
+from lingmix.tracking.generation import named
 
 ABSENT = "—"
 NAMES = {
@@ -54,12 +56,7 @@ def encoder_table(encoders: pl.DataFrame, measures: Sequence[str]) -> TextTable:
 
 def comparison_table(comparisons: pl.DataFrame) -> TextTable:
     def entries(row: Row) -> list[Entry]:
-        differences = [
-            signed(row[s])
-            if row[f"{s}_low"] is None
-            else f"{signed(row[s])} ({signed(row[f'{s}_low'])} to {signed(row[f'{s}_high'])})"
-            for s in SETTINGS
-        ]
+        differences = (_difference(row, s) + _fewer(row, s) for s in SETTINGS)
         return [Entry(f"{row['against']:g}"), Entry(str(row["seeds"])), *map(Entry, differences)]
 
     return _rows(comparisons, ("against alpha", "n", *(NAMES[s] for s in SETTINGS)), entries)
@@ -76,17 +73,25 @@ def gain_table(gains: pl.DataFrame) -> TextTable:
 
 
 def run_table(cells: pl.DataFrame) -> TextTable:
+    apart = generation_columns(cells)
     rows = cells.sort("run_name", "run_id").iter_rows(named=True)
     lines = [
-        (row["run_name"], row["run_id"], row["pairs"], *_place(row), str(row["seed"]))
+        [row["run_name"], row["run_id"], row["pairs"], *_place(row), str(row["seed"])]
+        + [row[column] or ABSENT for column in apart]
         for row in rows
     ]
-    return _text_table(("run", "MLflow id", "pairs", "scale", "alpha", "seed"), lines)
+    head = ("run", "MLflow id", "pairs", "scale", "alpha", "seed", *map(named, apart))
+    return _text_table(head, lines)
 
 
 def evaluation_table(evaluations: pl.DataFrame) -> TextTable:
-    rows = evaluations.select("encoder", "run_id").sort("encoder", maintain_order=True)
-    return _text_table(("encoder", "MLflow id"), rows.iter_rows())
+    apart = generation_columns(evaluations)
+    rows = evaluations.sort("encoder", maintain_order=True).iter_rows(named=True)
+    lines = [
+        [row["encoder"], row["run_id"], *(row[column] or ABSENT for column in apart)]
+        for row in rows
+    ]
+    return _text_table(("encoder", "MLflow id", *map(named, apart)), lines)
 
 
 def markdown_table(table: TextTable) -> str:
@@ -97,11 +102,11 @@ def markdown_table(table: TextTable) -> str:
 
 
 def estimate(row: Row, measure: str) -> str:
-    """`mean ± spread`, or the mean alone where one seed tells no spread."""
+    """`mean ± spread`, or the mean alone where one seed tells no spread; ` (n 2)` after what fewer
+    seeds have than the row."""
     spread = row[f"{measure}_spread"]
-    if row[measure] is None or spread is None:
-        return _shown(row, measure)
-    return f"{_shown(row, measure)} ± {_size(spread, measure)}"
+    told = "" if row[measure] is None or spread is None else f" ± {_size(spread, measure)}"
+    return f"{_shown(row, measure)}{told}{_fewer(row, measure)}"
 
 
 def score(value: float, digits: int = 3) -> str:
@@ -115,6 +120,18 @@ def signed(value: float | None, digits: int = 3) -> str:
         return ABSENT
     text = score(value, digits)
     return text if text.startswith("−") else f"+{text}"
+
+
+def _difference(row: Row, setting: str) -> str:
+    if row[f"{setting}_low"] is None:
+        return signed(row[setting])
+    low, high = signed(row[f"{setting}_low"]), signed(row[f"{setting}_high"])
+    return f"{signed(row[setting])} ({low} to {high})"
+
+
+def _fewer(row: Row, measure: str) -> str:
+    seeds = row[f"{measure}_seeds"]
+    return f" (n {seeds})" if 0 < seeds < row["seeds"] else ""
 
 
 def _shown(row: Row, measure: str) -> str:

@@ -8,6 +8,7 @@ import polars as pl
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from lingmix.tracking.generation import generation, is_generation, named
 from lingmix.tracking.identity import ASKED, CODE, DATA, VERSIONS, decides
 from lingmix.tracking.lifecycle import COMMAND, COMPLETE, HASH, KIND, STATE, SWEEP
 from lingmix.tracking.versions import as_setting, from_words, in_words
@@ -70,12 +71,28 @@ def as_before(client: MlflowClient, experiment: str, tags: Mapping[str, str]) ->
 
 
 def newest(found: Iterable[Run]) -> list[Run]:
-    """Without runs that a newer run of the same configuration and data replaces, which had other
-    code."""
+    """Without runs that a newer run of the same configuration replaces, which is of other code,
+    libraries or data; `found` has the newest first."""
     kept: dict[str, Run] = {}
     for run in found:
         kept.setdefault(_configuration(run), run)
     return list(kept.values())
+
+
+def replaced(client: MlflowClient, experiment: str) -> list[str]:
+    """The runs that `newest` leaves out: how many, and what of them is no longer so."""
+    complete = [*complete_runs(client, experiment).values()]
+    latest = {_configuration(run): run for run in newest(complete)}
+    changed: Counter[str] = Counter()
+    for run in complete:
+        if run is not (now := latest[_configuration(run)]):
+            changed[_changed(generation(run.data.tags), generation(now.data.tags))] += 1
+    return [f"{count} older runs ({what})" for what, count in changed.items()]
+
+
+def _changed(there: Mapping[str, str], now: Mapping[str, str]) -> str:
+    names = [name for name in there if there[name] != now.get(name)]
+    return ", ".join(f"{named(name)} {there[name]}" for name in names) or "of the same settings"
 
 
 def changes(complete: Iterable[Run], missing: Sequence[Mapping[str, str]]) -> list[str]:
@@ -126,6 +143,7 @@ def cells(client: MlflowClient, experiment: str) -> pl.DataFrame:
         name
         for name in table.columns
         if name.startswith("param.")
+        and not is_generation(name)
         and (name not in KEPT_PARAMS or table[name][0] == "None")
         and table[name].n_unique() == 1
     ]
@@ -166,15 +184,16 @@ def _evaluation(run: Run) -> dict[str, object]:
 
 def _configuration(run: Run) -> str:
     tags = run.data.tags
-    return f"{tags[ASKED]} {tags[DATA]}" if ASKED in tags else tags[HASH]
+    return tags.get(ASKED, tags[HASH])
 
 
 def _params(run: Run, *, besides: Sequence[str]) -> dict[str, str]:
-    return {
-        f"param.{key}": value
-        for key, value in run.data.params.items()
-        if key not in besides and decides(key)
-    }
+    """Those that decide a result, and the generation."""
+    deciding = {key: value for key, value in run.data.params.items() if decides(key)}
+    if "languages" in deciding:
+        deciding["languages"] = _compact(deciding["languages"])
+    params = {f"param.{key}": deciding[key] for key in deciding if key not in besides}
+    return params | generation(run.data.tags)
 
 
 def _test_metrics(run: Run) -> dict[str, float]:
@@ -186,10 +205,11 @@ def _table(columns: pl.Schema, rows: list[dict[str, object]]) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=columns), found], how="diagonal_relaxed")
 
 
-def _compact(pairs: str) -> str:
-    """MLflow keeps a list as its Python text, of a very long one the beginning."""
-    listed = pairs.startswith("[") and pairs.endswith("]")
-    return f"[{','.join(ast.literal_eval(pairs))}]" if listed else pairs
+def _compact(choices: str) -> str:
+    """MLflow keeps a list as its Python text, of a very long one the beginning; `languages` and
+    `pairs` have no order."""
+    listed = choices.startswith("[") and choices.endswith("]")
+    return f"[{','.join(sorted({*map(str, ast.literal_eval(choices))}))}]" if listed else choices
 
 
 def commands(client: MlflowClient, experiment: str) -> list[str]:
@@ -200,11 +220,11 @@ def commands(client: MlflowClient, experiment: str) -> list[str]:
 
 
 def unfinished(client: MlflowClient, experiment: str) -> list[str]:
-    """Runs that never became complete and whose configuration no other run completed."""
-    complete = {_configuration(run) for run in complete_runs(client, experiment).values()}
-    found = {
-        _configuration(run): f"{run.info.run_name} ({run.data.tags.get(STATE, 'unknown')})"
-        for run in runs(client, experiment, f"tags.`{HASH}` != ''")
-        if _configuration(run) not in complete
-    }
-    return sorted(found.values())
+    """The configurations whose newest run is not complete, unless one of the same hash is."""
+    complete = complete_runs(client, experiment)
+    latest = newest(runs(client, experiment, f"tags.`{HASH}` != ''"))
+    return sorted(
+        f"{run.info.run_name} ({run.data.tags.get(STATE, 'unknown')})"
+        for run in latest
+        if run.data.tags[HASH] not in complete
+    )

@@ -203,10 +203,11 @@ def _encoder(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _embedded(asked: Mapping[str, Any]) -> dict[str, str]:
-    """Versions of the packages that bring the data along."""
-    targets = [str(value) for key, value in asked.items() if key.endswith("_target_")]
+    """Versions of the packages that bring the data of a source along, by `<source>._package_`."""
+    targets = {key: str(value) for key, value in asked.items() if key.endswith("._target_")}
     return {
-        package: version(package)
+        f"{key.removesuffix('._target_')}._package_": f"{package} {version(package)}"
+        for key, target in targets.items()
         for source, package in EMBEDDED.items()
-        if any(target.startswith(source) for target in targets)
+        if target.startswith(source)
     }

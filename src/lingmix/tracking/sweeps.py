@@ -7,7 +7,7 @@ from mlflow.entities import Run, RunTag
 
 from lingmix.tracking.code import git_tags
 from lingmix.tracking.description import link, maker, ranked, sweep_note
-from lingmix.tracking.history import complete_runs, parent_run, runs
+from lingmix.tracking.history import complete_runs, newest, parent_run, runs
 from lingmix.tracking.lifecycle import (
     COMMAND,
     FAILED,
@@ -96,7 +96,7 @@ def describe_sweep(client: MlflowClient, run_id: str) -> None:
     parent = client.get_run(run_id)
     tags, cells = parent.data.tags, set(cells_of(parent))
     complete = complete_runs(client, parent.info.experiment_id)
-    found = [run for cell, run in complete.items() if cell in cells]
+    found = newest(run for cell, run in complete.items() if cell in cells)
     reported = any(one.path == REPORT for one in client.list_artifacts(run_id, "report"))
     report = link(parent, "artifacts", REPORT) if reported else None
     view = save_view(client, parent, found) if found else None
