@@ -15,6 +15,7 @@ from lingmix.evaluation.evaluator import (
     evaluate_lexical,
 )
 from lingmix.evaluation.scores import SetScores
+from lingmix.launched import refuse_several
 from lingmix.model.encode import Encoding
 from lingmix.recording import complete_already, recorded, waiting
 from lingmix.tracking.identity import provenance
@@ -27,6 +28,7 @@ from lingmix.tracking.work import emptied, work_folder
 
 def evaluate(composed: DictConfig) -> str:
     """Scores one encoder and records them, unless they are recorded already."""
+    refuse_several("evaluate")
     config = resolved(composed)
     refuse_unfit(config)
     encoder, tracking = config["encoder"], config["tracking"]

@@ -13,11 +13,14 @@ from datetime import timedelta
 from typing import Self, TypeVar
 
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 
 from lingmix.errors import InputError
+from lingmix.launchers import launcher
 
 T = TypeVar("T")
 
@@ -173,6 +176,7 @@ def launched() -> Iterator[Ranks]:
     """The ranks of this run until the block has ended on all of them."""
     environment = _environment()
     started = environment.world_size() if environment else None
+    _rank_is(environment)
     if environment is None or started == 1:
         yield Ranks(None, rank=0, started=started)
         return
@@ -185,9 +189,9 @@ def launched() -> Iterator[Ranks]:
 
 
 def environments() -> list[ClusterEnvironment]:
-    """For Lightning: under Slurm, one that leaves its signals to us."""
-    environment = _environment()
-    return [environment] if isinstance(environment, SLURMEnvironment) else []
+    """The one that Lightning must take, which looks for others too; under Slurm, one that leaves
+    its signals to us."""
+    return [_environment() or LightningEnvironment()]
 
 
 def refuse_sweep() -> None:
@@ -199,15 +203,37 @@ def refuse_sweep() -> None:
             )
 
 
+def refuse_several(door: str) -> None:
+    """For a command that is one process; rank 0 says so."""
+    environment = _environment()
+    _rank_is(environment)
+    if environment is None or environment.world_size() == 1:
+        return
+    if environment.global_rank():
+        raise SystemExit(1)
+    raise InputError(
+        f"lingmix-{door} is one process, the launcher has started {environment.world_size()}; "
+        "start it without torchrun or srun"
+    )
+
+
 def _environment() -> ClusterEnvironment | None:
-    """That which Lightning will find; where Slurm's commands are, one need not use them."""
     warnings.filterwarnings("ignore", message="The `srun` command is available")
     try:
-        if TorchElasticEnvironment.detect():
-            return TorchElasticEnvironment()
-        return SLURMEnvironment(auto_requeue=False) if SLURMEnvironment.detect() else None
+        match launcher():
+            case "torchrun":
+                return TorchElasticEnvironment()
+            case "srun":
+                return SLURMEnvironment(auto_requeue=False)
+            case None:
+                return None
     except RuntimeError as error:
         raise InputError(f"srun: {' '.join(str(error).split())}") from error
+
+
+def _rank_is(environment: ClusterEnvironment | None) -> None:
+    """Lightning took its rank from whatever variable it found when it was imported."""
+    rank_zero_only.rank = environment.global_rank() if environment else 0  # type: ignore[attr-defined]
 
 
 def _store(environment: ClusterEnvironment) -> Store:
@@ -223,8 +249,6 @@ def _store(environment: ClusterEnvironment) -> Store:
             multi_tenant=True,
         )
     except RuntimeError as error:
-        if rank:
-            raise SystemExit(1) from None
         raise InputError(
             f"MASTER_PORT: the processes cannot meet at {address}:{environment.main_port} "
             f"({str(error).splitlines()[0]}); name a free port"

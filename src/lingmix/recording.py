@@ -17,11 +17,11 @@ from lingmix.tracking.environment import hardware
 from lingmix.tracking.generation import HARDWARE
 from lingmix.tracking.history import as_before, complete_run
 from lingmix.tracking.identity import deciding
-from lingmix.tracking.journal import ended, last_values, unsent
+from lingmix.tracking.journal import damage, ended, last_values, refuse_damaged, unsent
 from lingmix.tracking.lifecycle import COMPLETE, HASH, NOTE
 from lingmix.tracking.machine import watched_machine
 from lingmix.tracking.recorder import RunRecorder
-from lingmix.tracking.sender import journaled_run, send_rest
+from lingmix.tracking.sender import journaled_run, refuse_wait, send_rest
 from lingmix.tracking.store import AwayError, experiment_of, open_store, shown
 from lingmix.tracking.work import claim
 
@@ -38,14 +38,14 @@ def complete_already(
 ) -> Known | None:
     """As far as the store can say, and what waits in the run's own folder for it."""
     refuse_unrecordable(config)
-    if found := _recorded(uri, config, tags):
+    found = _recorded(uri, config, tags)
+    if ended(work) != COMPLETE or (found and damage(work)):
         return found
-    if ended(work) != COMPLETE:
-        return None
+    refuse_damaged(work)
     claim(work, deciding(config))
     metrics = last_values(work)
     send_rest(uri, folder=work, wait=config["tracking"]["wait"])
-    return Known(f"complete already{waiting(work)}", metrics)
+    return found or Known(f"complete already{waiting(work)}", metrics)
 
 
 @contextmanager
@@ -95,6 +95,7 @@ def refuse_unrecordable(config: Config) -> None:
                 f"evaluation.{name}: metrics are named after the set, in letters, digits, spaces "
                 f"and _ - . alone, got {name!r}; rename it"
             )
+    refuse_wait(config["tracking"]["wait"])
     every = config["tracking"]["system_metrics"]
     if every is not None and every <= 0:
         raise InputError(

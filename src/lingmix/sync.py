@@ -1,6 +1,5 @@
 """lingmix-sync: what runs recorded while their store was away -> the store."""
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -9,23 +8,24 @@ from omegaconf import DictConfig
 from lingmix.doors import door, resolved
 from lingmix.errors import InputError
 from lingmix.terminal import say
-from lingmix.tracking.journal import JOURNAL, begun, ended, sent, unsent
+from lingmix.tracking.journal import JOURNAL, begun, damage, ended, sent, unsent
 from lingmix.tracking.lifecycle import COMPLETE
-from lingmix.tracking.sender import send_rest
+from lingmix.tracking.sender import refuse_wait, send_rest
 from lingmix.tracking.store import open_store, shown
-from lingmix.tracking.work import held
+from lingmix.tracking.work import held, remove
 
 
 def sync(composed: DictConfig) -> str:
-    """Says a line a run; ends with status 1 if something is left."""
+    """Says a line a run; ends with status 1 if something is left, or cannot be read."""
     config = resolved(composed)
     tracking, runs = config["tracking"], Path(config["output_dir"], "runs")
+    refuse_wait(tracking["wait"])
     left = 0
-    folders = [path.parent for path in sorted(runs.glob(f"*/*/{JOURNAL}"))]
-    for folder in [one for one in folders if unsent(one)]:
+    for folder in [path.parent for path in sorted(runs.glob(f"*/*/{JOURNAL}"))]:
         try:
             with held(folder):
-                say(sent_now(folder, uri=tracking["uri"], wait=tracking["wait"]))
+                if line := sent_now(folder, uri=tracking["uri"], wait=tracking["wait"]):
+                    say(line)
         except InputError as error:
             left += 1
             say(str(error))
@@ -35,8 +35,33 @@ def sync(composed: DictConfig) -> str:
 
 
 def sent_now(folder: Path, *, uri: str | None, wait: float) -> str:
+    """What came of it; empty where nothing was left to do."""
+    state = ended(folder)
+    if state not in (None, COMPLETE) and not unsent(folder) and not damage(folder):
+        return ""
+    name, run_id = _send(folder, uri=uri, wait=wait)
+    if lost := damage(folder):
+        raise InputError(
+            f"{name}: {lost}; all else is sent (run {run_id}, as failed); remove {folder} when "
+            "nothing else is to be had from it, and the run's own command trains anew"
+        )
+    if state == COMPLETE:
+        remove(folder)
+        return f"{name}: sent (run {run_id})"
+    if state is None:
+        raise InputError(
+            f"{name}: all of {folder} is sent (run {run_id}), but it has no end: the run was "
+            "killed, or its journal cut short; its own command goes on"
+        )
+    return f"{name}: sent (run {run_id}), and not at its end; its own command goes on"
+
+
+def _send(folder: Path, *, uri: str | None, wait: float) -> tuple[str, str]:
+    """The name of the run, and its id in the store."""
     begin = begun(folder)
-    assert begin is not None
+    if begin is None:
+        found = damage(folder) or f"{folder / JOURNAL}: holds no record"
+        raise InputError(f"{found}; how the run began cannot be read, nothing of it can be sent")
     uri = uri or begin["uri"]
     if "***" in uri:
         raise InputError(f"{folder}: was started with {uri}; set tracking.uri, with its password")
@@ -47,11 +72,7 @@ def sent_now(folder: Path, *, uri: str | None, wait: float) -> str:
         raise InputError(
             f"{name}: {rest} records are left in {folder}; {shown(uri)} does not take them"
         )
-    run_id = sent(folder)["run_id"]
-    if ended(folder) == COMPLETE:
-        shutil.rmtree(folder)
-        return f"{name}: sent (run {run_id})"
-    return f"{name}: sent (run {run_id}), and not at its end; its own command goes on"
+    return name, sent(folder)["run_id"]
 
 
 main = door("sync")(sync)

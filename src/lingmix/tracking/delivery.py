@@ -5,12 +5,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric
+from mlflow.entities import Metric, Run
 
+from lingmix.errors import InputError
 from lingmix.tracking.datasets import log_inputs
-from lingmix.tracking.journal import Record, begun, keep_sent, read, sent
-from lingmix.tracking.lifecycle import begin_run, end_run
-from lingmix.tracking.store import LOCAL, experiment_of, open_store, shown
+from lingmix.tracking.journal import (
+    JOURNAL,
+    Record,
+    begun,
+    damage,
+    ended,
+    keep_sent,
+    last_values,
+    read,
+    sent,
+)
+from lingmix.tracking.lifecycle import FAILED, RUNNING, STATE, Ending, begin_run, end_run
+from lingmix.tracking.store import LOCAL, AwayError, experiment_of, open_store, shown
 
 METRICS_A_CALL = 1000
 
@@ -23,17 +34,16 @@ class Delivery:
     Everything may be sent again where an answer was lost: MLflow keeps one of two metrics that
     agree in name, step, time and value, and the journal says what their time was. After a restart,
     steps that the run has there already are left out; a run that is there no more gets a new one,
-    which everything is sent to.
+    which everything is sent to. A run whose journal is damaged is never sent as complete.
     """
 
     def __init__(self, folder: Path, uri: str) -> None:
         self.folder = folder
         self.local = uri.startswith(LOCAL)
-        self.uploading = False
         self.progressed_at = time.monotonic()
         self._uri = uri
         self._client: MlflowClient | None = None
-        self._recorded: dict[str, int] | None = None
+        self._recorded: dict[str, set[int]] | None = None
         there = sent(folder)
         if there.get("uri") != shown(uri):
             there = {"run_id": None, "end": 0}
@@ -54,6 +64,25 @@ class Delivery:
             self._send(self._client, group)
             self._end, self.progressed_at = end, time.monotonic()
             self._keep()
+
+    def confirm(self) -> None:
+        """Has everything sent again where the store does not have the run as it is here, or cannot
+        say so: it may have been deleted there, or an older copy of the store been put back."""
+        if self.left or self.run_id is None:
+            return
+        try:
+            self._client = self._client or self._open()
+            whole = self.run_id is not None and self._is_whole(self._client.get_run(self.run_id))
+        except AwayError:
+            whole = False
+        if not whole:
+            self._end = 0
+            self._keep()
+
+    def _is_whole(self, run: Run) -> bool:
+        state = FAILED if damage(self.folder) else ended(self.folder) or RUNNING
+        metrics = last_values(self.folder).keys()
+        return run.data.tags.get(STATE) == state and metrics <= run.data.metrics.keys()
 
     def _keep(self) -> None:
         keep_sent(self.folder, uri=shown(self._uri), run_id=self.run_id, end=self._end)
@@ -78,13 +107,13 @@ class Delivery:
         if "metrics" in first:
             self._send_metrics(client, self.run_id, group)
         elif "files" in first:
-            self.uploading = True
-            try:
-                client.log_artifacts(self.run_id, str(self.folder / first["files"]))
-            finally:
-                self.uploading = False
+            client.log_artifacts(self.run_id, str(within(self.folder, first["files"])))
         elif "end" in first:
-            end_run(client, self.run_id, **first["end"], at=first["at"])
+            end_run(client, self.run_id, **self._ending(first["end"]), at=first["at"])
+
+    def _ending(self, found: Ending) -> Ending:
+        lost = damage(self.folder)
+        return {"state": FAILED, "error": str(lost)} if lost else found
 
     def _begin(self, client: MlflowClient, record: Record) -> str:
         begin = record["begin"]
@@ -100,12 +129,12 @@ class Delivery:
 
     def _send_metrics(self, client: MlflowClient, run_id: str, group: Group) -> None:
         if self._recorded is None:
-            self._recorded = last_steps(client, run_id)
+            self._recorded = steps_of(client, run_id)
         metrics = [
             Metric(name, value, record["at"], record["step"])
             for record in group
             for name, value in record["metrics"].items()
-            if record["step"] > self._recorded.get(name, -1)
+            if record["step"] not in self._recorded.get(name, ())
         ]
         for start in range(0, len(metrics), METRICS_A_CALL):
             client.log_batch(run_id, metrics=metrics[start : start + METRICS_A_CALL])
@@ -133,9 +162,23 @@ def _groups(records: Iterator[tuple[Record, int]]) -> Iterator[tuple[Group, int]
         yield group, last
 
 
-def last_steps(client: MlflowClient, run_id: str) -> dict[str, int]:
-    """The newest step of each metric of a run."""
+def steps_of(client: MlflowClient, run_id: str) -> dict[str, set[int]]:
+    """The steps of each metric of a run."""
     return {
-        name: max(metric.step for metric in client.get_metric_history(run_id, name))
+        name: {metric.step for metric in client.get_metric_history(run_id, name)}
         for name in client.get_run(run_id).data.metrics
     }
+
+
+def within(folder: Path, name: str) -> Path:
+    """The folder of that name below `folder`; neither it nor anything in it may lie elsewhere."""
+    found, whole = folder / name, folder.resolve()
+    if not found.is_dir():
+        raise InputError(f"{found}: artifacts of the run were here and are gone; run it again")
+    for path in (found, *found.rglob("*")):
+        if not path.resolve().is_relative_to(whole):
+            raise InputError(
+                f"{folder / JOURNAL}: artifacts must lie in {folder}, got {path}, which lies "
+                "elsewhere; nothing of it is sent"
+            )
+    return found

@@ -13,10 +13,10 @@ from typing import Any, Self
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set
 from tenacity.wait import wait_exponential_jitter
 
-from lingmix.errors import InputError
+from lingmix.errors import InputError, require_number
 from lingmix.tracking.datasets import Input
 from lingmix.tracking.delivery import Delivery
-from lingmix.tracking.journal import Journal
+from lingmix.tracking.journal import JOURNAL, Journal
 from lingmix.tracking.lifecycle import ending
 from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.store import AwayError, shown
@@ -66,22 +66,28 @@ class Sender:
         with self._answered:
             self._asked.set()
             self._answered.wait_for(lambda: self._error or not self._delivery.left, BEGINNING)
-        error = self._error
-        refused = getattr(error, "error_code", None) in REFUSED
-        if isinstance(error, InputError) and not isinstance(error, AwayError):
-            raise error
-        if refused:
-            raise InputError(f"tracking.uri: the store refuses the run ({_line(error)})")
+        self.refuse()
+        if getattr(self._error, "error_code", None) in REFUSED:
+            raise InputError(f"tracking.uri: the store refuses the run ({_line(self._error)})")
+
+    def refuse(self) -> None:
+        """Raises what no waiting mends."""
+        if self._is_final():
+            assert self._error is not None
+            raise self._error
+
+    def _is_final(self) -> bool:
+        return isinstance(self._error, InputError) and not isinstance(self._error, AwayError)
 
     def finish(self, *, within: float, queue: bool) -> None:
         """Waits until all is sent; no longer than this without any progress, or else, with `queue`,
         for its turn at a local store that is busy."""
         began = time.monotonic()
         self._asked.set()
-        while self._delivery.left:
+        while self._delivery.left and not self._is_final():
             waited = time.monotonic() - max(began, self._delivery.progressed_at)
             busy = queue and self._delivery.local and self._error is None
-            if waited > within and not busy and not self._delivery.uploading:
+            if waited > within and not busy:
                 return
             with self._answered:
                 self._answered.wait(0.05)
@@ -164,9 +170,17 @@ def journaled_run(
 
 
 def send_rest(uri: str, *, folder: Path, wait: float) -> None:
-    """Of a run that has ended."""
-    with Sender(Delivery(folder, uri)) as sender:
+    """Of a run that has ended; what the store should have of it already is looked for there."""
+    delivery = Delivery(folder, uri)
+    delivery.confirm()
+    with Sender(delivery) as sender:
         sender.finish(within=wait, queue=True)
+        sender.refuse()
+
+
+def refuse_wait(seconds: object) -> None:
+    rule = "a finite number of seconds, at least 0"
+    require_number("tracking.wait", seconds, rule, lambda one: one >= 0)
 
 
 def _begin(journal: Journal, begin: Mapping[str, Any], sender: Sender) -> None:
@@ -177,6 +191,8 @@ def _begin(journal: Journal, begin: Mapping[str, Any], sender: Sender) -> None:
         sender.begin()
     except InputError:
         journal.cut(size)
+        if not size:
+            (journal.folder / JOURNAL).unlink()
         raise
 
 

@@ -1,7 +1,6 @@
 """The folder of a run that is under way."""
 
 import logging
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,9 +10,10 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
+from lingmix.atomic import atomic_file, opened
 from lingmix.errors import InputError
 from lingmix.model.checkpoints import refuse_other
-from lingmix.tracking.journal import unsent
+from lingmix.tracking.journal import JOURNAL, unsent
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +25,12 @@ def work_folder(config: Mapping[str, Any], identity: str) -> Iterator[Path]:
     A cell of a sweep waits for another process at work on the same, a run of its own does not.
     """
     folder = Path(config["output_dir"], "runs", config["name"], identity)
+    if folder.is_symlink():
+        raise InputError(f"{folder}: must be a folder, got a symbolic link; remove it")
     with held(folder, wait=config["tracking"]["parent"] is not None):
         yield folder
         if not unsent(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
 
 
 @contextmanager
@@ -56,15 +58,19 @@ def claim(folder: Path, configuration: Mapping[str, Any]) -> None:
     """Says in `config.yaml` whose folder it is; what is there must be of the same configuration."""
     path = folder / "config.yaml"
     if path.exists():
-        refuse_other(yaml.safe_load(path.read_text("utf-8")) or {}, configuration, where=path)
+        with opened(path, "rb") as file:
+            refuse_other(yaml.safe_load(file) or {}, configuration, where=path)
         return
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    with unfinished.open("w", encoding="utf-8") as file:
-        yaml.safe_dump(dict(configuration), file, allow_unicode=True)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    with atomic_file(path, durable=True) as file:
+        yaml.safe_dump(dict(configuration), file, allow_unicode=True, encoding="utf-8")
+
+
+def remove(folder: Path) -> None:
+    """The journal first: what is left of a folder without one is sent by nobody, so that a kill in
+    between does not have half a run sent over the whole one."""
+    (folder / JOURNAL).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def emptied(folder: Path) -> Path:

@@ -1,0 +1,50 @@
+"""Files that are whole or not there, and that no symbolic link leads elsewhere."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+from typing import BinaryIO
+
+from lingmix.errors import InputError
+
+UNFINISHED = ".unfinished"
+
+
+@contextmanager
+def atomic_file(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
+    """A file to write into, which takes the name `path` when the block has ended well.
+
+    Until then it has a name that nobody can guess, so that another user of the folder cannot put a
+    link there. A `durable` file outlives a power loss.
+    """
+    unfinished = path.with_name(f"{path.name}.{token_hex(8)}{UNFINISHED}")
+    try:
+        with unfinished.open("xb") as file:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def opened(path: Path, mode: str) -> BinaryIO:
+    """A binary file that is no symbolic link; a link is refused in one line."""
+    return open(path, mode, opener=no_follow)  # type: ignore[return-value]
+
+
+def no_follow(path: str | Path, flags: int) -> int:
+    """The descriptor of a file, as `os.open` gives it, unless it is a symbolic link."""
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise InputError(
+            f"{path}: must be a file, got a symbolic link, which is not followed; remove it"
+        ) from error

@@ -1,0 +1,182 @@
+"""A run that is killed anywhere around its end is in its store once the same command has run."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from lingmix.errors import InputError
+from lingmix.recording import complete_already
+from lingmix.sync import sent_now
+from lingmix.tracking import journal
+from lingmix.tracking.history import complete_run
+from lingmix.tracking.identity import identity_tags
+from lingmix.tracking.journal import JOURNAL
+from lingmix.tracking.lifecycle import HASH
+from lingmix.tracking.sender import journaled_run
+from lingmix.tracking.work import work_folder
+
+ROOM = str(Path(journal.__file__).parent)
+CHANGES = ("open", "os.remove", "os.rename", "os.rmdir", "os.truncate")
+"""What Python says beforehand (`sys.addaudithook`)."""
+
+LOSSES = [(1, 1.0), (2, 0.5), (3, 0.25)]
+
+Place = tuple[str, str | int]
+"""The first time that a line of `lingmix.tracking` runs, or a file is opened, named or removed."""
+
+
+def config_of(output_dir: Path) -> dict:
+    tracking = {"wait": 30.0, "parent": None, "system_metrics": None, "code": "same"}
+    where = {"output_dir": str(output_dir), "name": output_dir.name}
+    return {**where, "evaluation": {}, "tracking": tracking}
+
+
+def command(uri: str, output_dir: Path, ending: Callable[[], None] = lambda: None) -> str:
+    """What a command does beside its work; calls `ending` when all is recorded but the end."""
+    config = config_of(output_dir)
+    tags = identity_tags(config)
+    with work_folder(config, tags[HASH]) as work:
+        if known := complete_already(uri, config, tags=tags, work=work):
+            return known.told
+        with journaled_run(
+            uri,
+            folder=work,
+            experiment=config["name"],
+            output_dir=output_dir,
+            run={"name": "run", "params": config, "tags": tags, "parent": None},
+            wait=30.0,
+        ) as recorder:
+            for step, loss in LOSSES:
+                recorder.log_metrics({"loss": loss}, step)
+            (work / "left").mkdir(exist_ok=True)
+            for name in ("one", "two"):
+                (work / "left" / name).write_text("{}")
+            recorder.log_files(work / "left")
+            ending()
+        return "trained"
+
+
+class Watch:
+    """Gives every place, in whichever thread, to `seen` from the moment when it is called."""
+
+    def __init__(self, seen: Callable[[Place], object]) -> None:
+        self._seen, self._armed = seen, False
+        sys.addaudithook(self._changed)
+        threading.settrace(self._called)
+        sys.settrace(self._called)
+
+    def __call__(self) -> None:
+        self._armed = True
+
+    def _called(self, frame, event, argument):
+        return self._line if frame.f_code.co_filename.startswith(ROOM) else None
+
+    def _line(self, frame, event, argument):
+        if event == "line" and self._armed:
+            self._seen((Path(frame.f_code.co_filename).name, frame.f_lineno))
+        return self._line
+
+    def _changed(self, event: str, arguments: tuple) -> None:
+        if self._armed and event in CHANGES and isinstance(arguments[0], str | Path):
+            self._seen((event, Path(arguments[0]).name.split(".")[0]))
+
+
+def killed(uri: str, output_dir: Path, place: Place) -> None:
+    def seen(found: Place) -> None:
+        if found == place:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    command(uri, output_dir, Watch(seen))
+
+
+def watched(uri: str, output_dir: Path, places: "multiprocessing.Queue[list[Place]]") -> None:
+    found: dict[Place, None] = {}
+    command(uri, output_dir, Watch(found.setdefault))
+    sys.settrace(None)
+    places.put(list(found))
+
+
+@pytest.fixture(scope="module")
+def processes():
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.tracking.test_end_of_run"])
+    return context
+
+
+@pytest.fixture(scope="module")
+def places(client, tmp_path_factory, processes) -> list[Place]:
+    """All that the end of a run comes by, in its order."""
+    found = processes.Queue()
+    arguments = (client.tracking_uri, tmp_path_factory.mktemp("watched"), found)
+    process = processes.Process(target=watched, args=arguments)
+    process.start()
+    places = found.get(timeout=120)
+    process.join()
+    return places
+
+
+def assert_whole(client, output_dir: Path) -> None:
+    experiment = client.get_experiment_by_name(output_dir.name).experiment_id
+    (run,) = client.search_runs([experiment])
+    identity = identity_tags(config_of(output_dir))[HASH]
+    assert complete_run(client, experiment, identity).info.run_id == run.info.run_id
+    assert run.info.status == "FINISHED"
+    history = client.get_metric_history(run.info.run_id, "loss")
+    assert [(one.step, one.value) for one in history] == LOSSES
+    assert [one.path for one in client.list_artifacts(run.info.run_id)] == ["one", "two"]
+
+
+@pytest.mark.parametrize("kills", [6, pytest.param(50, marks=pytest.mark.chaos)])
+def test_a_run_killed_at_any_place_around_its_end_is_whole_after_the_same_command(
+    client, tmp_path, processes, places, kills
+):
+    assert len(places) > 50
+    for n in range(kills):
+        place = places[n * (len(places) - 1) // (kills - 1)]
+        output_dir = tmp_path / f"kill-{tmp_path.name}-{n}"
+        arguments = (client.tracking_uri, output_dir, place)
+        process = processes.Process(target=killed, args=arguments)
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, place
+        if n % 2:
+            for path in output_dir.glob(f"runs/*/*/{JOURNAL}"):
+                with suppress(InputError):  # that it has no end
+                    sent_now(path.parent, uri=client.tracking_uri, wait=30.0)
+        command(client.tracking_uri, output_dir)
+        assert_whole(client, output_dir)
+        assert "complete already (run " in command(client.tracking_uri, output_dir), place
+        assert_whole(client, output_dir)
+        assert [*output_dir.glob("runs/*/*")] == [], place
+
+
+def stopped_before_it_was_removed(client, output_dir: Path, processes, places) -> None:
+    removal = next(place for place in places if place == ("os.remove", "journal"))
+    arguments = (client.tracking_uri, output_dir, removal)
+    process = processes.Process(target=killed, args=arguments)
+    process.start()
+    process.join()
+
+
+@pytest.mark.parametrize("again", ["command", "sync"])
+def test_a_run_that_was_sent_and_then_deleted_in_the_store_is_there_again(
+    client, tmp_path, processes, places, again
+):
+    """Nothing of it was left to send, but its folder was still there."""
+    stopped_before_it_was_removed(client, tmp_path, processes, places)
+    assert_whole(client, tmp_path)
+    experiment = client.get_experiment_by_name(tmp_path.name).experiment_id
+    client.delete_run(client.search_runs([experiment])[0].info.run_id)
+    if again == "command":
+        assert command(client.tracking_uri, tmp_path) == "complete already"
+    else:
+        (path,) = tmp_path.glob(f"runs/*/*/{JOURNAL}")
+        sent_now(path.parent, uri=client.tracking_uri, wait=30.0)
+    assert_whole(client, tmp_path)
