@@ -169,3 +169,27 @@ def test_what_is_read_is_not_written_over(configured, tmp_path):
     path = Path(tmp_path, "mined.jsonl.gz")
     with pytest.raises(InputError, match=r"path: .*mined\.jsonl\.gz is what is read"):
         mine_negatives(configured("data=pairs", f"data.train.0.path={path}"))
+
+
+@pytest.mark.parametrize("name", ["symbolic link", "hard link", "relative", "folder"])
+def test_what_is_read_is_not_written_over_by_another_name_of_it(
+    configured, tmp_path, monkeypatch, name
+):
+    read = tmp_path / "pairs.jsonl"
+    read.write_text('{"query": "a", "passage": "b"}\n')
+    link = tmp_path / "link.jsonl"
+    match name:
+        case "symbolic link":
+            link.symlink_to(read)
+        case "hard link":
+            link.hardlink_to(read)
+        case "relative":
+            monkeypatch.chdir(tmp_path)
+            link = Path("../", tmp_path.name, "pairs.jsonl")
+        case "folder":
+            (tmp_path / "all").symlink_to(tmp_path)
+            link = tmp_path / "all" / "pairs.jsonl"
+    config = configured("data=pairs", f"data.train.0.path={read}", f"path={link}")
+    with pytest.raises(InputError, match=r"^path: .* is what is read \(data.train.0.path=.*\);"):
+        mine_negatives(config)
+    assert read.read_text() == '{"query": "a", "passage": "b"}\n'

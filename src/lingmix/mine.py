@@ -1,5 +1,7 @@
 """lingmix-mine: training data, any encoder -> the same pairs with hard negatives."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -13,6 +15,7 @@ from lingmix.encoders import encoding_of
 from lingmix.errors import InputError
 from lingmix.evaluation.negatives import MiningRules, mine, report
 from lingmix.tracking.models import model_folder
+from lingmix.tracking.store import leaves
 
 
 def mine_negatives(composed: DictConfig) -> str:
@@ -21,9 +24,7 @@ def mine_negatives(composed: DictConfig) -> str:
     data, languages, path = config["data"], config["languages"], Path(config["path"]).absolute()
     rules = MiningRules(**config["mining"])
     refuse_unwritable(path)
-    for source in data["train"]:
-        if "path" in source and Path(source["path"]).absolute() == path:
-            raise InputError(f"path: {path} is what is read (data.train); name another file")
+    refuse_input(path, {key: config[key] for key in ("data", "encoder")})
     items = [item for source in build(data["train"]) for item in source]
     mined_items = scaled_items(items, **config["augmentation"])
     pairs = training_pairs(
@@ -43,6 +44,27 @@ def mine_negatives(composed: DictConfig) -> str:
     )
     write_rows(rows_with_negatives(mined_items, pairs, mined.passage_NC), path=path)
     return f"{report(mined)}\n{path}"
+
+
+def refuse_input(path: Path, read: Config) -> None:
+    """Whether it is one of the files that are read, or in a folder that is, by any name."""
+    for key, value in leaves(read).items():
+        for one in value if isinstance(value, list) else [value]:
+            if one and isinstance(one, str) and any(_is_same(path, file) for file in _files(one)):
+                raise InputError(f"path: {path} is what is read ({key}={one}); name another file")
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    """A file has several names by links, hard or symbolic."""
+    there = path.exists() and other.exists() and path.samefile(other)
+    return there or path.resolve() == other.resolve()
+
+
+def _files(name: str) -> Iterator[Path]:
+    place = Path(name)
+    with suppress(OSError, ValueError):  # a text that can be no name of a file
+        yield place
+        yield from place.rglob("*")
 
 
 def folder_of(config: Config) -> str:

@@ -1,6 +1,6 @@
 import stat
 from pathlib import Path
-from zipfile import ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import pytest
 
@@ -61,3 +61,28 @@ def test_a_member_that_leads_outside_is_refused(archive: Path, member: str | Zip
     with pytest.raises(InputError, match=r"is a link or leads outside"):
         unzipped(archive)
     assert not archive.with_suffix("").exists()
+
+
+def test_an_archive_that_expands_without_end_is_refused_and_nothing_is_unpacked(
+    tmp_path: Path,
+) -> None:
+    """50 million zeros pack to a thousandth."""
+    archive = tmp_path / "bomb.zip"
+    with ZipFile(archive, "w", ZIP_DEFLATED) as members:
+        members.writestr("corpus.jsonl", bytes(50_000_000))
+    for read in (unzipped, lambda path: read_member(path, "corpus.jsonl")):
+        with pytest.raises(InputError, match=r"more than 30 times its .* got 50,000,000") as told:
+            read(archive)
+        assert "\n" not in str(told.value)
+    assert {path.name for path in tmp_path.iterdir()} <= {"bomb.zip", "bomb.zip.lock"}
+
+
+def test_a_member_that_is_larger_than_it_says_is_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "liar.zip"
+    with ZipFile(archive, "w", ZIP_DEFLATED) as members:
+        members.writestr("corpus.jsonl", bytes(50_000_000))
+    size, said = (number.to_bytes(4, "little") for number in (50_000_000, 1_000))
+    archive.write_bytes(archive.read_bytes().replace(size, said))
+    with pytest.raises(InputError, match=r"not a whole zip archive"):
+        unzipped(archive)
+    assert {path.name for path in tmp_path.iterdir()} == {"liar.zip", "liar.zip.lock"}

@@ -2,21 +2,29 @@
 
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from filelock import FileLock
 
 from lingmix.errors import InputError
+
+MOST_UNPACKED = 30
+"""Times the size of the archive: text packs to a third, seldom to a tenth of its size, and what
+expands without end packs to a thousandth."""
+
+SLACK = 2**20
+"""Bytes that any archive may unpack to."""
 
 
 def read_member(archive: Path, member: str) -> bytes:
     with _opened(archive) as members:
         if member not in members.namelist():
             raise InputError(f"{archive}: it has no member {member!r}")
+        _refuse_endless(archive, [members.getinfo(member)])
         return members.read(member)
 
 
@@ -30,6 +38,7 @@ def unzipped(archive: Path) -> Path:
             _opened(archive) as members,
             TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as unfinished,
         ):
+            _refuse_endless(archive, members.infolist())
             for member in members.infolist():
                 path = Path(member.filename)
                 is_link = stat.S_ISLNK(member.external_attr >> 16)
@@ -40,6 +49,16 @@ def unzipped(archive: Path) -> Path:
             members.extractall(Path(unfinished) / "whole")
             (Path(unfinished) / "whole").rename(folder)
     return folder
+
+
+def _refuse_endless(archive: Path, members: Sequence[ZipInfo]) -> None:
+    """By the sizes that the members name, beyond which none of them is read."""
+    size, packed = sum(one.file_size for one in members), archive.stat().st_size
+    if size > MOST_UNPACKED * packed + SLACK:
+        raise InputError(
+            f"{archive}: must not unpack to more than {MOST_UNPACKED} times its size ({packed:,} "
+            f"bytes), got {size:,} bytes; remove it, or unpack it by hand if it is what you want"
+        )
 
 
 @contextmanager

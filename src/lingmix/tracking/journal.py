@@ -22,8 +22,8 @@ Record = dict[str, Any]
 also has its own checksum, `sum`, and the byte `from` which it was written on: a line that was
 changed, lost or moved is found out."""
 
-CHECKED = slice(len('{"sum": "'), len('{"sum": "00000000'))
-BODY = len('{"sum": "00000000", ')
+HEAD = b'{"sum": "%08x", '
+BODY = len(HEAD % 0)
 
 
 class Journal:
@@ -173,14 +173,14 @@ def _in_place(file: Iterator[bytes]) -> dict[int, tuple[Record, int]]:
 
 
 def _line(start: int, record: Record) -> bytes:
-    body = json.dumps({"from": start, **record}, default=str)[1:]
-    return f'{{"sum": "{crc32(body.encode()):08x}", {body}\n'.encode()
+    body = json.dumps({"from": start, **record}, default=str)[1:].encode()
+    return HEAD % crc32(body) + body + b"\n"
 
 
 def _record(line: bytes) -> Record | None:
     """None for a line that was not written so, or not to its end."""
     body = line.removesuffix(b"\n")[BODY:]
-    if line[CHECKED] != b"%08x" % crc32(body) or not line.endswith(b"\n"):
+    if line[:BODY] != HEAD % crc32(body) or not line.endswith(b"\n"):
         return None
     try:
         record = json.loads(line)
