@@ -1,5 +1,6 @@
 """The machines that commands meet: closed streams, letters they lack, folders that cannot be."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import pytest
 
 from lingmix.doors import resolved, writing
 from lingmix.errors import InputError
+from lingmix.terminal import PrintableRecord, end, printable, say
+from lingmix.tracking.store import open_store
 
 SWEEPS = [sys.executable, "-m", "lingmix.sweeps"]
 
@@ -140,3 +143,25 @@ def test_what_the_machine_refuses_is_one_line(error: OSError, told: str) -> None
     with pytest.raises(InputError) as caught, writing():
         raise error
     assert str(caught.value) == told
+
+
+ESCAPES = "run\x1b]0;title\x07\x1b[2J\x9b31m\u202eback\r"
+SHOWN = r"run\x1b]0;title\x07\x1b[2J\x9b31m\u202eback\r"
+
+
+def test_what_a_terminal_would_obey_is_escaped_wherever_text_is_shown(capsys, caplog):
+    assert printable(f"a\tb\n{ESCAPES}é北京نص") == f"a\tb\n{SHOWN}é北京نص"
+    say(ESCAPES)
+    assert capsys.readouterr().out == f"{SHOWN}\n"
+    with pytest.raises(SystemExit) as ended:
+        end(f"{ESCAPES}\nnext")
+    assert ended.value.code == f"{SHOWN}\\nnext"
+    record = PrintableRecord("name", 30, "file", 1, "%s went", (ESCAPES,), None)
+    assert logging.Formatter().format(record) == f"{SHOWN} went"
+
+
+def test_a_name_in_the_store_cannot_reach_the_terminal(tmp_path):
+    open_store(f"sqlite:///{tmp_path}/mlflow.db").create_experiment(ESCAPES)
+    ended = shell("$command output_dir=$folder name=another", folder=str(tmp_path))
+    assert f"there are: Default, {SHOWN}" in ended.stderr or f"{SHOWN}, Default" in ended.stderr
+    assert "\x1b" not in ended.stderr

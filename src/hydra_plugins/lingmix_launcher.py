@@ -1,6 +1,5 @@
 """Hydra's ways in to `lingmix.sweep.sweep`: `hydra/launcher` is lingmix_local, _slurm or _ray."""
 
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,6 +43,7 @@ class LingmixLauncher(Launcher, ABC):
     ) -> Sequence[JobReturn]:
         from lingmix.doors import refuse_words  # noqa: PLC0415 - Hydra imports plugins at any start
         from lingmix.errors import InputError  # noqa: PLC0415
+        from lingmix.terminal import end  # noqa: PLC0415
 
         def compose(overrides: Sequence[str]) -> DictConfig:
             return self._loader.load_sweep_config(self._config, list(overrides))
@@ -55,7 +55,7 @@ class LingmixLauncher(Launcher, ABC):
 
             sweep(job_overrides, compose=compose, door=door, run_all=self._run_all())
         except InputError as error:
-            sys.exit(f"lingmix-{door}: {error}")
+            end(f"lingmix-{door}: {error}")
         return [_done(overrides) for overrides in job_overrides]
 
     @abstractmethod

@@ -28,7 +28,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from lingmix.errors import InputError
-from lingmix.terminal import end_unread, ready_streams, say
+from lingmix.terminal import end, end_unread, ready_streams, say
 
 if TYPE_CHECKING:
     from lingmix.data.evaluation_set import EvaluationSet
@@ -95,11 +95,11 @@ def _one_line(door: str) -> Iterator[None]:
     except BrokenPipeError:
         end_unread()
     except InputError as error:
-        sys.exit(f"lingmix-{door}: {error}")
+        end(f"lingmix-{door}: {error}")
     except OmegaConfBaseException as error:
-        sys.exit(f"lingmix-{door}: configuration: {str(error).splitlines()[0]}")
+        end(f"lingmix-{door}: configuration: {str(error).splitlines()[0]}")
     except (ConfigCompositionException, OverrideParseException) as error:
-        sys.exit(f"lingmix-{door}: configuration: {_not_composed(error, door)}")
+        end(f"lingmix-{door}: configuration: {_not_composed(error, door)}")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from lingmix.tracking.identity import provenance
 from lingmix.tracking.lifecycle import HASH, KIND
 from lingmix.tracking.models import model_folder
 from lingmix.tracking.results import log_results, recorded_scores, score_table
-from lingmix.tracking.store import shown
+from lingmix.tracking.secrets import shown
 from lingmix.tracking.work import emptied, work_folder
 
 
@@ -47,7 +47,7 @@ def evaluate(composed: DictConfig) -> str:
                 scores,
                 folder=left,
                 config=config,
-                overrides=[shown(one) for one in overrides()],
+                overrides=overrides(),
                 save_model=None,
             )
         texts = f"\n{encode.encoded} texts encoded, {encode.known} known already" if encode else ""

@@ -11,6 +11,7 @@ from lingmix.doors import Config, config_dirs, overrides
 from lingmix.errors import InputError
 from lingmix.model.precision import precision_of
 from lingmix.terminal import say
+from lingmix.tracking.bounded import AwayError
 from lingmix.tracking.datasets import inputs
 from lingmix.tracking.description import maker, run_note
 from lingmix.tracking.environment import hardware
@@ -21,8 +22,9 @@ from lingmix.tracking.journal import damage, ended, last_values, refuse_damaged,
 from lingmix.tracking.lifecycle import COMPLETE, HASH, NOTE
 from lingmix.tracking.machine import watched_machine
 from lingmix.tracking.recorder import RunRecorder
+from lingmix.tracking.secrets import masked, shown
 from lingmix.tracking.sender import journaled_run, refuse_wait, send_rest
-from lingmix.tracking.store import AwayError, experiment_of, open_store, shown
+from lingmix.tracking.store import experiment_of, open_store
 from lingmix.tracking.work import claim
 
 
@@ -42,7 +44,7 @@ def complete_already(
     if ended(work) != COMPLETE or (found and damage(work)):
         return found
     refuse_damaged(work)
-    claim(work, deciding(config))
+    claim(work, masked(deciding(config)))
     metrics = last_values(work)
     send_rest(uri, folder=work, wait=config["tracking"]["wait"])
     return found or Known(f"complete already{waiting(work)}", metrics)
@@ -53,11 +55,11 @@ def recorded(
     uri: str, config: Config, *, door: str, name: str, tags: Mapping[str, str], work: Path
 ) -> Iterator[RunRecorder]:
     """What records the run as long as the block lasts; `work` is claimed for it."""
-    claim(work, deciding(config))
+    claim(work, masked(deciding(config)))
     tracking = config["tracking"]
     run = {
         "name": name,
-        "params": config,
+        "params": masked(config),
         "tags": {**tags, **told(door, config, tags)},
         "parent": tracking["parent"],
     }
@@ -116,13 +118,12 @@ def waiting(work: Path) -> str:
 def _recorded(uri: str, config: Config, tags: Mapping[str, str]) -> Known | None:
     try:
         client = open_store(uri)
+        experiment = experiment_of(client, config["name"], output_dir=Path(config["output_dir"]))
+        if found := complete_run(client, experiment, tags[HASH]):
+            return Known(f"complete already (run {found.info.run_id})", found.data.metrics)
+        if config["tracking"]["parent"] is None:  # a sweep has said it
+            for line in as_before(client, experiment, tags):
+                say(line)
     except AwayError:
         return None
-    output_dir = Path(config["output_dir"])
-    experiment = experiment_of(client, config["name"], output_dir=output_dir)
-    if found := complete_run(client, experiment, tags[HASH]):
-        return Known(f"complete already (run {found.info.run_id})", found.data.metrics)
-    if config["tracking"]["parent"] is None:  # a sweep has said it
-        for line in as_before(client, experiment, tags):
-            say(line)
     return None

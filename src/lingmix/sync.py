@@ -8,10 +8,12 @@ from omegaconf import DictConfig
 from lingmix.doors import door, resolved
 from lingmix.errors import InputError
 from lingmix.terminal import say
+from lingmix.tracking.bounded import AwayError
 from lingmix.tracking.journal import JOURNAL, begun, damage, ended, sent, unsent
 from lingmix.tracking.lifecycle import COMPLETE
+from lingmix.tracking.secrets import shown
 from lingmix.tracking.sender import refuse_wait, send_rest
-from lingmix.tracking.store import open_store, shown
+from lingmix.tracking.store import open_store
 from lingmix.tracking.work import held, remove
 
 
@@ -20,8 +22,8 @@ def sync(composed: DictConfig) -> str:
     config = resolved(composed)
     tracking, runs = config["tracking"], Path(config["output_dir"], "runs")
     refuse_wait(tracking["wait"])
-    left = 0
-    for folder in [path.parent for path in sorted(runs.glob(f"*/*/{JOURNAL}"))]:
+    left, folders = 0, [path.parent for path in sorted(runs.glob(f"*/*/{JOURNAL}"))]
+    for number, folder in enumerate(folders):
         try:
             with held(folder):
                 if line := sent_now(folder, uri=tracking["uri"], wait=tracking["wait"]):
@@ -29,6 +31,9 @@ def sync(composed: DictConfig) -> str:
         except InputError as error:
             left += 1
             say(str(error))
+            if isinstance(error, AwayError) and tracking["uri"]:  # all are to go there
+                left += len(folders) - number - 1
+                break
     if left:
         sys.exit(f"lingmix-sync: {left} runs have something left to send")
     return f"{runs}: nothing is left to send"

@@ -3,15 +3,38 @@
 import io
 import logging
 import os
+import re
 import signal
 import sys
 from typing import NoReturn
 
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Letters that a terminal obeys: all controls but the tab and the line feed, and those that turn
+round what follows them."""
+
 
 def say(text: str) -> None:
     """To the person at the terminal, at once."""
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{printable(text)}\n")
     sys.stdout.flush()
+
+
+def end(line: str) -> NoReturn:
+    """Ends the process with status 1 and this one line."""
+    sys.exit(printable(line).replace("\n", "\\n"))
+
+
+def printable(text: str) -> str:
+    """The text with every letter escaped that a terminal would obey: a name may come from a store
+    that others write to."""
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+class PrintableRecord(logging.LogRecord):
+    """What is logged, as it may be shown."""
+
+    def getMessage(self) -> str:  # noqa: N802 - logging's own name
+        return printable(super().getMessage())
 
 
 def ready_streams() -> None:
@@ -27,6 +50,7 @@ def ready_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    logging.setLogRecordFactory(PrintableRecord)
     logging.raiseExceptions = False  # a log line that nobody reads is not worth a trace
 
 

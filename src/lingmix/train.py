@@ -28,7 +28,7 @@ from lingmix.tracking.identity import deciding, provenance
 from lingmix.tracking.lifecycle import HASH
 from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.results import headline, log_results
-from lingmix.tracking.store import shown
+from lingmix.tracking.secrets import masked, shown
 from lingmix.tracking.work import emptied, work_folder
 
 
@@ -81,7 +81,7 @@ def record_scores(
         scores,
         folder=left,
         config=config,
-        overrides=[shown(one) for one in overrides()],
+        overrides=overrides(),
         save_model=parts.module.encoder.merged().save,
     )
     return scores
@@ -113,7 +113,7 @@ def fit(
 ) -> None:
     """Trains, from the newest checkpoint where there is one, and leaves rank 0 the weights that
     scored best on the development set."""
-    configuration = deciding(config)
+    configuration = masked(deciding(config))
     start = ranks.once(partial(begin, parts, work=work, configuration=configuration))
     checkpoints = Checkpoints(
         work,

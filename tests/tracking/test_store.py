@@ -1,26 +1,22 @@
 import multiprocessing
+import socket
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput
 
 from lingmix.errors import InputError
-from lingmix.tracking.store import (
-    AwayError,
-    experiment_of,
-    leaves,
-    open_store,
-    require_answer,
-    shown,
-)
+from lingmix.tracking import bounded, store
+from lingmix.tracking.bounded import AwayError
+from lingmix.tracking.store import experiment_of, leaves, open_store, require_answer
 
 
 def _open(uri: str, folder) -> str:
@@ -51,9 +47,7 @@ def test_runs_that_begin_together_log_the_same_new_data_sets(client, experiment)
 
 
 def test_a_server_that_does_not_answer_is_named_without_its_password():
-    with pytest.raises(
-        InputError, match=r"no MLflow server answers at http://me:\*\*\*@127"
-    ) as found:
+    with pytest.raises(InputError, match=r"no MLflow server answers at http://\*\*\*@127") as found:
         open_store("http://me:secret@127.0.0.1:9")
     assert "secret" not in str(found.value)
 
@@ -129,7 +123,78 @@ def test_leaves_are_dotted_and_lists_of_plain_values_stay_whole():
     assert leaves(config) == {"a.b": 1, "a.c": [1, 2], "d.0.e": 3, "d.1.e": 4, "f": None}
 
 
-def test_shown_leaves_other_uris_alone():
-    assert shown("sqlite:////tmp/x.db") == "sqlite:////tmp/x.db"
-    hidden = "tracking.uri=postgresql://me:***@localhost/mlflow"
-    assert shown("tracking.uri=postgresql://me:p@w@localhost/mlflow") == hidden
+class Trouble(BaseHTTPRequestHandler):
+    """A server that says it is there, if its `trouble` begins later, and then is none."""
+
+    def do_GET(self) -> None:
+        if self.path == "/health" and self.server.later:
+            self.send_response(200)
+            self.end_headers()
+            return
+        match self.server.trouble:
+            case "500":
+                self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
+            case "drip":
+                with suppress(OSError):
+                    while not self.server.over.wait(0.02):
+                        self.wfile.write(b"H")
+            case "hang":
+                self.server.over.wait(60)
+
+    do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def troubled(monkeypatch) -> Iterator[ThreadingHTTPServer]:
+    monkeypatch.setattr(store, "ANSWER", 0.5)
+    monkeypatch.setattr(bounded, "CALL", 0.5)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Trouble) as server:
+        server.over, server.daemon_threads, server.block_on_close = Event(), True, False
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.over.set()
+        server.shutdown()
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize("trouble", ["500", "drip", "hang"])
+def test_a_server_that_fails_drips_or_hangs_is_away_before_long(troubled, trouble, later):
+    troubled.trouble, troubled.later = trouble, later
+    with pytest.raises(AwayError, match=r"^tracking.uri: ") as told:
+        open_store(f"http://127.0.0.1:{troubled.server_port}")
+    assert "\n" not in str(told.value)
+    assert told.value.__cause__ is not None
+
+
+def test_a_database_that_takes_the_call_and_says_nothing_is_away_before_long(monkeypatch):
+    pytest.importorskip("psycopg")
+    monkeypatch.setattr(store, "CALL", 0.5)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        uri = f"postgresql+psycopg://me:secret@127.0.0.1:{silent.getsockname()[1]}/db"
+        with pytest.raises(InputError, match=r"me:\*\*\*@127.* cannot be opened \(no answer"):
+            open_store(uri)
+
+
+@pytest.mark.parametrize(
+    "password", ["a b", "a#b", "a/b", "p@w", "50%", "a'b", 'a"b', "a:b", "?x=y&z", "a[b", "пароль"]
+)
+@pytest.mark.parametrize("form", ["postgresql://me:{}@127.0.0.1:9/db", "http://me:{}@127.0.0.1:9"])
+def test_no_password_is_ever_told_and_none_ends_in_a_trace(password, form, caplog):
+    with pytest.raises(InputError) as told:
+        open_store(form.format(password))
+    assert "***" in str(told.value)
+    assert password not in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_a_password_in_the_query_is_not_told():
+    with pytest.raises(InputError) as told:
+        open_store("postgresql://127.0.0.1:9/db?user=me&password=a b#c")
+    assert "?user=me&password=***" in str(told.value)
+    assert "a b#c" not in str(told.value)

@@ -19,7 +19,7 @@ from lingmix.errors import InputError
 from lingmix.stopping import StoppedError
 from lingmix.sweep.cell import Cell, Outcome, Outcomes, work
 from lingmix.terminal import say
-from lingmix.tracking.store import shown
+from lingmix.tracking.secrets import shown
 
 BETWEEN_LOOKS = 2.0
 LATE = 10.0

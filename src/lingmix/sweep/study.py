@@ -1,7 +1,6 @@
 """A study: Optuna proposes cells, a sweep runs them, the front is what no other cell beats."""
 
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -23,10 +22,11 @@ from lingmix.sweep.objectives import history, measured, refuse_unknown
 from lingmix.sweep.pruning import course_name, judged, studies_of
 from lingmix.sweep.space import Space, corners, overrides_of, space_of
 from lingmix.sweep.sweep import Sweep, alone, sweeping
-from lingmix.terminal import say
+from lingmix.terminal import end, say
+from lingmix.tracking.bounded import AwayError
 from lingmix.tracking.history import complete_run, runs
 from lingmix.tracking.lifecycle import HASH, PRUNED, STATE
-from lingmix.tracking.store import AwayError, reached
+from lingmix.tracking.store import reached
 from lingmix.tracking.sweeps import record_front
 
 CELL, AGAIN = "cell", "again"
@@ -96,7 +96,7 @@ def search(
             study.run(values["name"])
             study.conclude()
     if one.failed:
-        sys.exit(
+        end(
             f"lingmix-{door}: {len(one.failed)} cells failed (first: {one.failed[0].text}); the "
             "same command runs only those again"
         )

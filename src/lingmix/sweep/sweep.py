@@ -1,7 +1,6 @@
 """A sweep: one parent run, each missing cell of its grid once."""
 
 import json
-import os
 import shlex
 import signal
 import sys
@@ -19,12 +18,13 @@ from lingmix.stopping import StoppedError, stoppable
 from lingmix.sweep.cell import Outcome, RunAll, cell_of
 from lingmix.sweep.grid import Compose, Plan, plans, swept
 from lingmix.sweep.live import followed
-from lingmix.terminal import say
+from lingmix.terminal import end, say
 from lingmix.tracking.history import cells as cells_of
 from lingmix.tracking.history import changes, complete_runs, evaluations
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import COMPLETE, FAILED, INTERRUPTED
-from lingmix.tracking.store import experiment_of, leaves, open_store, reached, shown
+from lingmix.tracking.secrets import shown
+from lingmix.tracking.store import experiment_of, leaves, open_store, reached
 from lingmix.tracking.sweeps import (
     add_cells,
     begin_sweep,
@@ -106,7 +106,7 @@ def sweep(jobs: Sequence[Sequence[str]], *, compose: Compose, door: str, run_all
     ):
         one.run(grid, values["name"])
     if one.failed:
-        sys.exit(
+        end(
             f"lingmix-{door}: {len(one.failed)} of {len(grid)} cells failed (first: "
             f"{one.failed[0].text}); the same command runs only those again"
         )
@@ -124,7 +124,6 @@ def sweeping(
     """This process' own sweep over `keys` until the block ends; its parent says how it ended."""
     name, output_dir = values["name"], Path(values["output_dir"])
     identity = _identity(values, keys)
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # MLflow's own take minutes
     with _in_turn(values, identity):
         client = open_store(values["tracking"]["uri"])
         with reached(client):
@@ -134,7 +133,7 @@ def sweeping(
                 experiment,
                 identity=identity,
                 name=f"sweep over {', '.join(keys) or 'one cell'}",
-                command=shown(shlex.join([f"lingmix-{door}", *sys.argv[1:]])),
+                command=shlex.join([f"lingmix-{door}", *(shown(word) for word in sys.argv[1:])]),
             )
         one = Sweep(
             client, experiment, parent, keys=keys, compose=compose, door=door, run_all=run_all

@@ -12,7 +12,8 @@ from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from lingmix.tracking.identity import EMBEDDED, deciding
 from lingmix.tracking.limits import cut
-from lingmix.tracking.store import leaves, shown
+from lingmix.tracking.secrets import masked, shown
+from lingmix.tracking.store import leaves
 
 NAME_LENGTH, SOURCE_LENGTH = 500, 65_535
 LIES_AT = ("path", "folder", "data_dir", "download_dir", "url", "checksum")
@@ -66,7 +67,7 @@ def _input(name: str, node: Mapping[str, Any], context: str) -> Input:
         "digest": hashlib.sha256(counted.encode()).hexdigest()[:16],
         "source_type": kind,
         "source": cut(json.dumps(source), SOURCE_LENGTH),
-        "profile": json.dumps({"reader": _reader(node), **options}, default=str),
+        "profile": json.dumps({"reader": _reader(node), **masked(options)}, default=str),
         "context": context,
     }
 

@@ -8,6 +8,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Run
 
 from lingmix.errors import InputError
+from lingmix.tracking.bounded import AwayError
 from lingmix.tracking.datasets import log_inputs
 from lingmix.tracking.journal import (
     JOURNAL,
@@ -21,7 +22,8 @@ from lingmix.tracking.journal import (
     sent,
 )
 from lingmix.tracking.lifecycle import FAILED, RUNNING, STATE, Ending, begin_run, end_run
-from lingmix.tracking.store import LOCAL, AwayError, experiment_of, open_store, shown
+from lingmix.tracking.secrets import shown
+from lingmix.tracking.store import LOCAL, experiment_of, open_store
 
 METRICS_A_CALL = 1000
 

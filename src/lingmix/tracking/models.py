@@ -1,12 +1,18 @@
 """Models that runs left behind."""
 
+from functools import partial
+
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 
+from lingmix.deadline import within
 from lingmix.errors import InputError
 from lingmix.tracking.store import open_store
 
 RUNS = "runs:/"
+
+LONGEST = 3600.0
+"""Seconds that a model may take to be fetched."""
 
 
 def model_folder(uri: str, name: str) -> str:
@@ -18,7 +24,8 @@ def model_folder(uri: str, name: str) -> str:
     client = open_store(uri)
     try:
         model = f"{client.get_run(run_id).info.artifact_uri}/model"
-        return download_artifacts(artifact_uri=model, tracking_uri=uri)
+        fetch = partial(download_artifacts, artifact_uri=model, tracking_uri=uri)
+        return within(LONGEST, fetch)
     except (MlflowException, OSError) as error:
         raise InputError(
             f"encoder.name: run {run_id!r} has no model that can be fetched "

@@ -12,6 +12,7 @@ from lingmix.columns import in_columns
 from lingmix.evaluation.scores import SetScores
 from lingmix.tracking.environment import environment
 from lingmix.tracking.recorder import RunRecorder
+from lingmix.tracking.secrets import masked
 
 SETTINGS = ("monolingual", "crosslingual", "multilingual")
 METRICS = {
@@ -45,8 +46,8 @@ def log_results(
         f"test/{one.name}/{name}": value for one in scores for name, value in one.metrics.items()
     }
     counts = {one.name: one.counts for one in scores}
-    _write_yaml(folder / "config.yaml", config)
-    _write_yaml(folder / "overrides.yaml", list(overrides))
+    _write_yaml(folder / "config.yaml", masked(config))
+    _write_yaml(folder / "overrides.yaml", masked(overrides))
     for name, value in (
         ("scores.json", metrics),
         ("counts.json", counts),

@@ -1,7 +1,6 @@
 """The thread that sends a run's journal while the run is at work."""
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,12 +13,13 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_whe
 from tenacity.wait import wait_exponential_jitter
 
 from lingmix.errors import InputError, require_number
+from lingmix.tracking.bounded import AwayError
 from lingmix.tracking.datasets import Input
 from lingmix.tracking.delivery import Delivery
 from lingmix.tracking.journal import JOURNAL, Journal
 from lingmix.tracking.lifecycle import ending
 from lingmix.tracking.recorder import RunRecorder
-from lingmix.tracking.store import AwayError, shown
+from lingmix.tracking.secrets import shown
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,6 @@ class Sender:
         self._error: BaseException | None = None
 
     def __enter__(self) -> Self:
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # it tries again itself
         self._thread.start()
         return self
 

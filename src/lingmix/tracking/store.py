@@ -2,14 +2,14 @@
 
 import logging
 import os
-import re
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from functools import cache
+from functools import cache, partial
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -20,11 +20,15 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store import db_migrations
 from mlflow.store.db.utils import create_sqlalchemy_engine
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from lingmix.deadline import within
 from lingmix.errors import InputError
+from lingmix.tracking.bounded import ANSWER, CALL, AwayError, bounded, first_line
 from lingmix.tracking.contention import create_store, creation_lock, patient
 from lingmix.tracking.limits import NAME_LENGTH
+from lingmix.tracking.secrets import shown
 
 LOCAL = "sqlite:///"
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -33,26 +37,27 @@ BEHIND_PROXY = (502, 503, 504)
 """What a proxy answers for a server that is away."""
 
 
-class AwayError(InputError):
-    """The server of the store does not answer; it may yet."""
-
-
 def open_store(uri: str) -> MlflowClient:
     """A client of a store that answers."""
     for chatty in ("alembic", "mlflow.store.db.utils"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)  # what they tell is raised as well
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # MLflow's own take minutes
     require_answer(uri)
     try:
         if path := _local_path(uri):
             create_store(path)
-        if path or _database_port(uri):
             _require_version(uri)
+        elif database := _database(uri):
+            uri = database.render_as_string(hide_password=False)
+            within(CALL, partial(_require_version, uri))
         client = patient(MlflowClient(tracking_uri=uri))
+        if not path:
+            bounded(client)
         client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         raise InputError(
-            f"tracking.uri: the store {shown(uri)} cannot be opened ({_first_line(error)})"
+            f"tracking.uri: the store {shown(uri)} cannot be opened ({first_line(error)})"
         ) from error
     return client
 
@@ -66,7 +71,7 @@ def reached(client: MlflowClient) -> Iterator[None]:
     except MlflowException as error:
         raise InputError(
             f"tracking.uri: the store {shown(client.tracking_uri)} does not do what it is asked "
-            f"({_first_line(error)})"
+            f"({first_line(error)})"
         ) from error
 
 
@@ -85,7 +90,7 @@ def experiment_of(client: MlflowClient, name: str, *, output_dir: Path) -> str:
             )
         if found is not None:
             return found.experiment_id
-        serverless = path or _database_port(client.tracking_uri)
+        serverless = path or _database(client.tracking_uri)
         location = (output_dir / "artifacts" / name).absolute().as_uri() if serverless else None
         try:
             return client.create_experiment(name, location)
@@ -95,11 +100,6 @@ def experiment_of(client: MlflowClient, name: str, *, output_dir: Path) -> str:
             found = client.get_experiment_by_name(name)
             assert found is not None
             return found.experiment_id
-
-
-def shown(text: str) -> str:
-    """The text with `***` for the password of any URI in it."""
-    return re.sub(r"(://[^:/@\s]*:)\S+@", r"\1***@", text)
 
 
 def leaves(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -119,31 +119,53 @@ def _local_path(uri: str) -> Path | None:
     return Path(uri.removeprefix(LOCAL)) if uri.startswith(LOCAL) else None
 
 
-def _database_port(uri: str) -> int | None:
-    """The usual one of its kind; None of what is no database on a network."""
-    return PORTS.get(urlsplit(uri).scheme.partition("+")[0])
+def _database(uri: str) -> URL | None:
+    """The parts of the URI of a database on a network; None of what is no such thing."""
+    if uri.partition("://")[0].partition("+")[0] not in PORTS:
+        return None
+    try:
+        return make_url(uri)
+    except (SQLAlchemyError, ValueError) as error:
+        raise _unreadable(uri) from error
+
+
+def _unreadable(uri: str) -> InputError:
+    return InputError(
+        f"tracking.uri: must be a URI such as http://host:5000 or postgresql://user:password@host/"
+        f"database, got {shown(uri)}; write what is special in a password as %2F and the like"
+    )
 
 
 def require_answer(uri: str) -> None:
     """MLflow's own client would try for minutes before it gives up."""
-    server = urlsplit(uri)
+    if uri.partition("://")[0] in ("http", "https"):
+        kind, knock = "MLflow server", partial(_ask, uri)
+    elif (database := _database(uri)) and database.host:
+        kind, knock = "database", partial(_connect, database)
+    else:
+        return
     try:
-        if server.scheme in ("http", "https"):
-            _ask(server._replace(netloc=server.netloc.rpartition("@")[2]).geturl())
-        elif server.hostname and (port := _database_port(uri)):
-            socket.create_connection((server.hostname, server.port or port), timeout=5).close()
-    except (URLError, OSError) as error:
-        kind = "MLflow server" if server.scheme.startswith("http") else "database"
+        within(ANSWER, knock)
+    except (OSError, HTTPException) as error:
         raise AwayError(
-            f"tracking.uri: no {kind} answers at {shown(uri)} ({_first_line(error)}); start "
+            f"tracking.uri: no {kind} answers at {shown(uri)} ({first_line(error)}); start "
             "it, or leave tracking.uri at its default, a local file"
         ) from error
+    except ValueError as error:
+        raise _unreadable(uri) from error
 
 
-def _ask(server: str) -> None:
+def _connect(database: URL) -> None:
+    port = database.port or PORTS[database.get_backend_name()]
+    socket.create_connection((str(database.host), port), timeout=ANSWER).close()
+
+
+def _ask(uri: str) -> None:
     """One that wants a password first is there as well."""
+    server = urlsplit(uri)
+    where = server._replace(netloc=server.netloc.rpartition("@")[2]).geturl()
     try:
-        urlopen(f"{server.rstrip('/')}/health", timeout=5).close()  # noqa: S310 - http, or https
+        urlopen(f"{where.rstrip('/')}/health", timeout=ANSWER).close()  # noqa: S310 - http, or https
     except HTTPError as error:
         if error.code in BEHIND_PROXY:
             raise
@@ -179,7 +201,3 @@ def _require_writable(path: Path) -> None:
             f"tracking.uri: the store {LOCAL}{path} cannot be written to; have its file and folder "
             "made writable, or choose another store"
         )
-
-
-def _first_line(error: Exception) -> str:
-    return shown((str(error).strip() or type(error).__name__).splitlines()[0])
