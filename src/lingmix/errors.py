@@ -1,6 +1,7 @@
 """The one error a user can mend, and what is refused most."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from math import isfinite
 from typing import cast
 
@@ -31,3 +32,15 @@ def require_number(key: str, value: object, rule: str, lies: Callable[[float], b
 def require_choice(key: str, value: object, choices: Sequence[str]) -> None:
     if value not in choices:
         raise InputError(f"{key}: must be one of {', '.join(choices)}, got {value!r}")
+
+
+@contextmanager
+def library_failure(what: str) -> Iterator[None]:
+    """Turns whatever a library raises in the block into an InputError: `what`, and its reason."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{what} ({type(error).__name__}: {reason[:300]})") from error

@@ -75,12 +75,6 @@ def unpackable_folder(cache, tmp_path_factory) -> Path:
 
 def model_folder(folder: Path, cache: Path, model_type: str, **settings) -> Path:
     """As `save_pretrained` leaves it; weights wide enough to tell vectors apart."""
-    tokenizer = learn_unigram(
-        TEXTS, vocabulary=400, special_tokens=list(SPECIAL.values()), cache=cache
-    )
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
     sizes = {
         "hidden_size": 16,
         "num_hidden_layers": 2,
@@ -90,7 +84,7 @@ def model_folder(folder: Path, cache: Path, model_type: str, **settings) -> Path
     }
     config = AutoConfig.for_model(
         model_type,
-        vocab_size=tokenizer.get_vocab_size(),
+        vocab_size=save_tokenizer(folder, cache),
         initializer_range=0.3,
         pad_token_id=0,
         **(sizes | settings),
@@ -98,8 +92,20 @@ def model_folder(folder: Path, cache: Path, model_type: str, **settings) -> Path
     with torch.random.fork_rng():
         torch.manual_seed(1)
         AutoModel.from_config(config).save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **SPECIAL).save_pretrained(folder)
     return folder
+
+
+def save_tokenizer(folder: Path, cache: Path, **settings) -> int:
+    """Learned from `TEXTS`; returns the size of its vocabulary, at most 400."""
+    tokenizer = learn_unigram(
+        TEXTS, vocabulary=400, special_tokens=list(SPECIAL.values()), cache=cache
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **SPECIAL, **settings)
+    wrapped.save_pretrained(folder)
+    return tokenizer.get_vocab_size()
 
 
 def ragged(token_lists: list[list[int]]) -> Tokens:

@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 import torch
 
 from lingmix.data.tokens import Texts, Tokens
+from lingmix.errors import InputError
 from lingmix.model.cached import embed
 from lingmix.model.chunks import micro_batch_sizes
 from tests.model.training import datamodule_of, encoder_of, loss_of, trained
@@ -177,7 +178,7 @@ def test_a_loss_that_is_no_number_names_the_step_the_language_pair_and_the_items
     (language_pair,) = {pairs.language_pairs[n] for n in pairs.language_pair_N[second]}
     items = ", ".join(pairs.item_ids[n] for n in pairs.item_N[second[:5]])
     with pytest.raises(
-        FloatingPointError,
+        InputError,
         match=f"step 1: the loss is nan in a batch of {language_pair}: items {items}",
     ):
         trained(tmp_path, kind="static", callbacks=[Poison()])

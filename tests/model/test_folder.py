@@ -10,9 +10,11 @@ from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize, Transformer
 from sentence_transformers.sentence_transformer import modules as st
+from transformers import AutoTokenizer
 
 from lingmix.errors import InputError
 from lingmix.model.hub import commit_of
+from lingmix.model.layout import POOLINGS
 from tests.model.conftest import TEXTS, close, embed
 
 PROMPTS = {"query": "query: ", "passage": "passage: "}
@@ -79,11 +81,12 @@ def test_the_pooler_is_what_bert_gives_as_its_pooler_output(load, bert_folder):
     close(embed(load(bert_folder, pooling="pooler"), TEXTS), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "cls"])
+@pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("dense", [False, True])
 def test_folders_of_sentence_transformers_load_with_their_modules(
     load, bert_folder, tmp_path, pooling, dense
 ):
+    """Behind a Dense layer a vector's length before it matters too."""
     modules = [Transformer(str(bert_folder), max_seq_length=10), st.Pooling(16, pooling)]
     if dense:
         modules.append(Dense(16, 8, activation_function=torch.nn.Tanh()))
@@ -92,8 +95,10 @@ def test_folders_of_sentence_transformers_load_with_their_modules(
     )
     model.save(str(tmp_path / "model"))
     encoder = load(tmp_path / "model")
-    close(theirs(tmp_path / "model"), embed(encoder, TEXTS, "query"), atol=1e-5)
-    close(theirs(tmp_path / "model", "document"), embed(encoder, TEXTS, "passage"), atol=1e-5)
+    encoder.save(tmp_path / "ours")
+    for folder in ("model", "ours"):
+        close(theirs(tmp_path / folder), embed(encoder, TEXTS, "query"), atol=1e-5)
+        close(theirs(tmp_path / folder, "document"), embed(encoder, TEXTS, "passage"), atol=1e-5)
     assert max(map(len, encoder.tokenize(TEXTS, "query"))) == 10
     assert encoder.dimension == (8 if dense else 16)
 
@@ -166,16 +171,88 @@ def no_config(folder):
 
 
 def unknown_module(folder):
-    rows = [{"idx": 0, "name": "0", "path": "", "type": "custom.Router"}]
-    (folder / "modules.json").write_text(json.dumps(rows))
+    modules(folder, ("", "sentence_transformers.base.modules.router.Router"))
+
+
+def module_of_another_package(folder):
+    modules(folder, ("", "sentence_transformers.models.Transformer"), ("1_Own", "own.Pooling"))
+
+
+def modules_without_a_path(folder):
+    (folder / "modules.json").write_text('[{"type": "sentence_transformers.models.Transformer"}]')
+
+
+def modules(folder, *rows):
+    listed = [
+        {"idx": n, "name": str(n), "path": p, "type": kind} for n, (p, kind) in enumerate(rows)
+    ]
+    (folder / "modules.json").write_text(json.dumps(listed))
+
+
+def pooling(folder, **config):
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(config))
+    kinds = ("Transformer", "Pooling")
+    places = zip(("", "1_Pooling"), kinds, strict=True)
+    modules(folder, *((path, f"sentence_transformers.models.{kind}") for path, kind in places))
 
 
 def unknown_pooling(folder):
-    (folder / "1_Pooling").mkdir()
-    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode": "lasttoken"}')
-    names = [("", "Transformer"), ("1_Pooling", "Pooling")]
-    rows = [{"path": path, "type": f"sentence_transformers.models.{kind}"} for path, kind in names]
-    (folder / "modules.json").write_text(json.dumps(rows))
+    pooling(folder, pooling_mode="median")
+
+
+def two_poolings(folder):
+    pooling(folder, pooling_mode_cls_token=True, pooling_mode_max_tokens=True)
+
+
+def prompt_left_out(folder):
+    pooling(folder, pooling_mode="mean", include_prompt=False)
+    (folder / "config_sentence_transformers.json").write_text('{"prompts": {"document": "D: "}}')
+
+
+def dot_product(folder):
+    (folder / "config_sentence_transformers.json").write_text('{"similarity_fn_name": "dot"}')
+
+
+def sparse_encoder(folder):
+    (folder / "config_sentence_transformers.json").write_text('{"model_type": "SparseEncoder"}')
+
+
+def own_arguments(folder):
+    settings = {"tokenizer_args": {"add_prefix_space": True}}
+    (folder / "sentence_bert_config.json").write_text(json.dumps(settings))
+
+
+def query_expansion(folder):
+    (folder / "sentence_bert_config.json").write_text('{"query_expansion": {"length": 32}}')
+
+
+def changed_config(**changes):
+    def change(folder):
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | changes))
+
+    return change
+
+
+def adapters(folder):
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "nobody/base"}')
+
+
+def no_tokenizer_config(folder):
+    (folder / "tokenizer_config.json").unlink()
+
+
+def no_tokenizer(folder):
+    """Transformers makes one up of the special tokens."""
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
+
+
+def added_tokens(folder):
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens([f"added{n}" for n in range(10)])
+    tokenizer.save_pretrained(folder)
 
 
 def broken_json(folder):
@@ -191,7 +268,29 @@ def broken_json(folder):
         (half_the_weights, "lacks the weights of 16 tensors"),
         (no_config, "has no config.json"),
         (unknown_module, "got Router"),
-        (unknown_pooling, "pooling must be mean or cls .* got lasttoken"),
+        (module_of_another_package, "sentence-transformers' own, got own.Pooling"),
+        (modules_without_a_path, "each with a type and a path"),
+        (unknown_pooling, "pooling must be one of mean, cls, .* got median"),
+        (two_poolings, r"pooling must be one of .* got cls\+max"),
+        (prompt_left_out, "include_prompt must be true"),
+        (dot_product, "similarity_fn_name must be cosine, .* got dot"),
+        (sparse_encoder, "model_type must be SentenceTransformer, got SparseEncoder"),
+        (own_arguments, "tokenizer_args must name no add_prefix_space"),
+        (query_expansion, "query_expansion must be None, got {'length': 32}"),
+        (changed_config(num_hidden_layers=1), "of the weights, .* of more layers, such as .*1.att"),
+        (changed_config(num_hidden_layers=-1), "of the weights, .* of more layers|got -1"),
+        (
+            changed_config(quantization_config={"quant_method": "bitsandbytes"}),
+            "quantization_config",
+        ),
+        (changed_config(attention_type="block_sparse"), "attention_type block_sparse"),
+        (changed_config(hidden_size=20), "cannot be loaded"),
+        (changed_config(model_type="no_such_type"), "cannot be loaded .*no_such_type"),
+        (changed_config(vocab_size="many"), "cannot be loaded"),
+        (adapters, "has an adapter_config.json"),
+        (no_tokenizer_config, "has no tokenizer_config.json"),
+        (no_tokenizer, "has no tokenizer.json and no vocab.txt"),
+        (added_tokens, r"has a tokenizer of \d+ tokens and embeddings of \d+"),
         (broken_json, "modules.json: cannot be read as JSON"),
     ],
 )

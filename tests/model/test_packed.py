@@ -7,7 +7,7 @@ from transformers import AutoModel
 
 from lingmix.model import packed, transformer
 from lingmix.model.packed import attend, fastest_kernel, packing_of
-from lingmix.model.transformer import PACKABLE
+from lingmix.model.proof import PACKABLE
 from tests.model.conftest import TEXTS, close, model_folder, ragged
 
 LONG = [" ".join(TEXTS[: 1 + n % 5]) for n in range(12)]

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from lingmix.data.batches import Batch
 from lingmix.data.tokens import Texts
 from lingmix.errors import InputError
-from lingmix.model import transformer
+from lingmix.model import proof
 from lingmix.model.watch import GradientWatch, LossWatch, SpeedWatch
 from tests.model.conftest import TEXTS, ragged
 
@@ -151,7 +151,7 @@ def test_rates_are_of_the_time_since_the_last_log_without_validation(fit):
 def test_padding_lies_between_tokens_with_and_without_it(fit, monkeypatch):
     for name in ("tiny", "static"):
         assert fit(name, steps=2)[2].at["train/padding_share"][1] == 0
-    monkeypatch.setattr(transformer, "PACKABLE", ())
+    monkeypatch.setattr(proof, "PACKABLE", ())
     _, _, kept = fit(steps=2)
     tokens, padded, share = (
         kept.at[f"train/{name}"][1]

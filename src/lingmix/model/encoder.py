@@ -23,6 +23,7 @@ from lingmix.model.folder import (
 from lingmix.model.hub import CHECKPOINT, ENCODER_FOLDER
 from lingmix.model.lora import kept_lora
 from lingmix.model.pooling import PoolingChoice
+from lingmix.model.proof import refuse_unfit_weights
 from lingmix.model.scratch import SCRATCH_KEYS, from_scratch, seeded
 from lingmix.model.transformer import Attention, Transformer
 
@@ -128,6 +129,7 @@ def load_encoder(
         )
         encoder = Encoder(model)
         _add_weights(encoder, checkpoint=checkpoint, lora=lora, seed=seed)
+        refuse_unfit_weights(encoder, name=name)
     if compile:
         _transformer(encoder, "compile").compile_model()
     return encoder

@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,17 +14,23 @@ from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 from lingmix.data.tokens import Role
 from lingmix.errors import InputError
 from lingmix.model.hub import commit_of
-from lingmix.model.pooling import POOLINGS, Dense, Pooling, PoolingChoice
+from lingmix.model.layout import (
+    POOLING_SWITCHES,
+    Layout,
+    SavedPooling,
+    read_layout,
+    read_pooling,
+    read_prompts,
+    read_transformer_settings,
+)
+from lingmix.model.pooling import Dense, PoolingChoice
 from lingmix.model.pretrained import load_transformer
 from lingmix.model.static import Static
-from lingmix.model.tokenizer import RoleTokenizer, RoleValues
+from lingmix.model.tokenizer import ROLES, RoleTokenizer, RoleValues, Side
 from lingmix.model.transformer import Attention, Transformer
 
 MODULES = "sentence_transformers.models"
 """Every release finds its modules by these names; the newest keep them as aliases."""
-
-PASSAGE_PROMPTS = ("document", "passage", "corpus")
-"""The names that sentence-transformers' encode_document tries, in its order."""
 
 
 class Model(NamedTuple):
@@ -36,13 +43,6 @@ class Model(NamedTuple):
     @property
     def dimension(self) -> int:
         return self.heads[-1].linear.out_features if self.heads else self.embedder.dimension
-
-
-class Layout(NamedTuple):
-    """`modules.json`: the class and folder of each module, in order."""
-
-    first: tuple[str, Path]
-    rest: list[tuple[str, Path]]
 
 
 def find_folder(name: str, *, revision: str | None, trust_remote_code: bool) -> Path:
@@ -62,7 +62,9 @@ def find_folder(name: str, *, revision: str | None, trust_remote_code: bool) -> 
                 ignore_patterns=["onnx/*", "openvino/*"],
             )
         )
-        within = [f"{path.name}/*.safetensors" for _, path in _layout(folder).rest]
+        layout = read_layout(folder)
+        places = [path.relative_to(folder) for _, path in (layout.first, *layout.rest)]
+        within = [f"{place}/*.safetensors" for place in places if place.parts]
         if within:
             snapshot_download(name, revision=commit, allow_patterns=within)
         return folder
@@ -96,31 +98,73 @@ def read_folder(
     trust_remote_code: bool,
 ) -> Model:
     """Arguments that are not None stand above what the folder says."""
-    (kind, place), rest = _layout(folder)
-    heads = [Dense.load(path) for name, path in rest if name == "Dense"]
-    saved_prompts = _prompts(folder)
-    if kind == "StaticEmbedding":
-        static, tokenizer = Static.load(place)
-        length = (tokenizer.truncation or {}).get("max_length")
-        roles = RoleValues(saved_prompts, {"query": length, "passage": length})
-        roles = roles.overridden(prompts=prompts, max_length=max_length)
-        return Model(static, heads, RoleTokenizer(tokenizer, roles=roles, special_tokens=False))
-    poolings = [_pooling(path) for name, path in rest if name == "Pooling"]
+    layout = read_layout(folder)
+    roles = RoleValues(read_prompts(folder, layout), dict.fromkeys(ROLES, None))
+    override = partial(RoleValues.overridden, prompts=prompts, max_length=max_length)
+    heads = [Dense.load(path) for kind, path in layout.rest if kind == "Dense"]
+    if layout.first[0] == "StaticEmbedding":
+        embedder, roled = _read_static(layout, roles, pooling=pooling, override=override)
+        return _fitting(folder, Model(embedder, heads, roled))
     if pooling == "pooler" and heads:
         raise InputError(f"encoder.pooling: {folder} has Dense layers of its own; leave it null")
-    settings = _transformer_settings(place)
+    saved = next((path for kind, path in layout.rest if kind == "Pooling"), None)
+    mode, includes_prompt = read_pooling(saved) if saved else SavedPooling("mean", True)
+    settings = read_transformer_settings(layout.first[1])
     transformer, pooler = load_transformer(
-        place,
-        pooling=pooling or (poolings[0] if poolings else "mean"),
+        layout.first[1],
+        pooling=pooling or mode,
         attention=attention,
         lowercase=settings.get("do_lower_case", False),
         trust_remote_code=trust_remote_code,
     )
-    roles = RoleValues(saved_prompts, _lengths(settings, transformer))
-    roles = roles.overridden(prompts=prompts, max_length=max_length).bounded(transformer.positions)
-    backend = transformer.tokenizer.backend_tokenizer
-    roled = RoleTokenizer(backend, roles=roles, special_tokens=True)
-    return Model(transformer, [*heads, *pooler], roled)
+    roles = override(roles._replace(max_length=_lengths(settings, transformer)))
+    if not pooling and not includes_prompt and any(roles.prompts.values()):
+        raise InputError(
+            f"{saved}/config.json: include_prompt must be true, for a prompt is pooled with its "
+            "text here; set encoder.prompts to empty texts, or choose another encoder"
+        )
+    roled = RoleTokenizer(
+        transformer.tokenizer.backend_tokenizer,
+        roles=roles.bounded(transformer.positions),
+        special_tokens=True,
+        truncation_side=_side(transformer.tokenizer.truncation_side),
+    )
+    return _fitting(folder, Model(transformer, [*heads, *pooler], roled))
+
+
+def _read_static(
+    layout: Layout,
+    roles: RoleValues,
+    *,
+    pooling: PoolingChoice | None,
+    override: Callable[[RoleValues], RoleValues],
+) -> tuple[Static, RoleTokenizer]:
+    folder = layout.first[1]
+    if pooling not in (None, "mean"):
+        raise InputError(
+            f"encoder.pooling: {folder} holds static embeddings, which are pooled by their mean; "
+            f"leave it null, got {pooling}"
+        )
+    static, tokenizer = Static.load(folder)
+    cut = tokenizer.truncation or {"max_length": None, "direction": "right"}
+    roles = override(roles._replace(max_length=dict.fromkeys(ROLES, cut["max_length"])))
+    side = _side(cut["direction"])
+    return static, RoleTokenizer(tokenizer, roles=roles, special_tokens=False, truncation_side=side)
+
+
+def _side(named: str) -> Side:
+    return "left" if named.lower() == "left" else "right"
+
+
+def _fitting(folder: Path, model: Model) -> Model:
+    sizes = [model.embedder.dimension, *(head.linear.out_features for head in model.heads)]
+    for size, head in zip(sizes, model.heads, strict=False):
+        if head.linear.in_features != size:
+            raise InputError(
+                f"{folder}: a Dense layer must take the {size} numbers that come before it, its "
+                f"in_features are {head.linear.in_features}"
+            )
+    return model
 
 
 def write_folder(folder: Path, model: Model) -> None:
@@ -140,9 +184,7 @@ def _write(folder: Path, model: Model) -> None:
     embedder, heads, tokenizer = model
     if isinstance(embedder, Static):
         modules = [("StaticEmbedding", "0_StaticEmbedding")]
-        embedder.save(
-            folder / modules[0][1], tokenizer.tokenizer, max_length=tokenizer.roles.longest
-        )
+        embedder.save(folder / modules[0][1], tokenizer)
     else:
         modules = [("Transformer", ""), ("Pooling", "1_Pooling")]
         _write_transformer(folder, embedder, tokenizer)
@@ -167,10 +209,9 @@ def _write_transformer(folder: Path, embedder: Transformer, tokenizer: RoleToken
     if tokenizer.roles.longest is not None:
         embedder.tokenizer.model_max_length = tokenizer.roles.longest
     embedder.save(folder)
-    pooling = {f"pooling_mode_{kind}": False for kind in ("cls_token", "mean_tokens", "max_tokens")}
-    pooling["pooling_mode_" + {"cls": "cls_token", "mean": "mean_tokens"}[embedder.pooling]] = True
+    switches = {key: mode == embedder.pooling for key, mode in POOLING_SWITCHES.items()}
     _dump(
-        {"word_embedding_dimension": embedder.dimension, **pooling},
+        {"word_embedding_dimension": embedder.dimension, **switches},
         folder / "1_Pooling" / "config.json",
     )
     lengths = tokenizer.roles.max_length
@@ -180,60 +221,6 @@ def _write_transformer(folder: Path, embedder: Transformer, tokenizer: RoleToken
     _dump(settings, folder / "sentence_bert_config.json")
 
 
-def _layout(folder: Path) -> Layout:
-    """A folder of Transformers alone is one module."""
-    if not (folder / "modules.json").is_file():
-        return Layout(("Transformer", folder), [])
-    modules = [
-        (row["type"].rpartition(".")[2], folder / row["path"])
-        for row in _load(folder / "modules.json")
-    ]
-    kinds = [kind for kind, _ in modules]
-    if kinds[-1] == "Normalize":
-        kinds.pop()
-    before = {"Transformer": ["Pooling"], "StaticEmbedding": []}.get(kinds[0])
-    if before is None or kinds[1:] != before + ["Dense"] * (len(kinds) - 1 - len(before)):
-        raise InputError(
-            f"{folder / 'modules.json'}: must be a Transformer and a Pooling, or a "
-            f"StaticEmbedding, then Dense layers and Normalize, got {', '.join(kinds)}"
-        )
-    return Layout(modules[0], modules[1:])
-
-
-def _prompts(folder: Path) -> dict[Role, str]:
-    path = folder / "config_sentence_transformers.json"
-    named = (_load(path).get("prompts") or {}) if path.is_file() else {}
-    passage = next((named[name] for name in PASSAGE_PROMPTS if name in named), None)
-    return {"query": named.get("query") or "", "passage": passage or ""}
-
-
-def _pooling(folder: Path) -> Pooling:
-    """Older releases write a switch for each mode, newer ones its name."""
-    config = _load(folder / "config.json")
-    switched = [
-        key.removeprefix("pooling_mode_").partition("_")[0]
-        for key, on in config.items()
-        if key.startswith("pooling_mode_") and on
-    ]
-    mode = config.get("pooling_mode") or "+".join(switched) or "mean"
-    if mode not in POOLINGS or not config.get("include_prompt", True):
-        raise InputError(
-            f"{folder / 'config.json'}: pooling must be mean or cls and include the prompt, got "
-            f"{mode}"
-        )
-    return mode
-
-
-def _transformer_settings(folder: Path) -> dict[str, Any]:
-    """Early releases named the file after the model: sentence_roberta_config.json."""
-    path = next(iter(sorted(folder.glob("sentence_*_config.json"))), None)
-    settings = _load(path) if path else {}
-    for key, plain in (("transformer_task", "feature-extraction"), ("processing_kwargs", {})):
-        if settings.get(key, plain) != plain:
-            raise InputError(f"{path}: {key} {settings[key]!r} is not supported")
-    return settings
-
-
 def _lengths(settings: Mapping[str, Any], transformer: Transformer) -> dict[Role, int | None]:
     longest = settings.get("max_seq_length") or transformer.tokenizer.model_max_length
     longest = None if longest >= VERY_LARGE_INTEGER else longest
@@ -241,13 +228,6 @@ def _lengths(settings: Mapping[str, Any], transformer: Transformer) -> dict[Role
         "query": settings.get("query_length") or longest,
         "passage": settings.get("document_length") or longest,
     }
-
-
-def _load(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
 
 
 def _dump(value: object, path: Path) -> None:

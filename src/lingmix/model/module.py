@@ -66,7 +66,7 @@ class DualEncoder(pl.LightningModule):
         queries_BD, passages_PD = self._embed(batch)
         loss = self.loss(queries_BD, passages_PD, batch)
         if not torch.isfinite(loss):
-            raise FloatingPointError(
+            raise InputError(
                 f"step {self.global_step}: the loss is {loss.item()}{self._origin(batch)}; lower "
                 "optimizer.lr or raise loss.temperature"
             )

@@ -2,37 +2,40 @@
 
 import json
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from lingmix.errors import InputError
+from lingmix.errors import InputError, require_int
+from lingmix.model.layout import Pooling, read_object
 
-Pooling = Literal["mean", "cls"]
-PoolingChoice = Literal["mean", "cls", "pooler"]
+PoolingChoice = Literal[Pooling, "pooler"]
 """`pooler`: the first token's state through BERT's own pooler layer, as the first LaBSE did."""
-
-POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 ACTIVATIONS: tuple[type[nn.Module], ...] = (nn.Tanh, nn.Identity, nn.GELU, nn.ReLU, nn.SiLU)
 
 
-def pool(hidden_BLD: Tensor, mask_BL: Tensor, pooling: Pooling) -> Tensor:
-    """The first token's state, or the mean of all, summed in float32."""
+def pool(hidden_TD: Tensor, lengths_B: Tensor, pooling: Pooling) -> Tensor:
+    """One vector a text, from the states of texts that lie end to end. Computed in float32, but for
+    `cls` and `lasttoken`, which are a state as it is."""
+    starts_B = lengths_B.cumsum(0) - lengths_B
     if pooling == "cls":
-        return hidden_BLD[:, 0]
-    mask_BL1 = mask_BL[..., None]
-    sum_BD = (hidden_BLD * mask_BL1).sum(1, dtype=torch.float32)
-    return sum_BD / mask_BL1.sum(1)
-
-
-def pool_packed(hidden_TD: Tensor, lengths_B: Tensor, pooling: Pooling) -> Tensor:
-    """The same of texts that lie end to end."""
-    if pooling == "cls":
-        return hidden_TD[lengths_B.cumsum(0) - lengths_B]
-    return torch.segment_reduce(hidden_TD.float(), "mean", lengths=lengths_B, unsafe=True)
+        return hidden_TD[starts_B]
+    if pooling == "lasttoken":
+        return hidden_TD[starts_B + lengths_B - 1]
+    hidden_TD = hidden_TD.float()
+    if pooling == "max":
+        return torch.segment_reduce(hidden_TD, "max", lengths=lengths_B, unsafe=True)
+    if pooling == "weightedmean":  # the n-th token counts n times
+        place_T = torch.arange(1, len(hidden_TD) + 1, device=hidden_TD.device)
+        place_T = place_T - starts_B.repeat_interleave(lengths_B)
+        mean_place_B = (lengths_B + 1) / 2
+        hidden_TD = hidden_TD * (place_T / mean_place_B.repeat_interleave(lengths_B))[:, None]
+    mean_BD = torch.segment_reduce(hidden_TD, "mean", lengths=lengths_B, unsafe=True)
+    return mean_BD * lengths_B.sqrt()[:, None] if pooling == "mean_sqrt_len_tokens" else mean_BD
 
 
 class Dense(nn.Module):
@@ -48,22 +51,36 @@ class Dense(nn.Module):
 
     @classmethod
     def load(cls, folder: Path) -> "Dense":
-        config = json.loads((folder / "config.json").read_text())
+        """Raises InputError where the layer is not what `forward` computes."""
+        path = folder / "config.json"
+        config = read_object(path)
         by_name = {activation.__name__: activation for activation in ACTIVATIONS}
-        name = config.get("activation_function", "Tanh").rpartition(".")[2]
-        if name not in by_name or config.get("use_residual"):
+        module, _, name = config.get("activation_function", "torch.Tanh").rpartition(".")
+        if not module.startswith("torch") or name not in by_name:
             raise InputError(
-                f"{folder / 'config.json'}: a Dense layer must be without a residual and its "
-                f"activation one of {', '.join(by_name)}, got {name}"
+                f"{path}: activation_function must be one of torch's {', '.join(by_name)}, got "
+                f"{module}.{name}"
             )
-        if not (folder / "model.safetensors").is_file():
-            raise InputError(f"{folder}: has no model.safetensors; save the model as safetensors")
-        state = load_file(folder / "model.safetensors")
-        linear = nn.utils.skip_init(
-            nn.Linear, config["in_features"], config["out_features"], bias=config.get("bias", True)
-        )
+        for key, plain in (
+            ("use_residual", False),
+            ("module_input_name", "sentence_embedding"),
+            ("module_output_name", "sentence_embedding"),
+        ):
+            if config.get(key) not in (None, plain):
+                raise InputError(f"{path}: {key} must be {plain}, got {config[key]!r}")
+        sizes = (config.get("in_features"), config.get("out_features"))
+        for key, size in zip(("in_features", "out_features"), sizes, strict=True):
+            require_int(f"{path}: {key}", size, at_least=1)
+        linear = nn.utils.skip_init(nn.Linear, *sizes, bias=config.get("bias", True))
         dense = cls(linear, by_name[name]())
-        dense.load_state_dict(state)
+        try:
+            dense.load_state_dict(load_file(folder / "model.safetensors"))
+        except (OSError, RuntimeError, SafetensorError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(
+                f"{folder}: its model.safetensors must hold the weights that its config.json tells "
+                f"of ({reason[:160]}); save the model as safetensors"
+            ) from error
         return dense.float()
 
     def save(self, folder: Path) -> None:

@@ -1,16 +1,28 @@
 """A transformer from the folder that holds it."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from tokenizers import normalizers
 from torch import nn
-from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
-from lingmix.errors import InputError
+from lingmix.errors import InputError, library_failure
+from lingmix.model.layout import Pooling, read_object
 from lingmix.model.pooling import Dense, PoolingChoice
+from lingmix.model.proof import prove
 from lingmix.model.transformer import Attention, Transformer, quiet
+
+_DIGITS = re.compile(r"(?<=\.)\d+(?=\.)")
+"""The number of a layer in a weight's name."""
 
 
 def load_transformer(
@@ -22,27 +34,14 @@ def load_transformer(
     trust_remote_code: bool,
 ) -> tuple[Transformer, list[Dense]]:
     """`pooler` is the first token's state and BERT's pooler layer, here a Dense as in LaBSE."""
-    _need_weights(folder)
-    try:
-        with quiet(), torch.random.fork_rng(devices=[]):
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
-            model, report = AutoModel.from_pretrained(
-                folder,
-                use_safetensors=True,
-                trust_remote_code=trust_remote_code,
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, SafetensorError) as error:
-        reason = " ".join(str(error).split())
-        if "trust_remote_code" in reason:
-            reason = "it needs code of its own, which encoder.trust_remote_code=true would run"
-        raise InputError(f"encoder.name: {folder} cannot be loaded ({reason[:300]})") from error
+    _refuse_files(folder)
+    model, tokenizer, report = _loaded(folder, trust_remote_code=trust_remote_code)
     if model.config.is_encoder_decoder or not tokenizer.is_fast:
         raise InputError(
             f"encoder.name: {folder} must be an encoder with a tokenizer.json, got a "
             f"{model.config.model_type} with a {type(tokenizer).__name__}"
         )
+    _refuse_more_weights(folder, model, report["unexpected_keys"])
     pooler = getattr(model, "pooler", None)
     missing = sorted(
         key for key in report["missing_keys"] if pooling == "pooler" or "pooler." not in key
@@ -53,31 +52,129 @@ def load_transformer(
             f"{missing[0]}; save the whole model, or choose another encoder.pooling"
         )
     if pooler is not None:
-        model.pooler = None
+        model.pooler = nn.Identity()  # some models cannot do without
     if lowercase:
         _lowercase(tokenizer)
     if pooling != "pooler":
-        return Transformer(model, tokenizer, pooling=pooling, attention=attention), []
+        return _proven(folder, model, tokenizer, pooling=pooling, attention=attention), []
     linear = getattr(pooler, "dense", None)
     if not isinstance(linear, nn.Linear):
         raise InputError(
             f"encoder.pooling: {folder} is a {model.config.model_type} without a pooler; choose "
             "mean or cls"
         )
-    transformer = Transformer(model, tokenizer, pooling="cls", attention=attention)
+    transformer = _proven(folder, model, tokenizer, pooling="cls", attention=attention)
     return transformer, [Dense(linear, nn.Tanh())]
 
 
-def _need_weights(folder: Path) -> None:
-    if not (folder / "config.json").is_file():
+def _refuse_files(folder: Path) -> None:
+    """Raises InputError for what Transformers would pass over, guess, or fetch from elsewhere."""
+    for name, holds in (
+        ("config.json", "name a model's folder, as save_pretrained writes it"),
+        ("tokenizer_config.json", "save the tokenizer there, with save_pretrained"),
+    ):
+        if not (folder / name).is_file():
+            raise InputError(f"encoder.name: {folder} has no {name}; {holds}")
+    if (folder / "adapter_config.json").is_file():
         raise InputError(
-            f"encoder.name: {folder} has no config.json; name a model's folder, as save_pretrained "
-            "writes it"
+            f"encoder.name: {folder} has an adapter_config.json, and adapters are not read: merge "
+            "them (merge_and_unload), save the model, and name its folder"
         )
     if not any(folder.glob("model*.safetensors")):
         other = next(folder.glob("*.bin"), None)
         found = f", and {other.name} is not read: convert it" if other else "; save the model there"
         raise InputError(f"encoder.name: {folder} has no model.safetensors{found}")
+    config = read_object(folder / "config.json")
+    if config.get("quantization_config") is not None:
+        raise InputError(
+            f"{folder / 'config.json'}: quantization_config must be null: quantised weights are "
+            "not read; save the model in float32 or 16 bits"
+        )
+    if config.get("attention_type") == "block_sparse":
+        raise InputError(
+            f"{folder / 'config.json'}: attention_type block_sparse gives a long text vectors that "
+            "depend on those beside it; set original_full there"
+        )
+
+
+def _loaded(
+    folder: Path, *, trust_remote_code: bool
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, dict[str, Any]]:
+    """And what Transformers says of the weights it met. Attention is what the encoder sets later,
+    whatever the folder asks for."""
+    try:
+        with quiet(), torch.random.fork_rng(devices=[]):
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+            _refuse_no_vocabulary(folder, tokenizer)
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
+            config._attn_implementation = "eager"
+            model, report = AutoModel.from_pretrained(
+                folder,
+                config=config,
+                use_safetensors=True,
+                trust_remote_code=trust_remote_code,
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
+    except InputError:
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        if "trust_remote_code" in reason:
+            reason = "it needs code of its own, which encoder.trust_remote_code=true would run"
+        raise InputError(f"encoder.name: {folder} cannot be loaded ({reason[:300]})") from error
+    return model, tokenizer, report
+
+
+def _refuse_no_vocabulary(folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Raises InputError where Transformers made a vocabulary up, for lack of files."""
+    if (folder / "tokenizer.json").is_file():
+        return
+    others = [name for key, name in tokenizer.vocab_files_names.items() if key != "tokenizer_file"]
+    lacking = [name for name in others if not (folder / name).is_file()]
+    if lacking or not others:
+        raise InputError(
+            f"encoder.name: {folder} has no {' and no '.join(['tokenizer.json', *lacking])}; save "
+            "the tokenizer there, with save_pretrained"
+        )
+
+
+def _refuse_more_weights(folder: Path, model: PreTrainedModel, unexpected: set[str]) -> None:
+    """Raises InputError where `config.json` tells of fewer layers than the weights hold."""
+    layers = getattr(model.config, "num_hidden_layers", None)
+    of_layers = {_DIGITS.sub("#", name) for name in model.state_dict()}
+    prefix = f"{model.base_model_prefix}."
+    more = sorted(
+        name
+        for name in unexpected
+        if _DIGITS.search(name) and _DIGITS.sub("#", name.removeprefix(prefix)) in of_layers
+    )
+    if more or (isinstance(layers, int) and layers < 1):
+        found = f"weights of more layers, such as {more[0]}" if more else f"got {layers}"
+        raise InputError(
+            f"{folder / 'config.json'}: num_hidden_layers must be that of the weights, {found}"
+            + f" beside {layers} layers" * bool(more)
+        )
+
+
+def _proven(
+    folder: Path,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    pooling: Pooling,
+    attention: Attention | None,
+) -> Transformer:
+    transformer = Transformer(model, tokenizer, pooling=pooling, attention=attention)
+    with library_failure(f"encoder.name: {folder} cannot encode texts"):
+        rows = transformer.vocabulary
+    if len(tokenizer) > rows:
+        raise InputError(
+            f"encoder.name: {folder} has a tokenizer of {len(tokenizer)} tokens and embeddings of "
+            f"{rows}; resize the model's embeddings, or remove the added tokens"
+        )
+    prove(transformer, name=str(folder))
+    return transformer
 
 
 def _lowercase(tokenizer: PreTrainedTokenizerBase) -> None:

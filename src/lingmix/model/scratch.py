@@ -11,7 +11,9 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from lingmix.data.tokens import Role
 from lingmix.errors import InputError, require_int, require_number
-from lingmix.model.pooling import Pooling, PoolingChoice
+from lingmix.model.layout import Pooling
+from lingmix.model.pooling import PoolingChoice
+from lingmix.model.proof import prove
 from lingmix.model.static import Static
 from lingmix.model.tokenizer import UNLIMITED, RoleTokenizer, RoleValues
 from lingmix.model.transformer import Attention, Transformer
@@ -123,6 +125,7 @@ def _tiny(
         model = BertModel(config, add_pooling_layer=False)
     wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **SPECIAL)
     transformer = Transformer(model, wrapped, pooling=pooling, attention=attention)
+    prove(transformer, name="tiny")
     return transformer, RoleTokenizer(wrapped.backend_tokenizer, roles=roles, special_tokens=True)
 
 

@@ -1,5 +1,7 @@
 """A text's vector is the mean of its subwords' vectors: fast enough for a laptop's sweep."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -8,8 +10,13 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from lingmix.data.tokens import Tokens
-from lingmix.errors import InputError
+from lingmix.errors import InputError, library_failure
+from lingmix.model.layout import read_object
 from lingmix.model.mean_rows import mean_rows
+from lingmix.model.tokenizer import RoleTokenizer
+
+MODEL2VEC_LENGTH = 512
+"""Tokens of a text that model2vec reads where its folder does not say."""
 
 
 class Static(nn.Module):
@@ -42,21 +49,65 @@ class Static(nn.Module):
 
     @classmethod
     def load(cls, folder: Path) -> tuple["Static", Tokenizer]:
-        weights, tokenizer = folder / "model.safetensors", folder / "tokenizer.json"
-        for path in (weights, tokenizer):
-            if not path.is_file():
-                raise InputError(f"{path}: a static embedding needs this file and it is missing")
-        weight_VD = load_file(weights).get("embedding.weight")
-        if weight_VD is None:
-            raise InputError(f"{weights}: must hold the tensor embedding.weight")
-        embedding = nn.EmbeddingBag.from_pretrained(weight_VD.float(), freeze=False, mode="mean")
-        return cls(embedding), Tokenizer.from_file(str(tokenizer))
+        """Of sentence-transformers or model2vec. The tokenizer's truncation is the model's.
 
-    def save(self, folder: Path, tokenizer: Tokenizer, *, max_length: int | None) -> None:
+        model2vec also cuts texts at so many characters for each token allowed (the median length of
+        a token), which is not done here; it matters where tokens are longer than that on average.
+        """
+        weights, path = folder / "model.safetensors", folder / "tokenizer.json"
+        for needed in (weights, path):
+            if not needed.is_file():
+                raise InputError(f"{needed}: a static embedding needs this file and it is missing")
+        with library_failure(f"{folder}: its weights and tokenizer.json cannot be loaded"):
+            tensors = load_file(weights)
+            tokenizer = Tokenizer.from_file(str(path))
+            if "embeddings" in tensors:
+                weight_VD = _rows_of_model2vec(tensors, tokenizer)
+                _truncate_as_model2vec(tokenizer, folder / "config.json")
+            elif "embedding.weight" in tensors:
+                weight_VD = tensors["embedding.weight"].float()
+            else:
+                raise InputError(f"{weights}: must hold the tensor embedding.weight or embeddings")
+        if tokenizer.get_vocab_size() > len(weight_VD):
+            raise InputError(
+                f"{path}: has {tokenizer.get_vocab_size()} tokens and {weights.name} "
+                f"{len(weight_VD)} rows; remove the added tokens"
+            )
+        embedding = nn.EmbeddingBag.from_pretrained(weight_VD, freeze=False, mode="mean")
+        return cls(embedding), tokenizer
+
+    def save(self, folder: Path, roled: RoleTokenizer) -> None:
         """sentence-transformers cuts texts as the tokenizer's file says."""
         folder.mkdir()
         save_file(self.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
-        if max_length is not None:
-            tokenizer.enable_truncation(max_length)
+        tokenizer = roled.tokenizer
+        if roled.roles.longest is not None:
+            tokenizer.enable_truncation(roled.roles.longest, direction=roled.truncation_side)
         tokenizer.save(str(folder / "tokenizer.json"))
         tokenizer.no_truncation()
+
+
+def _rows_of_model2vec(tensors: Mapping[str, Tensor], tokenizer: Tokenizer) -> Tensor:
+    """A row a token. model2vec leaves unknown tokens out of the mean; a row of zeros gives the mean
+    the same direction."""
+    rows_VD = tensors["embeddings"].float()
+    if "mapping" in tensors:
+        rows_VD = rows_VD[tensors["mapping"].long()]
+    if "weights" in tensors:
+        rows_VD = rows_VD * tensors["weights"].float()[:, None]
+    model = json.loads(tokenizer.to_str())["model"]
+    unknown = model.get("unk_id")
+    if unknown is None and model.get("unk_token") is not None:
+        unknown = tokenizer.token_to_id(model["unk_token"])
+    if unknown is not None:
+        rows_VD = rows_VD.index_fill(0, torch.tensor([unknown]), 0.0)
+    return rows_VD
+
+
+def _truncate_as_model2vec(tokenizer: Tokenizer, path: Path) -> None:
+    config = read_object(path) if path.is_file() else {}
+    length = config.get("max_length", MODEL2VEC_LENGTH)
+    if length is None:
+        tokenizer.no_truncation()
+    else:
+        tokenizer.enable_truncation(length)

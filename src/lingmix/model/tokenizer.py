@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
-from typing import NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 from tokenizers import Tokenizer
 
@@ -11,6 +11,8 @@ from lingmix.data.tokens import Role
 from lingmix.errors import InputError
 
 ROLES: tuple[Role, ...] = get_args(Role)
+
+Side = Literal["left", "right"]
 
 SHORTEST = 3
 """A token and two special ones."""
@@ -64,11 +66,22 @@ UNLIMITED = RoleValues({"query": "", "passage": ""}, {"query": None, "passage": 
 
 
 class RoleTokenizer:
-    """Prepends the role's prompt, adds the model's special tokens, cuts to the role's length."""
+    """Prepends the role's prompt, adds the model's special tokens, cuts to the role's length.
 
-    def __init__(self, tokenizer: Tokenizer, *, roles: RoleValues, special_tokens: bool) -> None:
+    `truncation_side` is where a text is cut: `left` keeps its end, and cuts its prompt off.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        *,
+        roles: RoleValues,
+        special_tokens: bool,
+        truncation_side: Side = "right",
+    ) -> None:
         self.tokenizer = tokenizer
         self.roles = roles
+        self.truncation_side = truncation_side
         self._special_tokens = special_tokens
         tokenizer.no_padding()
         tokenizer.no_truncation()
@@ -78,7 +91,7 @@ class RoleTokenizer:
         if length is None:
             self.tokenizer.no_truncation()
         else:
-            self.tokenizer.enable_truncation(length)
+            self.tokenizer.enable_truncation(length, direction=self.truncation_side)
         encoded = self.tokenizer.encode_batch_fast(
             [prompt + text for text in texts], add_special_tokens=self._special_tokens
         )
@@ -93,7 +106,7 @@ class RoleTokenizer:
     @cached_property
     def content(self) -> str:
         """Digest of the tokenizer, whatever prompts and lengths the roles have."""
-        decides = (self.tokenizer.to_str(), self._special_tokens)
+        decides = (self.tokenizer.to_str(), self._special_tokens, self.truncation_side)
         return blake2b(repr(decides).encode(), digest_size=16).hexdigest()
 
     @cached_property

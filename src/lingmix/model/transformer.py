@@ -24,16 +24,13 @@ from lingmix.model.chunks import (
     of_device,
     split,
 )
+from lingmix.model.layout import Pooling
 from lingmix.model.lora import FILE as LORA_FILE
 from lingmix.model.lora import merged, with_lora
 from lingmix.model.packed import Kernel, fastest_kernel, implementation, packing_of
-from lingmix.model.pooling import Pooling, pool, pool_packed
+from lingmix.model.pooling import pool
 
 Attention = Literal["eager", "sdpa", "flash_attention_2"]
-
-PACKABLE = ("bert", "camembert", "roberta", "xlm-roberta")
-"""Models, by their type, that know a token's place by its position alone, so that texts can be laid
-end to end."""
 
 WASTE = {"cpu": 128, "cuda": 4096}
 """Padding tokens that cost as much time as another call of the model, by device; on a CPU 64 to 256
@@ -44,7 +41,11 @@ PASSING = ("architectures", "dtype", "torch_dtype", "transformers_version")
 
 
 class Transformer(nn.Module):
-    """`attention` None: eager on a CPU, faster there for short texts in bf16; SDPA elsewhere."""
+    """`attention` None: eager on a CPU, faster there for short texts in bf16; SDPA elsewhere.
+
+    `packs`: whether texts are laid end to end, once `proof.prove` has shown that they may be, or
+    each is padded to the longest of its chunk.
+    """
 
     def __init__(
         self,
@@ -59,8 +60,9 @@ class Transformer(nn.Module):
         self.tokenizer = tokenizer
         self.pooling = pooling
         self.lora: dict[str, Any] | None = None
+        self.packs = False
+        self.padding: int = tokenizer.pad_token_id or 0
         self._attention = attention
-        self._padding = tokenizer.pad_token_id or 0
 
     @property
     def dimension(self) -> int:
@@ -104,14 +106,22 @@ class Transformer(nn.Module):
         return 0 if padding is None else padding + 1
 
     @property
-    def packs(self) -> bool:
-        """Whether texts are laid end to end, or each padded to the longest of its chunk."""
-        config = self.model.config
-        return config.model_type in PACKABLE and not config.is_decoder
+    def vocabulary(self) -> int:
+        """How many tokens have a row in the table of embeddings."""
+        table = self.model.get_input_embeddings()
+        return getattr(table, "num_embeddings", None) or self.model.config.vocab_size
 
     def forward(self, tokens: Tokens) -> Tensor:
+        """Zero where a text has no token, as some tokenizers make of an empty one."""
         ordered, place_B = longest_first(tokens)
-        pooled = self._packed(ordered) if self.packs else self._padded(ordered)
+        texts = int(tokens.lengths_B.count_nonzero())
+        pooled = []
+        if texts:
+            some = Tokens(ordered.ids_T, ordered.lengths_B[:texts])
+            pooled = self._packed(some) if self.packs else self._padded(some)
+        if texts < len(place_B):
+            shape = (len(place_B) - texts, self.dimension)
+            pooled.append(torch.zeros(shape, device=place_B.device))
         return torch.cat(pooled)[place_B]
 
     def _packed(self, ordered: Tokens) -> list[Tensor]:
@@ -119,12 +129,13 @@ class Transformer(nn.Module):
         device = ordered.ids_T.device
         kernel = self._attention or fastest_kernel(self.model, device)
         self.model.set_attn_implementation(implementation(kernel))
-        if self.training:
-            return [self._of_packed(ordered, kernel)]
-        parts = micro_batches(ordered, budget=of_device(BUDGET, device))
-        return [self._of_packed(part, kernel) for part in parts]
+        parts = [ordered]
+        if not self.training:
+            parts = list(micro_batches(ordered, budget=of_device(BUDGET, device)))
+        return [pool(self.packed_states(p, kernel), p.lengths_B, self.pooling) for p in parts]
 
-    def _of_packed(self, part: Tokens, kernel: Kernel) -> Tensor:
+    def packed_states(self, part: Tokens, kernel: Kernel) -> Tensor:
+        """The last layer's state of each token, texts laid end to end."""
         ids_T, lengths_B = part
         starts_B = lengths_B.cumsum(0) - lengths_B
         columns_T = torch.arange(len(ids_T), device=ids_T.device)
@@ -132,19 +143,36 @@ class Transformer(nn.Module):
         packing = packing_of(lengths_B.tolist(), kernel=kernel, device=ids_T.device)
         filling = (0, packing.filling)
         hidden_1TD = self.model(
-            input_ids=functional.pad(ids_T, filling, value=self._padding)[None],
+            input_ids=functional.pad(ids_T, filling, value=self.padding)[None],
             position_ids=self._first_position + functional.pad(columns_T, filling)[None],
             **packing.told,
         ).last_hidden_state
-        return pool_packed(hidden_1TD[0, : len(ids_T)], lengths_B, self.pooling)
+        return hidden_1TD[0, : len(ids_T)]
 
     def _padded(self, ordered: Tokens) -> list[Tensor]:
         device = ordered.ids_T.device
-        self.model.set_attn_implementation(
-            self._attention or ("eager" if device.type == "cpu" else "sdpa")
-        )
+        self.set_attention(on_cpu=device.type == "cpu")
         sizes = padded_sizes(ordered.lengths_B.tolist(), device=device)
-        return [self._of_padded(chunk) for chunk in split(ordered, list(sizes))]
+        chunks = split(ordered, list(sizes))
+        return [pool(self.padded_states(c), c.lengths_B, self.pooling) for c in chunks]
+
+    def padded_states(self, chunk: Tokens) -> Tensor:
+        """The last layer's state of each token, texts padded to the first, the longest."""
+        lengths_C = chunk.lengths_B
+        columns_L = torch.arange(int(lengths_C[0]), device=lengths_C.device)
+        mask_CL = columns_L < lengths_C[:, None]
+        ids_CL = chunk.ids_T.new_full(mask_CL.shape, self.padding)
+        ids_CL[mask_CL] = chunk.ids_T
+        hidden_CLD = self.model(input_ids=ids_CL, attention_mask=mask_CL.long()).last_hidden_state
+        return hidden_CLD[mask_CL]
+
+    def set_attention(self, *, on_cpu: bool) -> None:
+        """For texts that are padded."""
+        chosen = self._attention
+        if chosen is None or (on_cpu and chosen == "flash_attention_2"):
+            fast = not on_cpu and getattr(self.model, "_supports_sdpa", False)
+            chosen = "sdpa" if fast else "eager"
+        self.model.set_attn_implementation(chosen)
 
     def add_lora(self, lora: Mapping[str, Any]) -> None:
         self.model = with_lora(self.model, lora)
@@ -152,9 +180,11 @@ class Transformer(nn.Module):
 
     def merged(self) -> "Transformer":
         """A copy without adapters, its weights moved by them; it is not compiled."""
-        return Transformer(
+        plain = Transformer(
             merged(self.model), self.tokenizer, pooling=self.pooling, attention=self._attention
         )
+        plain.packs = self.packs
+        return plain
 
     def save(self, folder: Path) -> None:
         if self.lora is not None:
@@ -169,15 +199,6 @@ class Transformer(nn.Module):
         if settings.get("tokenizer_class") == "TokenizersBackend":  # unknown to Transformers 4
             settings["tokenizer_class"] = "PreTrainedTokenizerFast"
             path.write_text(json.dumps(settings, indent=2))
-
-    def _of_padded(self, chunk: Tokens) -> Tensor:
-        lengths_C = chunk.lengths_B
-        columns_L = torch.arange(int(lengths_C[0]), device=lengths_C.device)
-        mask_CL = columns_L < lengths_C[:, None]
-        ids_CL = chunk.ids_T.new_full(mask_CL.shape, self._padding)
-        ids_CL[mask_CL] = chunk.ids_T
-        hidden_CLD = self.model(input_ids=ids_CL, attention_mask=mask_CL.long()).last_hidden_state
-        return pool(hidden_CLD, mask_CL, self.pooling)
 
 
 def padded_sizes(descending: Sequence[int], *, device: torch.device) -> Iterator[int]:
