@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from lingmix.data.contents import contents_of
+from lingmix.data.content_groups import content_groups
 from lingmix.data.pair_file import refuse_unwritable, rows_with_negatives, write_rows
 from lingmix.data.scales import scaled_items
 from lingmix.data.training_pairs import training_pairs
@@ -36,7 +36,7 @@ def mine_negatives(composed: DictConfig) -> str:
     encode = encoding_of(config, folder_of(config))
     mined = mine(
         pairs,
-        contents_of(items, pairs.passages),
+        content_groups(items, queries=pairs.queries, passages=pairs.passages),
         encode(pairs.queries, "query"),
         encode(pairs.passages, "passage"),
         build(config["search"]),

@@ -83,18 +83,6 @@ def test_a_filter_that_leaves_nothing_is_refused():
         )
 
 
-def test_passages_of_an_item_and_of_items_that_share_one_say_the_same():
-    items = [
-        Item("a", "", {"en": ("qa",)}, {"en": ("X",), "de": ("Y",)}),
-        Item("b", "", {"en": ("qb",)}, {"en": ("Z",)}, {"en": ("Y", "only negative")}),
-        Item("c", "", {"en": ("qc",)}, {"de": ("Y",), "fr": ("V",)}),
-    ]
-    pairs = pairs_of(*items)
-    content = dict(zip(pairs.passages, pairs.content_P.tolist(), strict=True))
-    assert content["X"] == content["Y"] == content["V"] != content["Z"]
-    assert content["only negative"] == -1 not in (content["X"], content["Z"])
-
-
 def test_pairs_are_shown_by_language_pair_and_item():
     pairs = pairs_of(CAT, DOG)
     dogs = np.flatnonzero([pairs.item_ids[n] == "dog" for n in pairs.item_N])

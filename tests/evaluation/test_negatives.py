@@ -3,7 +3,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from lingmix.data.contents import contents_of
+from lingmix.data.content_groups import content_groups
 from lingmix.data.items import Item
 from lingmix.data.training_pairs import training_pairs
 from lingmix.data.vectors import Vectors
@@ -40,9 +40,10 @@ def chosen(hits=HITS, *, own: float = 0.6, **rules) -> Chosen:
     passages, scores = zip(*hits, strict=True)
     return choose(
         Hits(np.array([passages]), np.array([scores], dtype=np.float32)),
+        np.array([0]),
         np.array([CAT]),
         np.array([own], dtype=np.float32),
-        contents=contents_of(ITEMS, PASSAGES),
+        groups=content_groups(ITEMS, queries=["What purrs?"], passages=PASSAGES),
         rules=MiningRules(**RULES | rules),
         random=np.random.Generator(np.random.Philox(rules.get("seed", 0))),
     )
@@ -148,7 +149,7 @@ def mined(*, items=ITEMS, dimension: int = 4, **rules) -> tuple[set[tuple[str, s
     )
     found = mine(
         pairs,
-        contents_of(items, pairs.passages),
+        pairs.groups,
         query_vectors,
         passage_vectors,
         partial(search, shard_mib=1),

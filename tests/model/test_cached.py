@@ -60,7 +60,7 @@ def test_a_text_that_stands_in_a_batch_several_times_is_embedded_once_with_the_s
 def test_the_gradient_is_that_of_the_whole_batch_however_it_is_cut(kind, directions, tmp_path):
     encoder = encoder_of(kind, tmp_path).double()
     batch = datamodule_of(encoder, tmp_path, batch_size=20).batches[0]
-    assert len(batch.content_P) > len(batch.pair_B), "with given negatives"
+    assert batch.passage_count > len(batch.pair_B), "with given negatives"
     plain = gradients(encoder, batch, budget=None, directions=directions)
     for budget in (1, 40, 100):
         cut = gradients(encoder, batch, budget=budget, directions=directions)

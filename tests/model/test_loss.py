@@ -1,3 +1,4 @@
+from itertools import permutations
 from math import exp, inf, log, nan
 
 import pytest
@@ -5,17 +6,17 @@ import torch
 
 from lingmix.data.batches import Batch
 from lingmix.errors import InputError
-from lingmix.model.loss import InfoNCE, false_negatives
+from lingmix.model.loss import InfoNCE
 
 
-def batch(contents, query_texts, given=()) -> Batch:
-    """`given` are the contents of given negatives."""
+def batch(size, *false_negatives, given=0) -> Batch:
+    """Of so many pairs and given negatives; a false negative is a query and a passage."""
     return Batch(
         queries=None,
         passages=None,
-        query_text_B=torch.tensor(query_texts),
-        content_P=torch.tensor([*contents, *given]),
-        pair_B=torch.arange(len(contents)),
+        passage_count=size + given,
+        false_negatives_E2=torch.tensor(false_negatives, dtype=torch.long).reshape(-1, 2),
+        pair_B=torch.arange(size),
         monolingual=True,
         language_pair=None,
     )
@@ -25,7 +26,7 @@ def info_nce(**settings) -> InfoNCE:
     return InfoNCE(**({"directions": "query", "margin": 0.0, "dimensions": None} | settings))
 
 
-APART = batch([0, 1, 2], [0, 1, 2])
+APART = batch(3)
 AXES = torch.eye(3)
 
 
@@ -44,7 +45,7 @@ def test_orthogonal_vectors_cost_what_the_softmax_says():
 def test_directions_differ_where_a_passage_suits_two_queries():
     queries = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
     passages = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    two = batch([0, 1], [0, 1])
+    two = batch(2)
     one_way = (log(1 + exp(-1)) + log(1 + exp(1))) / 2
     other_way = log(2)
     assert info_nce(temperature=1.0)(queries, passages, two).item() == pytest.approx(one_way)
@@ -53,16 +54,19 @@ def test_directions_differ_where_a_passage_suits_two_queries():
     ).item() == pytest.approx((one_way + other_way) / 2)
 
 
-def test_no_translation_or_equal_text_is_a_negative():
-    same_content = batch([7, 7, 8], [0, 1, 2])
-    same_query = batch([0, 1, 2], [4, 3, 4])
-    assert false_negatives(same_content).nonzero().tolist() == [[0, 1], [1, 0]]
-    assert false_negatives(same_query).nonzero().tolist() == [[0, 2], [2, 0]]
+def test_a_false_negative_costs_nothing_in_its_own_direction_alone():
+    """The second passage answers the first query; the first passage does not answer the second."""
+    two = batch(2, (0, 1))
+    passages = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    queries = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    one_way = (log(1) + log(1 + exp(1))) / 2
+    other_way = (log(2) + log(1)) / 2
+    loss = info_nce(temperature=1.0, directions="both")(queries, passages, two)
+    assert loss.item() == pytest.approx((one_way + other_way) / 2)
 
 
-def test_a_given_negative_counts_unless_it_says_what_the_passage_says():
-    given = batch([0, 1], [0, 1], given=[-1, 1])
-    assert false_negatives(given).nonzero().tolist() == [[1, 3]]
+def test_a_given_negative_counts_unless_it_is_a_false_one():
+    given = batch(2, (1, 3), given=2)
     vectors = torch.ones(4, 2) / 2**0.5
     loss = info_nce(temperature=1.0)(vectors[:2], vectors, given)
     assert loss.item() == pytest.approx((log(4) + log(3)) / 2)
@@ -71,7 +75,7 @@ def test_a_given_negative_counts_unless_it_says_what_the_passage_says():
 def test_masked_passages_get_no_gradient():
     queries = torch.randn(3, 4, requires_grad=True)
     passages = torch.randn(3, 4, requires_grad=True)
-    all_one = batch([1, 1, 1], [0, 1, 2])
+    all_one = batch(3, *permutations(range(3), 2))
     info_nce(temperature=0.1, directions="both")(queries, passages, all_one).backward()
     assert queries.grad.abs().max() == 0
 
@@ -90,14 +94,14 @@ def test_a_margin_is_taken_off_the_own_cosine_in_both_directions():
 
 def test_no_margin_is_taken_off_a_masked_passage():
     same = torch.ones(2, 4) / 2
-    both_own = batch([1, 1], [0, 1])
+    both_own = batch(2, (0, 1), (1, 0))
     assert info_nce(temperature=0.5, margin=0.3)(same, same, both_own).item() == 0
 
 
 def test_cut_vectors_are_of_length_one_again_and_count_as_the_whole_ones_do():
     queries = torch.tensor([[0.6, 0.8], [-0.6, 0.8]])
     passages = torch.tensor([[0.6, 0.8], [-0.6, -0.8]])
-    two = batch([0, 1], [0, 1])
+    two = batch(2)
     cut = log(1 + exp(-1 - 1))
     whole = (log(1 + exp(-1 - 1)) + log(1 + exp(0.28 + 0.28))) / 2
     for dimensions in ([1], [2, 1]):
@@ -109,7 +113,7 @@ def test_cut_vectors_are_of_length_one_again_and_count_as_the_whole_ones_do():
 def test_masked_passages_get_no_gradient_from_cut_vectors_either():
     queries = torch.randn(3, 4, requires_grad=True)
     passages = torch.randn(3, 4, requires_grad=True)
-    all_one = batch([1, 1, 1], [0, 1, 2])
+    all_one = batch(3, *permutations(range(3), 2))
     loss = info_nce(temperature=0.1, directions="both", margin=0.3, dimensions=[1, 2])
     loss(queries, passages, all_one).backward()
     assert queries.grad.abs().max() == 0
@@ -148,7 +152,7 @@ def test_a_margin_must_be_one_of_a_cosine(margin):
 @pytest.mark.parametrize("cells", [1, 20, 60])
 def test_a_loss_in_blocks_has_the_value_and_gradient_of_the_whole(monkeypatch, directions, cells):
     generator = torch.Generator().manual_seed(0)
-    of = batch([0, 1, 2, 0, 4, 5], [0, 1, 2, 3, 1, 5], given=[-1])
+    of = batch(6, (0, 3), (3, 0), (1, 4), (4, 6), (5, 2), given=1)
     vectors = torch.randn(13, 8, generator=generator, dtype=torch.float64)
     loss = info_nce(temperature=0.1, directions=directions, margin=0.2, dimensions=[4])
 

@@ -60,8 +60,8 @@ class Batches(Dataset):
         return Batch(
             queries=Texts(self._texts, four),
             passages=Texts(self._others[step // 2], four),
-            query_text_B=four,
-            content_P=four,
+            passage_count=4,
+            false_negatives_E2=torch.zeros(0, 2, dtype=torch.long),
             pair_B=four,
             monolingual=step < 2,
             language_pair="en-en" if step < 2 else None,

@@ -18,14 +18,15 @@ class Batch(NamedTuple):
     """B queries and P passages: the passage of each query in its place, then given negatives.
 
     Texts are this rank's share: of the queries and of the passages, each by position, rank r of W
-    has r, r + W, r + 2W and so on. All else is of the whole batch. `content` tells the loss which
-    passages say the same (see `TrainingPairs.content_P`).
+    has r, r + W, r + 2W and so on. All else is of the whole batch.
     """
 
     queries: Texts
     passages: Texts
-    query_text_B: torch.Tensor
-    content_P: torch.Tensor
+    passage_count: int
+    false_negatives_E2: torch.Tensor
+    """A query and a passage other than its own that is known to answer it, by position (see
+    `ContentGroups`)."""
     pair_B: torch.Tensor
     """Positions in the training pairs."""
     monolingual: bool
@@ -88,8 +89,10 @@ class ScheduledBatches(Dataset[Batch]):
         return Batch(
             queries=self._query_tokens.take_distinct(query_text_B[share]),
             passages=self._passage_tokens.take_distinct(passage_text_P[share]),
-            query_text_B=torch.from_numpy(query_text_B),
-            content_P=torch.from_numpy(self.pairs.content_P[passage_text_P]),
+            passage_count=len(passage_text_P),
+            false_negatives_E2=torch.from_numpy(
+                self.pairs.groups.false_negatives(query_text_B, passage_text_P)
+            ),
             pair_B=torch.from_numpy(rows_B),
             monolingual=self.schedule.monolingual(step),
             language_pair=self.schedule.language_pair(step),

@@ -1,14 +1,13 @@
 """Which query is trained on with which passage, as numbers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from lingmix.data.content_groups import ContentGroups, content_groups
 from lingmix.data.items import Item, LanguagePair, Pair
 from lingmix.errors import InputError
 
@@ -17,11 +16,9 @@ from lingmix.errors import InputError
 class TrainingPairs:
     """N pairs of a query and a passage, by the position of each distinct text.
 
-    Equal texts have equal numbers. `content_P` numbers what each passage says: passages of one
-    item say the same, and so do all passages of items that share one; -1 for a passage that is
-    only ever a given negative. The given negatives of pair n are
-    `negative_texts[negative_starts[n]:negative_starts[n + 1]]`, numbers of passages.
-    `item_ids[item_N[n]]` names the item it is of.
+    Equal texts have equal numbers. `groups` says which passages are known to answer a query. The
+    given negatives of pair n are `negative_texts[negative_starts[n]:negative_starts[n + 1]]`,
+    numbers of passages. `item_ids[item_N[n]]` names the item it is of.
     """
 
     queries: tuple[str, ...]
@@ -30,7 +27,7 @@ class TrainingPairs:
     query_N: NDArray[np.int64]
     passage_N: NDArray[np.int64]
     language_pair_N: NDArray[np.int64]
-    content_P: NDArray[np.int64]
+    groups: ContentGroups
     negative_texts: NDArray[np.int64]
     negative_starts: NDArray[np.int64]
     item_ids: tuple[str, ...]
@@ -101,28 +98,12 @@ def training_pairs(
         query_N=columns[0],
         passage_N=columns[1],
         language_pair_N=np.searchsorted(used, columns[2]),
-        content_P=_contents(items, passages),
+        groups=content_groups(items, queries=tuple(queries), passages=tuple(passages)),
         negative_texts=np.array(negatives, dtype=np.int64),
         negative_starts=np.array(starts, dtype=np.int64),
         item_ids=tuple(item.id for item in items),
         item_N=columns[3],
     )
-
-
-def _contents(items: Sequence[Item], passages: Mapping[str, int]) -> NDArray[np.int64]:
-    """Connected components of items and the numbered passages they hold."""
-    held = [
-        (number, passages[text])
-        for number, item in enumerate(items)
-        for texts in item.passages.values()
-        for text in texts
-        if text in passages
-    ]
-    item_E, passage_E = np.array(held, dtype=np.int64).reshape(-1, 2).T
-    size = len(items) + len(passages)
-    edges = coo_array((np.ones(len(held)), (item_E, len(items) + passage_E)), shape=(size, size))
-    content_P = connected_components(edges, directed=False)[1][len(items) :].astype(np.int64)
-    return np.where(np.isin(np.arange(len(passages)), passage_E), content_P, -1)
 
 
 def _wanted_pairs(

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lingmix.data.contents import Contents
+from lingmix.data.content_groups import ContentGroups
 from lingmix.data.training_pairs import TrainingPairs
 from lingmix.data.vectors import Vectors
 from lingmix.errors import InputError
@@ -85,17 +85,17 @@ class Chosen(NamedTuple):
 
 def mine(
     pairs: TrainingPairs,
-    contents: Contents,
+    groups: ContentGroups,
     queries: Vectors,
     passages: Vectors,
     searcher: Searcher,
     *,
     rules: MiningRules,
 ) -> Chosen:
-    """Negatives of every pair; `contents` are those of the pairs' passages."""
+    """Negatives of every pair; `groups` are those of the pairs' texts."""
     mined = Chosen(np.full((len(pairs), rules.count), -1, dtype=np.int64), Counter())
     random = np.random.Generator(np.random.Philox(rules.seed))
-    for corpus_P, pairs_M in _corpora(pairs, contents, rules.language):
+    for corpus_P, pairs_M in _corpora(pairs, groups, rules.language):
         vectors = Vectors(passages.distinct_UD, passages.row_N[corpus_P])
         for query_Q, pairs_N, row_N in _lots(pairs, pairs_M):
             found = searcher(queries[query_Q], vectors, depth=rules.depth)
@@ -108,9 +108,10 @@ def mine(
                 own_N = inner_products(queries[query_N], passages[passage_N], each_N, each_N)
                 chosen = choose(
                     hits.of(row_N[begin : begin + step]),
+                    query_N,
                     passage_N,
                     own_N,
-                    contents=contents,
+                    groups=groups,
                     rules=rules,
                     random=random,
                 )
@@ -127,23 +128,21 @@ def mine(
 
 def choose(
     hits: Hits,
+    query_N: Positions,
     passage_N: Positions,
     own_N: Matrix,
     *,
-    contents: Contents,
+    groups: ContentGroups,
     rules: MiningRules,
     random: np.random.Generator,
 ) -> Chosen:
     """For N pairs, of the hits of each one's query. `passage_N` is the pair's own passage, which
     scores `own_N`; hits are numbers of passages too, no two of them equal texts."""
-    content_N1 = contents.content_P[passage_N][:, None]
-    content_NK = contents.content_P[hits.passage_QK]
-    same_NK = hits.found & (content_NK == content_N1)
-    shared_NK = hits.found & ~same_NK
-    shared_NK[shared_NK] = contents.share_a_text(
-        np.broadcast_to(content_N1, content_NK.shape)[shared_NK], content_NK[shared_NK]
-    )
-    open_NK = hits.found & ~same_NK & ~shared_NK
+    known_NK = hits.found & groups.known_answers(query_N[:, None], hits.passage_QK)
+    own_group_N1 = groups.passage_P[passage_N][:, None]
+    same_NK = hits.found & (groups.passage_P[hits.passage_QK] == own_group_N1)
+    shared_NK = known_NK & ~same_NK
+    open_NK = hits.found & ~known_NK
     skipped_NK = open_NK & (open_NK.cumsum(axis=1) <= rules.skip)
     close_NK = open_NK & ~skipped_NK & (hits.score_QK > rules.limits(own_N)[:, None])
     left_NK = open_NK & ~skipped_NK & ~close_NK
@@ -177,7 +176,7 @@ def _taken(
 
 
 def _corpora(
-    pairs: TrainingPairs, contents: Contents, language: Literal["passage", "any"]
+    pairs: TrainingPairs, groups: ContentGroups, language: Literal["passage", "any"]
 ) -> Iterator[tuple[Positions, Positions]]:
     """Passages, and the pairs that are given of them; of equal texts one is there, the first."""
     language_N = np.array([pair.passage for pair in pairs.language_pairs])[pairs.language_pair_N]
@@ -186,7 +185,7 @@ def _corpora(
         pairs_M = np.flatnonzero(language_N == name) if name else np.arange(len(pairs))
         given = np.isin(pair_of_negative, pairs_M)
         held_P = np.unique(np.concatenate([pairs.passage_N[pairs_M], pairs.negative_texts[given]]))
-        yield np.sort(held_P[np.unique(contents.form_P[held_P], return_index=True)[1]]), pairs_M
+        yield np.sort(held_P[np.unique(groups.form_P[held_P], return_index=True)[1]]), pairs_M
 
 
 def _lots(

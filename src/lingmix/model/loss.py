@@ -78,41 +78,57 @@ class InfoNCE(nn.Module):
         self, queries_BD: torch.Tensor, passages_PD: torch.Tensor, batch: Batch
     ) -> torch.Tensor:
         queries_BD, passages_PD = queries_BD.float(), passages_PD.float()
+        cells_E2 = batch.false_negatives_E2
         if self._both and len(queries_BD) * len(passages_PD) <= CELLS:
-            of_all = partial(self._both_ways, batch=batch)
+            of_all = partial(self._both_ways, cells_E2=cells_E2)
             return _InBlocks.apply(queries_BD, passages_PD, of_all) / (2 * len(queries_BD))
-        loss = self._rows(queries_BD, passages_PD, batch)
+        loss = self._rows(queries_BD, passages_PD, cells_E2)
         if not self._both:
             return loss
-        return (loss + self._rows(passages_PD[: len(queries_BD)], queries_BD, batch)) / 2
+        of_passages = self._rows(passages_PD[: len(queries_BD)], queries_BD, cells_E2.flip(1))
+        return (loss + of_passages) / 2
 
-    def _rows(self, rows_BD: torch.Tensor, columns_PD: torch.Tensor, batch: Batch) -> torch.Tensor:
+    def _rows(
+        self, rows_BD: torch.Tensor, columns_PD: torch.Tensor, cells_E2: torch.Tensor
+    ) -> torch.Tensor:
         """Of each row to find the column in its place."""
-        of_block = partial(self._one_way, batch=batch)
+        of_block = partial(self._one_way, cells_E2=cells_E2)
         return _InBlocks.apply(rows_BD, columns_PD, of_block) / len(rows_BD)
 
     def _one_way(
-        self, rows_RD: torch.Tensor, columns_PD: torch.Tensor, first: int, *, batch: Batch
+        self,
+        rows_RD: torch.Tensor,
+        columns_PD: torch.Tensor,
+        first: int,
+        *,
+        cells_E2: torch.Tensor,
     ) -> torch.Tensor:
-        return _to_find_own(self._scores(rows_RD, columns_PD, first, batch), first)
+        return _to_find_own(self._scores(rows_RD, columns_PD, first, cells_E2), first)
 
     def _both_ways(
-        self, queries_BD: torch.Tensor, passages_PD: torch.Tensor, first: int, *, batch: Batch
+        self,
+        queries_BD: torch.Tensor,
+        passages_PD: torch.Tensor,
+        first: int,
+        *,
+        cells_E2: torch.Tensor,
     ) -> torch.Tensor:
-        """The same scores serve both, as do the passages that are left out: a passage that is not
-        wrong for a query has a query that is not wrong for it."""
-        scores_BP = self._scores(queries_BD, passages_PD, first, batch)
+        """The same scores serve both: a passage that is no negative of a query has a query that is
+        no negative of it."""
+        scores_BP = self._scores(queries_BD, passages_PD, first, cells_E2)
         scores_BB = scores_BP[:, : len(queries_BD)].T
         return _to_find_own(scores_BP, first) + _to_find_own(scores_BB, first)
 
     def _scores(
-        self, rows_RD: torch.Tensor, columns_PD: torch.Tensor, first: int, batch: Batch
+        self,
+        rows_RD: torch.Tensor,
+        columns_PD: torch.Tensor,
+        first: int,
+        cells_E2: torch.Tensor,
     ) -> torch.Tensor:
-        rows = slice(first, first + len(rows_RD))
-        mask_RP = false_negatives(batch, rows)[:, : len(columns_PD)]
         cosines_RP = rows_RD @ columns_PD.T
         cosines_RP.diagonal(first).sub_(self._margin)
-        return (cosines_RP / self.temperature).masked_fill(mask_RP, -torch.inf)
+        return masked(cosines_RP / self.temperature, cells_E2, first)
 
 
 def _to_find_own(scores_RP: torch.Tensor, first: int) -> torch.Tensor:
@@ -162,13 +178,14 @@ def _cut(vectors_ND: torch.Tensor, first: int) -> torch.Tensor:
     return functional.normalize(vectors_ND[:, :first].float(), dim=-1)
 
 
-def false_negatives(batch: Batch, rows: slice = slice(None)) -> torch.Tensor:
-    """`mask_RP`: passages that are not a query's own and yet not wrong for it.
-
-    They say what its own says (translations, equal texts), or answer an equal query.
-    """
-    size = len(batch.query_text_B)
-    mask_RP = batch.content_P[:size][rows, None] == batch.content_P
-    mask_RP[:, :size] |= batch.query_text_B[rows, None] == batch.query_text_B
-    mask_RP.diagonal(rows.start or 0).fill_(False)
-    return mask_RP
+def masked(scores_RP: torch.Tensor, false_negatives_E2: torch.Tensor, first: int) -> torch.Tensor:
+    """The scores without those of false negatives, given by row and column, where the first row is
+    that of so many before it. Others' rows and columns are passed over, without asking the device
+    how many they are, which would wait for it."""
+    R, P = scores_RP.shape
+    row_E, column_E = false_negatives_E2[:, 0] - first, false_negatives_E2[:, 1]
+    here_E = (row_E >= 0) & (row_E < R) & (column_E < P)
+    cell_E = torch.where(here_E, row_E * P + column_E, R * P)
+    mask_C = torch.zeros(R * P + 1, dtype=torch.bool, device=scores_RP.device)
+    mask_RP = mask_C.index_fill_(0, cell_E, True)[:-1].view(R, P)
+    return scores_RP.masked_fill(mask_RP, -torch.inf)

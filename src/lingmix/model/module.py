@@ -99,8 +99,8 @@ class DualEncoder(pl.LightningModule):
         passages_SD = own_UD[len(queries.tokens.lengths_B) + passages.place_B]
         rank, ranks = self.trainer.global_rank, self.trainer.world_size
         return (
-            gathered(queries_RD, count=len(batch.query_text_B), rank=rank, ranks=ranks),
-            gathered(passages_SD, count=len(batch.content_P), rank=rank, ranks=ranks),
+            gathered(queries_RD, count=len(batch.pair_B), rank=rank, ranks=ranks),
+            gathered(passages_SD, count=batch.passage_count, rank=rank, ranks=ranks),
         )
 
     def _origin(self, batch: Batch) -> str:
