@@ -29,6 +29,7 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from lingmix.errors import InputError
 from lingmix.terminal import end, end_unread, ready_streams, say
+from lingmix.tracking.limits import require_experiment_name, require_set_name
 
 if TYPE_CHECKING:
     from lingmix.data.evaluation_set import EvaluationSet
@@ -193,7 +194,9 @@ def values_of(config: DictConfig) -> Config:
     plain = _at_home(plain)
     listing = "evaluation" not in plain and plain.get("name") is None  # of all experiments
     if not listing:
-        plain["name"] = _name(plain["name"])
+        plain["name"] = require_experiment_name(plain["name"])
+    for name in plain.get("evaluation") or ():
+        require_set_name(name)
     return plain
 
 
@@ -208,14 +211,6 @@ def _at_home(value: Any) -> Any:
     if isinstance(value, str) and (found := re.fullmatch(r"((?:sqlite:///)?)(~(?:/.*)?)", value)):
         return f"{found[1]}{Path(found[2]).expanduser()}"
     return value
-
-
-def _name(given: object) -> str:
-    """Of an experiment, and of folders."""
-    name = str(given) if isinstance(given, int | float | str) else ""
-    if isinstance(given, bool) or not name.strip(". ") or "/" in name:
-        raise InputError(f"name: must be a text that can name a folder, without /, got {given!r}")
-    return name
 
 
 def build(node: Any) -> Any:

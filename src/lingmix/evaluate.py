@@ -1,10 +1,11 @@
 """lingmix-evaluate: any encoder, any evaluation sets -> the same scores."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
 
+from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.doors import Config, build, door, evaluation_sets, overrides, resolved
 from lingmix.encoders import encoding_of
 from lingmix.errors import InputError
@@ -56,6 +57,7 @@ def evaluate(composed: DictConfig) -> str:
 
 def measured(config: Config, encode: Encoding | None, *, run_files: Path) -> Iterator[SetScores]:
     sets = evaluation_sets(config["evaluation"], languages=config["languages"])
+    refuse_absent(config["languages"], sets)
     depth = config["depth"]
     files = RunFiles(run_files, config["run_files"]) if config["run_files"] else None
     if encode is None:
@@ -67,6 +69,16 @@ def measured(config: Config, encode: Encoding | None, *, run_files: Path) -> Ite
     return evaluate_encoder(
         encode, sets, depth=depth, temperature=temperature, seed=0, run_files=files
     )
+
+
+def refuse_absent(languages: Sequence[str] | str, sets: Sequence[EvaluationSet]) -> None:
+    """Languages that are asked for and in none of the sets."""
+    there = {language for one in sets for language in one.languages}
+    if languages != "all" and (absent := sorted(set(languages) - there)):
+        raise InputError(
+            f"languages: no evaluation set has {', '.join(absent)}; leave it out (of those asked "
+            f"for they have {', '.join(sorted(there))})"
+        )
 
 
 def refuse_unfit(config: Config) -> None:

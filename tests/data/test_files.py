@@ -152,7 +152,7 @@ def test_two_forms_of_one_file_are_refused(tmp_path: Path) -> None:
         (Row.text, None, "is missing (fields found: f)"),
         (Row.identifier, True, "must be a non-empty text or a whole number, got True"),
         (Row.identifier, "", "must be a non-empty text or a whole number, got ''"),
-        (Row.language, "zh-Hant", "needs a language of letters, digits and _"),
+        (Row.language, "zh-hant", "needs a language of letters, digits and _"),
         (Row.texts, "one", "must be a list of texts, got 'one'"),
         (Row.texts, ["one", ""], "must hold non-empty texts alone, got ''"),
         (Row.texts_by_language, ["one"], "must be an object of texts by language"),

@@ -1,5 +1,6 @@
 """What is measured on: queries, passages and which of them are relevant, each with its language."""
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +12,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from lingmix.data.languages import require_language
 from lingmix.data.text_column import Repeated, TextColumn
 from lingmix.errors import InputError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,6 +51,9 @@ class EvaluationSet:
             twice = ids.repeated() if isinstance(ids, TextColumn) else _repeated(ids)
             if twice is not None:
                 raise InputError(f"evaluation set {self.name}: {what} id {twice!r} occurs twice")
+        languages = _distinct(self.query_languages) | _distinct(self.passage_languages)
+        for language in sorted(languages, key=str):
+            require_language(f"evaluation set {self.name}:", language)
         self._refuse_judgements()
 
     def _refuse_judgements(self) -> None:
@@ -87,10 +94,13 @@ class EvaluationSet:
     @cached_property
     def languages(self) -> tuple[str, ...]:
         """Of queries and passages, sorted."""
-        return tuple(sorted({*self.query_languages, *self.passage_languages}))
+        return tuple(sorted(_distinct(self.query_languages) | _distinct(self.passage_languages)))
 
     def within(self, languages: Sequence[str]) -> Self:
-        """The queries and passages of these languages, and the judgements between them."""
+        """The queries and passages of these languages, and the judgements between them.
+
+        What the set has no text in is said, and left out.
+        """
         query_Q = np.isin(self.query_languages, languages)
         passage_P = np.isin(self.passage_languages, languages)
         if not (query_Q.any() and passage_P.any()):
@@ -98,6 +108,8 @@ class EvaluationSet:
                 f"languages: evaluation set {self.name} has no query or no passage in "
                 f"{', '.join(languages)}; it has {', '.join(self.languages)}"
             )
+        if absent := sorted(set(languages) - set(self.languages)):
+            log.warning("evaluation set %s has no %s", self.name, ", ".join(absent))
         kept_J = query_Q[self.query_J] & passage_P[self.passage_J]
         return replace(
             self,
@@ -118,6 +130,10 @@ def _where(texts: Sequence[str], mask: NDArray[np.bool_]) -> Sequence[str]:
     if isinstance(texts, TextColumn | Repeated):
         return texts.where(mask)
     return tuple(compress(texts, mask))
+
+
+def _distinct(languages: Sequence[str]) -> set[str]:
+    return languages.distinct() if isinstance(languages, Repeated) else set(languages)
 
 
 def _repeated(ids: Sequence[str]) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lingmix.data.languages import require_language
 from lingmix.data.text_lines import (
     PARQUET,
     first_bytes,
@@ -30,7 +31,6 @@ ENDINGS = (
     ".parquet",
 )
 _WHOLE = re.compile(r"[+-]?[0-9]+(\.0*)?")
-_LANGUAGE = re.compile(r"[A-Za-z0-9_]+")
 
 
 class Row(NamedTuple):
@@ -96,9 +96,7 @@ class Row(NamedTuple):
         return value
 
     def _language(self, field: str, value: object) -> str:
-        if not isinstance(value, str) or not _LANGUAGE.fullmatch(value):
-            raise self._wrong(field, "needs a language of letters, digits and _ (zh_Hant)", value)
-        return value
+        return require_language(f"{self.place}: field {field!r}", value)
 
     def _texts(self, field: str, value: object) -> tuple[str, ...]:
         if not isinstance(value, list):

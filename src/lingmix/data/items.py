@@ -4,27 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
-from lingmix.errors import InputError
+from lingmix.data.languages import split_pair
 
 Texts = Mapping[str, tuple[str, ...]]
 """Texts by language."""
 
 
 class LanguagePair(NamedTuple):
-    """Query language, then passage language; written `en-de`."""
+    """Query language, then passage language; written `en-de`, or `zh-Hans-pt-BR`."""
 
     query: str
     passage: str
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        languages = text.split("-")
-        if len(languages) != 2 or not all(languages):
-            raise InputError(
-                f"language pair {text!r}: write the query language, a hyphen and the passage "
-                "language, such as en-de"
-            )
-        return cls(*languages)
+        return cls(*split_pair(text))
 
     @property
     def monolingual(self) -> bool:

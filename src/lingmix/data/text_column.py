@@ -104,6 +104,9 @@ class Repeated(Sequence[str]):
         self._values, self._counts = tuple(values), tuple(counts)
         self._ends = list(accumulate(self._counts))
 
+    def distinct(self) -> set[str]:
+        return {value for value, count in zip(self._values, self._counts, strict=True) if count}
+
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 

@@ -7,6 +7,8 @@ nothing about a query it is null.
 import polars as pl
 from scipy.stats import chi2
 
+from lingmix.data.items import LanguagePair
+
 
 def rank_distance(relevant: pl.DataFrame) -> pl.DataFrame:
     """How many places lie between the languages' relevant passages (each language's best) that rank
@@ -90,7 +92,10 @@ def share_figures(excess: pl.DataFrame) -> dict[str, float]:
     gaps = mean.group_by("query_language", maintain_order=True).agg(share.abs().sum() / 2)
     shares = mean.group_by("passage_language", maintain_order=True).agg(share.mean())
     return {
-        **{f"pair/{query}-{passage}/excess_share": of for query, passage, of in mean.iter_rows()},
+        **{
+            f"pair/{LanguagePair(query, passage)}/excess_share": of
+            for query, passage, of in mean.iter_rows()
+        },
         "multilingual/share_gap": gaps.select(share.mean()).item(),
         **{
             f"multilingual/excess_share/{language}": of

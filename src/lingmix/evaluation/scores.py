@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.data.items import LanguagePair
 from lingmix.errors import InputError
 from lingmix.evaluation import bias
 from lingmix.evaluation.metrics import Rankings, retrieval_metrics
@@ -116,7 +117,8 @@ def _averages(rankings: pl.DataFrame) -> dict[str, float]:
     for row in corpora.group_by("setting", maintain_order=True).agg(mean).iter_rows(named=True):
         averages |= _prefixed(row["setting"], row)
     for row in corpora.drop_nulls("passage_language").iter_rows(named=True):
-        averages |= _prefixed(f"pair/{row['query_language']}-{row['passage_language']}", row)
+        pair = LanguagePair(row["query_language"], row["passage_language"])
+        averages |= _prefixed(f"pair/{pair}", row)
     if "multilingual/contrastive_entropy" in averages:
         averages["contrastive_entropy"] = averages["multilingual/contrastive_entropy"]
     return averages
@@ -143,7 +145,8 @@ def _counts(evaluation_set: EvaluationSet, rankings: pl.DataFrame) -> dict[str, 
     counts: Counter[str] = Counter()
     for corpus in sorted(possible, key=str):
         setting, of, language = corpus
-        for name in (setting, f"pair/{of}-{language}")[: 1 if language is None else 2]:
+        pairs = [] if language is None else [f"pair/{LanguagePair(of, language)}"]
+        for name in (setting, *pairs):
             counts[f"{name}/ranked"] += ranked[corpus]
             counts[f"{name}/skipped"] += possible[corpus] - ranked[corpus]
     return {"unjudged": evaluation_set.unjudged, **counts}

@@ -1,0 +1,56 @@
+"""What a language may be called, and how the names of two are told apart in `en-de`."""
+
+import re
+
+from lingmix.errors import InputError
+
+LENGTH = 35
+"""Letters that BCP 47 (RFC 5646, section 4.4.1) has room for."""
+
+_SIMPLE = re.compile(r"[A-Za-z0-9_]+")
+_SCRIPT, _REGION = r"[A-Z][a-z]{3}", r"[A-Z]{2}|[0-9]{3}"
+_VARIANT = r"[a-z0-9]{5,8}|[0-9][a-z0-9]{3}"
+_TAG = re.compile(rf"[a-z]{{2,3}}(-{_SCRIPT})?(-({_REGION}))?(-({_VARIANT}))*")
+RULE = (
+    "needs a language of letters, digits and _ (en, zh_Hant) or a BCP 47 tag in its usual case "
+    "(zh-Hans, pt-BR, es-419)"
+)
+
+
+def is_language(code: object) -> bool:
+    """A tag has a hyphen only before what cannot be a language: a script (Hans), a region (BR, 419)
+    or a variant (valencia), so that a pair of languages can be split in one way alone.
+    """
+    if not isinstance(code, str) or len(code) > LENGTH:
+        return False
+    return bool(_SIMPLE.fullmatch(code) or _TAG.fullmatch(code))
+
+
+def split_pair(text: object) -> tuple[str, str]:
+    """The two languages of `en-de`, `zh-Hans-en` or `en-US-pt-BR`."""
+    parts = text.split("-") if isinstance(text, str) else []
+    for place in range(1, len(parts)):
+        query, passage = "-".join(parts[:place]), "-".join(parts[place:])
+        if is_language(query) and is_language(passage):
+            return query, passage
+    raise InputError(
+        f"language pair {text!r}: write the query language, a hyphen and the passage language, "
+        "such as en-de or zh-Hans-en"
+    )
+
+
+def require_language(place: str, code: object) -> str:
+    if not isinstance(code, str) or not is_language(code):
+        raise InputError(f"{place} {RULE}, got {code!r:.60}{_usual_case(code)}")
+    return code
+
+
+def _usual_case(code: object) -> str:
+    """How BCP 47 would have it written, where that is all that is wrong."""
+    if not isinstance(code, str):
+        return ""
+    language, *others = code.lower().replace("_", "-").split("-")
+    cased = [one.title() if len(one) == 4 and one.isalpha() else one for one in others]
+    cased = [one.upper() if len(one) == 2 else one for one in cased]
+    usual = "-".join([language, *cased])
+    return f"; write {usual}" if is_language(usual) else ""
