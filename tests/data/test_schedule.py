@@ -151,7 +151,8 @@ def test_a_batch_is_of_one_kind_and_mixes_language_pairs_where_its_kind_does(
         assert len(set(rows)) == len(rows) == 20
         assert {pair[:2] == pair[3:] for pair in found} == {kind}
         assert (len(found) > 1) == (kind in mixed)
-        assert batches.language_pair(step) == (None if kind in mixed else min(found))
+        (part, *_), drawn = batches.plan(step), batches.drawn(step)
+        assert drawn == (None if kind in mixed else (min(found), part.pass_number, 60))
 
 
 @pytest.mark.parametrize(("exponent", "share"), [(0.0, 1 / 2), (1.0, 100 / 125)])
@@ -166,7 +167,7 @@ def test_rows_of_a_mixed_batch_are_drawn_in_proportion_to_size_to_the_exponent(e
 
 def test_monolingual_batches_of_one_language_draw_languages_uniformly():
     batches = schedule(alpha=1.0, homogeneous="monolingual")
-    drawn = Counter(batches.language_pair(n) for n in range(1000))
+    drawn = Counter(batches.drawn(n).language_pair for n in range(1000))
     assert drawn["en-en"] / 1000 == pytest.approx(1 / 2, abs=0.04)
     assert set(drawn) == {"en-en", "de-de"}
 

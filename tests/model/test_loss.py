@@ -18,7 +18,7 @@ def batch(size, *false_negatives, given=0) -> Batch:
         false_negatives_E2=torch.tensor(false_negatives, dtype=torch.long).reshape(-1, 2),
         pair_B=torch.arange(size),
         monolingual=True,
-        language_pair=None,
+        drawn=None,
     )
 
 

@@ -9,6 +9,7 @@ import torch
 from scipy.stats import t as student
 from torch import nn
 
+from lingmix.data.schedule import Pass
 from lingmix.model.noise_scale import SKETCHED, GradientSketch, NoiseScale, gradient_norm
 
 
@@ -19,11 +20,16 @@ def parameter(gradient) -> nn.Parameter:
     return one
 
 
-def added(scale: NoiseScale, gradients, *, pairs: int = 1, language_pair="en-en") -> list:
-    return [
-        scale.add(torch.as_tensor(one), pairs=pairs, language_pair=language_pair)
-        for one in gradients
-    ]
+def of(language_pair: str, *, number: int = 0) -> Pass:
+    """A pass over so many rows that a batch is next to nothing of them."""
+    return Pass(language_pair, number, 10**9)
+
+
+ENGLISH = of("en-en")
+
+
+def added(scale: NoiseScale, gradients, *, pairs=1, drawn: Pass | None = ENGLISH) -> list:
+    return [scale.add(torch.as_tensor(one), pairs=pairs, drawn=drawn) for one in gradients]
 
 
 HAND = torch.tensor([[3.0, 0.0], [1.0, 0.0]])
@@ -35,7 +41,7 @@ def test_two_gradients_by_hand(pairs, expected):
     first, figures = added(NoiseScale(window=2), HAND, pairs=pairs)
     assert first is None
     assert figures == (pytest.approx(expected), 0, {"en-en": pytest.approx(expected)})
-    _, mixed = added(NoiseScale(window=2), HAND, pairs=pairs, language_pair=None)
+    _, mixed = added(NoiseScale(window=2), HAND, pairs=pairs, drawn=None)
     assert mixed == (pytest.approx(expected), None, {})
 
 
@@ -45,9 +51,9 @@ def test_two_language_pairs_by_hand():
     so noise (4 - 1/2) * 4/3 = 14/3 and |G|^2 1/2 - 14/12 < 0. Within W = 4 * 2, between
     14/3 - 2 = 8/3: a quarter of 32/3 is between."""
     scale = NoiseScale(window=4)
-    added(scale, HAND, pairs=4, language_pair="en-de")
+    added(scale, HAND, pairs=4, drawn=of("en-de"))
     other = torch.tensor([[-1.0, 2.0], [-1.0, 0.0]])
-    _, figures = added(scale, other, pairs=4, language_pair="de-en")
+    _, figures = added(scale, other, pairs=4, drawn=of("de-en"))
     assert figures.language_pairs == {"en-de": pytest.approx(8 / 3), "de-en": pytest.approx(8)}
     assert figures.between_pairs == pytest.approx(1 / 4)
     assert figures.scale is None
@@ -69,7 +75,7 @@ def test_known_mean_and_covariance_are_found_to_a_tenth(true_scale, sizes):
     scale, last = NoiseScale(window=20), None
     for _, pairs in zip(range(20 * 60), cycle(sizes), strict=False):
         noise = torch.randn(300, generator=random) * (variance / pairs).sqrt()
-        figures = scale.add(mean + noise, pairs=pairs, language_pair=None)
+        figures = scale.add(mean + noise, pairs=pairs, drawn=None)
         last = figures or last
     assert last is not None
     assert last.scale == pytest.approx(true_scale, rel=0.1)
@@ -96,18 +102,18 @@ class Toy:
         noise = within + between
         return noise / square, between / noise, self.variance_L * 200 / square_L
 
-    def gradient(self, size: int, *, mixed: bool) -> tuple[np.ndarray, str | None]:
+    def gradient(self, size: int, *, mixed: bool) -> tuple[np.ndarray, Pass | None]:
         drawn = int(self.random.choice(6, p=self.shares))
         counts = self.random.multinomial(size, self.shares) if mixed else np.eye(6)[drawn] * size
         share = counts / size
         noise = self.random.normal(size=200) * math.sqrt(share @ self.variance_L / size)
-        return share @ self.mean_LD + noise, None if mixed else f"pair{drawn}"
+        return share @ self.mean_LD + noise, None if mixed else of(f"pair{drawn}")
 
     def estimated(self, size: int, *, mixed: bool, windows: int = 10, window: int = 60):
         scale, last, of_pairs = NoiseScale(window=window), None, {}
         for _ in range(windows * window):
-            gradient, language_pair = self.gradient(size, mixed=mixed)
-            added = scale.add(torch.from_numpy(gradient), pairs=size, language_pair=language_pair)
+            gradient, drawn = self.gradient(size, mixed=mixed)
+            added = scale.add(torch.from_numpy(gradient), pairs=size, drawn=drawn)
             if added:
                 last, of_pairs = added, of_pairs | added.language_pairs
         assert last is not None
@@ -123,7 +129,7 @@ def interval(values) -> tuple[float, float]:
 @pytest.mark.parametrize("mixed", [False, True])
 @pytest.mark.parametrize("size", [16, 64, 256, 1024])
 def test_the_figure_is_of_the_data_whatever_the_batches(size, mixed):
-    """A batch of 1,024 pairs of one language pair is as noisy as one of 27."""
+    """A batch of 1,024 pairs of one language pair is as noisy as one of 34 mixed ones."""
     toy = Toy()
     scale, between, of_pairs = toy.figures
     repeats = [toy.estimated(size, mixed=mixed) for _ in range(12)]
@@ -137,6 +143,34 @@ def test_the_figure_is_of_the_data_whatever_the_batches(size, mixed):
     for number, known in enumerate(of_pairs):
         low, high = interval([one.language_pairs[f"pair{number}"] for one in repeats])
         assert low < known < high
+
+
+@pytest.mark.parametrize("size", [4, 16, 32])
+def test_passes_draw_without_replacement_and_the_figure_is_that_of_drawing_with_it(size):
+    """From 64 rows with known gradients: batches of 32 are half as noisy, or opposite."""
+    random = np.random.default_rng(0)
+    rows_ND = random.normal(size=(64, 50)) + 0.7
+    known = rows_ND.var(axis=0, ddof=1).sum() / (rows_ND.mean(axis=0) ** 2).sum()
+    scales = []
+    for _ in range(12):
+        scale = NoiseScale(window=20)
+        for number in range(20 * 64 // size):
+            for rows in random.permutation(64).reshape(-1, size):
+                mean = torch.from_numpy(rows_ND[rows].mean(axis=0))
+                figures = scale.add(mean, pairs=size, drawn=Pass("en-en", number, 64))
+                last = figures.scale if figures else None
+                scales += [last] if last else []
+    low, high = interval([np.mean(part) for part in np.array_split(scales, 12)])
+    assert known == pytest.approx((low + high) / 2, rel=0.05)
+
+
+def test_a_language_pair_that_gives_all_it_has_has_no_noise_scale():
+    """Its batches are all equal."""
+    scale = NoiseScale(window=4)
+    for number in range(2):
+        scale.add(torch.ones(2), pairs=3, drawn=of("de-de", number=number)._replace(rows=3))
+    _, figures = added(scale, HAND, pairs=4)
+    assert figures.language_pairs == {"en-en": pytest.approx(8 / 3)}
 
 
 def sparse(rows, values) -> torch.Tensor:
@@ -192,7 +226,7 @@ def test_a_saved_window_goes_on_as_if_never_interrupted(tmp_path):
     names = ["en-de", "de-en", "en-de"] * 3
 
     def figures(scale, places):
-        return [scale.add(gradients[n], pairs=4, language_pair=names[n]) for n in places]
+        return [scale.add(gradients[n], pairs=4, drawn=Pass(names[n], n // 4, 20)) for n in places]
 
     expected = figures(NoiseScale(window=3), range(9))
     first, second = NoiseScale(window=3), NoiseScale(window=3)

@@ -11,6 +11,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from lingmix.data.batches import Batch
+from lingmix.data.schedule import Pass
 from lingmix.data.tokens import Texts
 from lingmix.errors import InputError
 from lingmix.model import proof
@@ -64,7 +65,7 @@ class Batches(Dataset):
             false_negatives_E2=torch.zeros(0, 2, dtype=torch.long),
             pair_B=four,
             monolingual=step < 2,
-            language_pair="en-en" if step < 2 else None,
+            drawn=Pass("en-en", 0, 8) if step < 2 else None,
         )
 
 

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from lingmix.data.schedule import HybridSchedule
+from lingmix.data.schedule import HybridSchedule, Pass
 from lingmix.data.tokens import Texts, TokenStore
 from lingmix.data.training_pairs import TrainingPairs
 from lingmix.errors import InputError, require_int
@@ -30,8 +30,8 @@ class Batch(NamedTuple):
     pair_B: torch.Tensor
     """Positions in the training pairs."""
     monolingual: bool
-    language_pair: str | None
-    """None where its kind of batch mixes them."""
+    drawn: Pass | None
+    """None where its kind of batch mixes language pairs."""
 
 
 class ScheduledBatches(Dataset[Batch]):
@@ -95,7 +95,7 @@ class ScheduledBatches(Dataset[Batch]):
             ),
             pair_B=torch.from_numpy(rows_B),
             monolingual=self.schedule.monolingual(step),
-            language_pair=self.schedule.language_pair(step),
+            drawn=self.schedule.drawn(step),
         )
 
     def _given_negatives(self, rows_B: NDArray[np.int64], step: int) -> NDArray[np.int64]:

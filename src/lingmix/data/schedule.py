@@ -25,6 +25,14 @@ class Slice(NamedTuple):
     size: int
 
 
+class Pass(NamedTuple):
+    """One reading of the rows of a language pair, in an order of its own."""
+
+    language_pair: str
+    number: int
+    rows: int
+
+
 class HybridSchedule:
     """Batches that are monolingual with probability alpha, else cross-lingual.
 
@@ -122,11 +130,13 @@ class HybridSchedule:
     def monolingual(self, step: int) -> bool:
         return bool(self._probability[True][self.plan(step)[0].language_pair] > 0)
 
-    def language_pair(self, step: int) -> str | None:
-        """Of all rows of a homogeneous batch; None of a mixed one."""
+    def drawn(self, step: int) -> Pass | None:
+        """What a homogeneous batch is part of; None for a mixed one."""
         if not self._one_pair[self.monolingual(step)]:
             return None
-        return str(self._language_pairs[self.plan(step)[0].language_pair])
+        (part,) = self.plan(step)
+        name = str(self._language_pairs[part.language_pair])
+        return Pass(name, part.pass_number, int(self._size_L[part.language_pair]))
 
     def _draw(self, step: int) -> tuple[Slice, ...]:
         random = _random(self._seed, step)

@@ -1,7 +1,7 @@
 """How noisy the gradient of a batch is: for choosing the batch size."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -9,8 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
+from lingmix.data.schedule import Pass
+
 SMOOTHING = 0.9
 """What a window leaves of the averages before it: they are of about ten windows."""
+
+LEAST = 1e-9
+"""Below it, 1 / B - 1 / N of a batch of all N rows is not 0 for rounding alone."""
 
 SKETCHED = 2**14
 """Numbers that are left of one weight's gradient. The inner product of two is off by about
@@ -28,8 +33,9 @@ class NoiseFigures(NamedTuple):
 
 
 class Estimates(NamedTuple):
-    """The trace of the covariance of a batch's gradient, the squared norm of its mean, and 1 / B
-    for its B pairs; averaged apart, as a mean of ratios would be biased."""
+    """The trace of the covariance of a batch's gradient, the squared norm of its mean, and what the
+    noise of one pair is divided by in it, 1 / B for B pairs; averaged apart, as a mean of ratios
+    would be biased."""
 
     noise: float
     signal: float
@@ -45,30 +51,43 @@ class Estimates(NamedTuple):
         return self.noise / self.inverse_B
 
 
-class Moments(NamedTuple):
+@dataclass
+class Moments:
     """Sums over the gradients of some batches."""
 
-    batches: int
-    inverse_B: float
-    squares: Tensor
-    total_D: Tensor
+    batches: int = 0
+    inverse_B: float = 0.0
+    squares: Tensor | float = 0.0
+    total_D: Tensor | float = 0.0
+    pass_number: int | None = None
+    of_the_pass: int = 0
+    same_pass: int = 0
+    """Ordered pairs of batches that are of the same pass over a language pair."""
 
-    def plus(self, other: "Moments") -> "Moments":
-        return Moments(
-            self.batches + other.batches,
-            self.inverse_B + other.inverse_B,
-            self.squares + other.squares,
-            self.total_D + other.total_D,
-        )
+    def add(self, gradient_D: Tensor, *, pairs: int, pass_number: int | None) -> None:
+        same = pass_number is not None and pass_number == self.pass_number
+        self.of_the_pass = self.of_the_pass + 1 if same else 1
+        self.same_pass += 2 * (self.of_the_pass - 1)
+        self.pass_number = pass_number
+        self.batches += 1
+        self.inverse_B += 1 / pairs
+        self.squares = self.squares + gradient_D.square().sum()
+        self.total_D = self.total_D + gradient_D
 
-    def estimates(self) -> Estimates:
-        """Unbiased, of two batches or more: E|g|^2 is |mean|^2 + noise, and for the mean of n
-        gradients |mean|^2 + noise / n (arXiv 1812.06162, appendix A.1)."""
+    def estimates(self, *, rows: int | None = None) -> Estimates:
+        """Of two batches or more: E|g|^2 is |mean|^2 + noise, and for the mean of n gradients
+        |mean|^2 + noise / n (arXiv 1812.06162, appendix A.1).
+
+        A pass draws without replacement from the N `rows` of a language pair: batches of one pass
+        differ by S / B, where S is the covariance of one row, those of two by S (1 / B - 1 / N).
+        """
         n = self.batches
         small = float(self.squares) / n
-        big = float(self.total_D.square().sum()) / n**2
+        big = float(torch.as_tensor(self.total_D).square().sum()) / n**2
         noise = (small - big) * n / (n - 1)
-        return Estimates(noise, big - noise / n, self.inverse_B / n)
+        different_passes = 1 - self.same_pass / (n * (n - 1))
+        drawn = different_passes / rows if rows else 0.0
+        return Estimates(noise, big - noise / n, self.inverse_B / n - drawn)
 
 
 class NoiseScale:
@@ -88,42 +107,45 @@ class NoiseScale:
     Successive gradients stand for as many at the same weights: what the weights move within a
     `window` counts as noise. Negatives come from the batch, so the figures are of batches of the
     size and the make-up trained with. A language pair counts once a window has had two batches of
-    it, with its share of the batches so far.
+    it, with its share of the batches so far; one whose batches are all it has has no noise.
     """
 
     def __init__(self, *, window: int) -> None:
         self._window = window
         self._moments: dict[str | None, Moments] = {}
+        self._all = Moments()
         self._counts: dict[str | None, int] = {}
         self._averages: dict[str | None, Estimates] = {}
         self._mixture: Estimates | None = None
+        self._rows: dict[str | None, int] = {}
 
-    def add(
-        self, gradient_D: Tensor, *, pairs: int, language_pair: str | None
-    ) -> NoiseFigures | None:
-        """Takes the gradient of a batch of `pairs`, of one language pair or None for a mixed batch;
-        the figures once a window is full."""
-        added = Moments(1, 1 / pairs, gradient_D.square().sum(), gradient_D)
-        known = self._moments.get(language_pair)
-        self._moments[language_pair] = known.plus(added) if known else added
-        full = sum(one.batches for one in self._moments.values()) >= self._window
-        return self._close() if full else None
+    def add(self, gradient_D: Tensor, *, pairs: int, drawn: Pass | None) -> NoiseFigures | None:
+        """Takes the gradient of a batch of `pairs`, of a pass over one language pair or None for a
+        mixed batch; the figures once a window is full."""
+        name, number = (drawn.language_pair, drawn.number) if drawn else (None, None)
+        if drawn:
+            self._rows[name] = drawn.rows
+        self._moments.setdefault(name, Moments()).add(gradient_D, pairs=pairs, pass_number=number)
+        self._all.add(gradient_D, pairs=pairs, pass_number=None)
+        return self._close() if self._all.batches >= self._window else None
 
     def _close(self) -> NoiseFigures | None:
-        window, self._moments = self._moments, {}
-        mixture = reduce(Moments.plus, window.values()).estimates()
+        mixture, window = self._all.estimates(), self._moments
+        self._all, self._moments = Moments(), {}
         if not isfinite(mixture.noise):  # a step of fp16 that overflowed leaves no number
             return None
         self._mixture = _averaged(self._mixture, mixture)
+        scales = {}
         for name, moments in window.items():
             self._counts[name] = self._counts.get(name, 0) + moments.batches
-            if moments.batches > 1:
-                self._averages[name] = _averaged(self._averages.get(name), moments.estimates())
-        scales = {
-            name: self._averages[name].of_a_pair / self._averages[name].signal
-            for name, moments in window.items()
-            if name is not None and moments.batches > 1 and self._averages[name].signal > 0
-        }
+            if moments.batches < 2:
+                continue
+            newer = moments.estimates(rows=self._rows.get(name))
+            if newer.inverse_B < LEAST:
+                continue
+            average = self._averages[name] = _averaged(self._averages.get(name), newer)
+            if name is not None and average.signal > 0:
+                scales[name] = average.of_a_pair / average.signal
         return NoiseFigures(*self._of_mixture(self._mixture), scales)
 
     def _of_mixture(self, mixture: Estimates) -> tuple[float | None, float | None]:
@@ -142,17 +164,21 @@ class NoiseScale:
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "moments": {name: tuple(one) for name, one in self._moments.items()},
+            "moments": {name: vars(one) for name, one in self._moments.items()},
+            "all": vars(self._all),
             "counts": self._counts,
             "averages": {name: tuple(one) for name, one in self._averages.items()},
             "mixture": self._mixture and tuple(self._mixture),
+            "rows": self._rows,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._moments = {name: Moments(*one) for name, one in state["moments"].items()}
+        self._moments = {name: Moments(**one) for name, one in state["moments"].items()}
+        self._all = Moments(**state["all"])
         self._counts = dict(state["counts"])
         self._averages = {name: Estimates(*one) for name, one in state["averages"].items()}
         self._mixture = state["mixture"] and Estimates(*state["mixture"])
+        self._rows = dict(state["rows"])
 
 
 class GradientSketch:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lingmix.data.batches import Batch
+from lingmix.data.schedule import Pass
 from lingmix.errors import InputError
 from lingmix.model.cost import computed_tokens, peak_flops, training_flops
 from lingmix.model.noise_scale import GradientSketch, NoiseFigures, NoiseScale, gradient_norm
@@ -71,12 +72,12 @@ class GradientWatch(pl.Callback):
             else {}
         )
         self._sketch = GradientSketch()
-        self._batches: list[tuple[str, str | None, int]] = []
+        self._batches: list[tuple[str, Pass | None, int]] = []
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, batch_idx: int
     ) -> None:
-        self._batches.append((kind_of(batch), batch.language_pair, len(batch.pair_B)))
+        self._batches.append((kind_of(batch), batch.drawn, len(batch.pair_B)))
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
@@ -85,13 +86,13 @@ class GradientWatch(pl.Callback):
         values = {}
         if _due(trainer, trainer.global_step + 1):
             values["train/gradient_norm"] = gradient_norm(parameters).item()
-        made_of = {(kind, language_pair) for kind, language_pair, _ in self._batches}
+        made_of = {(kind, drawn and drawn.language_pair) for kind, drawn, _ in self._batches}
         if self._scales and len(made_of) == 1:
-            ((kind, language_pair),) = made_of
+            kind, drawn, _ = self._batches[-1]
             figures = self._scales[kind].add(
                 self._sketch.of(parameters),
                 pairs=sum(pairs for *_, pairs in self._batches),
-                language_pair=language_pair,
+                drawn=drawn,
             )
             values |= _noise_values(figures, kind) if figures else {}
         self._batches.clear()
