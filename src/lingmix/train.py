@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
+from lingmix.completeness import refuse_shortened, require_trained
 from lingmix.doors import Config, build, door, overrides, resolved
 from lingmix.evaluation.evaluator import RunFiles, evaluate_encoder
 from lingmix.evaluation.scores import SetScores
@@ -39,6 +40,7 @@ def train(composed: DictConfig) -> str:
     """
     with stoppable() as stop, launched() as ranks:
         config = resolved(composed)
+        refuse_shortened(config["trainer"])
         refuse_devices(config["trainer"])
         ranks.assemble(devices=config["trainer"]["devices"], nodes=config["trainer"]["num_nodes"])
         try:
@@ -127,6 +129,8 @@ def fit(
     trainer = trainer_of(parts, config=config, recorder=recorder, checkpoints=checkpoints)
     with stop.deferred():
         trainer.fit(parts.module, parts.datamodule, ckpt_path=start or None, weights_only=True)
+        stop.check()
+        require_trained(trainer)
         if parts.monitor is None or recorder is None:
             return
         best, last = checkpoints.best_score, -math.inf
