@@ -72,6 +72,19 @@ def test_the_same_command_again_trains_nothing(configure):
     assert [run.info.run_id for run in records(config).values()] == [first.info.run_id]
 
 
+def test_a_complete_run_that_is_deleted_in_mlflow_is_trained_again(configure):
+    config = configure("train", *QUICK)
+    train(config)
+    (first,) = records(config).values()
+    MlflowClient(config.tracking.uri).delete_run(first.info.run_id)
+    assert "complete already" not in train(config)
+    (second,) = records(config).values()
+    assert second.info.run_id != first.info.run_id
+    assert second.data.metrics["test/cldr_currency/monolingual/map"] == pytest.approx(
+        first.data.metrics["test/cldr_currency/monolingual/map"]
+    )
+
+
 def test_the_same_seed_gives_the_same_scores_and_another_seed_others(configure):
     config = configure("train", *QUICK)
     scores = []

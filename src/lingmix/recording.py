@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from mlflow.entities import Run
+
 from lingmix.doors import Config, config_dirs, overrides
 from lingmix.errors import InputError
 from lingmix.model.precision import precision_of
@@ -113,10 +115,23 @@ def _recorded(uri: str, config: Config, tags: Mapping[str, str]) -> Known | None
         client = open_store(uri)
         experiment = experiment_of(client, config["name"], output_dir=Path(config["output_dir"]))
         if found := complete_run(client, experiment, tags[HASH]):
-            return Known(f"complete already (run {found.info.run_id})", found.data.metrics)
+            return Known(_complete(found, config), found.data.metrics)
         if config["tracking"]["parent"] is None:  # a sweep has said it
             for line in as_before(client, experiment, tags):
                 say(line)
     except AwayError:
         return None
     return None
+
+
+def _complete(run: Run, config: Config) -> str:
+    """Run files change no figure, so the run is the same without them, but is said to lack them."""
+    run_id, written = run.info.run_id, run.data.params.get("run_files")
+    told = f"complete already (run {run_id})"
+    if config["run_files"] is None or written == str(config["run_files"]):
+        return told
+    return (
+        f"{told}\n  run_files: were {written or 'None'} then, and are not written now; for those of "
+        f"{config['run_files']} delete the run (`mlflow runs delete --run-id {run_id}`) and start "
+        "this command again"
+    )

@@ -12,8 +12,11 @@ from lingmix.tracking.store import leaves
 
 STATE, KIND, HASH = "lingmix.state", "lingmix.kind", "lingmix.config_hash"
 SWEEP, COMMAND, ERROR = "lingmix.sweep", "lingmix.command", "lingmix.error"
+LIFE = "lingmix.life"
+"""Tag: which folder of a run recorded it; one that is removed and made again is another."""
+
 COMPLETE, INTERRUPTED, FAILED, PRUNED = "complete", "interrupted", "failed", "pruned"
-RUNNING = "running"
+RUNNING, SUPERSEDED = "running", "superseded"
 STATUS = {COMPLETE: "FINISHED", INTERRUPTED: "KILLED", FAILED: "FAILED", PRUNED: "KILLED"}
 NOTE = "mlflow.note.content"
 PARAMS_A_CALL = 100
@@ -37,18 +40,23 @@ def begin_run(
     at: int | None = None,
     known: str | None = None,
 ) -> str:
-    """The `known` run goes on, else one of the same hash and `output_dir` that did not come to its
-    end, or came to it after `at`."""
-    if known is None:
-        begun = _begun(client, experiment, tags[HASH], str(params.get("output_dir")), at=at)
-    else:
-        begun = client.get_run(known)
-    if begun is None:
-        return start_run(
-            client, experiment=experiment, name=name, params=params, tags=tags, parent=parent, at=at
-        )
-    _restart(client, begun, params=params, tags=_tags(tags, parent))
-    return begun.info.run_id
+    """The `known` run goes on, else one of the same hash and `output_dir` that the same folder
+    recorded. Where a folder was removed the run is trained anew: as a run of its own, so that no
+    figure of the old one stays in it, and the old one is marked superseded."""
+    found = [client.get_run(known)] if known else []
+    alike = found or _alike(client, experiment, tags[HASH], str(params.get("output_dir")))
+    begun = found or [one for one in alike if _goes_on(one, tags.get(LIFE), at=at)]
+    if begun:
+        run = begun[0]
+        _restart(client, run, params=params, tags=_tags(tags, parent))
+        return run.info.run_id
+    run_id = start_run(
+        client, experiment=experiment, name=name, params=params, tags=tags, parent=parent, at=at
+    )
+    for old in alike:
+        if old.data.tags.get(STATE) != COMPLETE:
+            _supersede(client, old, by=run_id)
+    return run_id
 
 
 def ending(error: BaseException | None) -> Ending:
@@ -107,16 +115,27 @@ def _clear_error(client: MlflowClient, run: Run) -> None:
         client.delete_tag(run.info.run_id, ERROR)
 
 
-def _begun(
-    client: MlflowClient, experiment: str, identity: str, output_dir: str, *, at: int | None
-) -> Run | None:
-    """The newest run of this hash that is not complete now, or was not yet `at` that time; another
-    machine may be at work on one that lies elsewhere."""
-    for run in client.search_runs([experiment], filter_string=f"tags.`{HASH}` = '{identity}'"):
-        here = run.data.params.get("output_dir", output_dir) == output_dir
-        if here and (run.data.tags.get(STATE) != COMPLETE or _lasted(run, at)):
-            return run
-    return None
+def _alike(client: MlflowClient, experiment: str, identity: str, output_dir: str) -> list[Run]:
+    """The runs of this hash, the newest first; another machine may be at work on one that lies
+    elsewhere."""
+    found = client.search_runs([experiment], filter_string=f"tags.`{HASH}` = '{identity}'")
+    return [run for run in found if run.data.params.get("output_dir", output_dir) == output_dir]
+
+
+def _goes_on(run: Run, life: str | None, *, at: int | None) -> bool:
+    """Whether what a folder records belongs to this run: it began it, or the run is no more than
+    the word of a cell that failed. A journal of an older version has no life, and goes on with a
+    run that is not complete now, or was not yet `at` that time."""
+    there, complete = run.data.tags.get(LIFE), run.data.tags.get(STATE) == COMPLETE
+    if life is None:
+        return not complete or _lasted(run, at)
+    return there == life or (there is None and not complete and not run.data.metrics)
+
+
+def _supersede(client: MlflowClient, run: Run, *, by: str) -> None:
+    client.set_tag(run.info.run_id, STATE, SUPERSEDED)
+    client.set_tag(run.info.run_id, ERROR, f"its folder was removed: trained anew as run {by}")
+    client.set_terminated(run.info.run_id, "KILLED")
 
 
 def _lasted(run: Run, at: int | None) -> bool:

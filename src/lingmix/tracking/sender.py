@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set
 from tenacity.wait import wait_exponential_jitter
@@ -16,8 +17,8 @@ from lingmix.errors import InputError, require_number
 from lingmix.tracking.bounded import AwayError
 from lingmix.tracking.datasets import Input
 from lingmix.tracking.delivery import Delivery
-from lingmix.tracking.journal import JOURNAL, Journal
-from lingmix.tracking.lifecycle import ending
+from lingmix.tracking.journal import JOURNAL, Journal, begun
+from lingmix.tracking.lifecycle import LIFE, ending
 from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.secrets import shown
 
@@ -149,7 +150,7 @@ def journaled_run(
     begin = {
         "experiment": experiment,
         "output_dir": str(output_dir),
-        "run": run,
+        "run": {**run, "tags": {**run["tags"], LIFE: life_of(folder)}},
         "inputs": inputs,
         "uri": shown(uri),
     }
@@ -166,6 +167,12 @@ def journaled_run(
             sender.finish(within=wait, queue=True)
     finally:
         journal.close()
+
+
+def life_of(folder: Path) -> str:
+    """What tells the folder of a run from another that was there before: its journal keeps it."""
+    before = begun(folder)
+    return (before["run"]["tags"].get(LIFE) if before else None) or uuid4().hex
 
 
 def send_rest(uri: str, *, folder: Path, wait: float) -> None:
