@@ -242,3 +242,12 @@ def test_an_evaluation_whose_store_is_away_is_kept_told_and_sent(configure, outp
     recorded = evaluate(configure("evaluate", *about))
     assert "complete already (run " in recorded
     assert scores(recorded) == table
+
+
+def test_run_files_that_a_complete_run_lacks_are_said_to_be_missing(configure):
+    words = ["encoder=bm25", "languages=[en,de]"]
+    evaluate(configure("evaluate", *words))
+    told = evaluate(configure("evaluate", *words, "run_files=10"))
+    assert "complete already" in told
+    assert "run_files: those of 10 passages were not written then" in told
+    assert "run_files" not in evaluate(configure("evaluate", *words))

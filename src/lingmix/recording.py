@@ -17,7 +17,7 @@ from lingmix.tracking.datasets import inputs
 from lingmix.tracking.description import maker, run_note
 from lingmix.tracking.environment import hardware
 from lingmix.tracking.generation import HARDWARE
-from lingmix.tracking.history import as_before, complete_run
+from lingmix.tracking.history import as_before, complete_run, lacks_run_files
 from lingmix.tracking.identity import deciding
 from lingmix.tracking.journal import damage, ended, last_values, refuse_damaged, unsent
 from lingmix.tracking.lifecycle import COMPLETE, HASH, NOTE
@@ -125,13 +125,11 @@ def _recorded(uri: str, config: Config, tags: Mapping[str, str]) -> Known | None
 
 
 def _complete(run: Run, config: Config) -> str:
-    """Run files change no figure, so the run is the same without them, but is said to lack them."""
-    run_id, written = run.info.run_id, run.data.params.get("run_files")
+    run_id = run.info.run_id
     told = f"complete already (run {run_id})"
-    if config["run_files"] is None or written == str(config["run_files"]):
+    if not lacks_run_files(run, config["run_files"]):
         return told
     return (
-        f"{told}\n  run_files: were {written or 'None'} then, and are not written now; for those of "
-        f"{config['run_files']} delete the run (`mlflow runs delete --run-id {run_id}`) and start "
-        "this command again"
+        f"{told}\n  run_files: those of {config['run_files']} passages were not written then, nor "
+        f"now; delete the run (`mlflow runs delete --run-id {run_id}`) to have them made"
     )

@@ -4,13 +4,14 @@ import json
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
 from lingmix.doors import Config
 from lingmix.errors import InputError
@@ -20,7 +21,7 @@ from lingmix.sweep.grid import Compose, Plan, plans, swept
 from lingmix.sweep.live import followed
 from lingmix.terminal import end, say
 from lingmix.tracking.history import cells as cells_of
-from lingmix.tracking.history import changes, complete_runs, evaluations
+from lingmix.tracking.history import changes, complete_runs, evaluations, lacks_run_files
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import COMPLETE, FAILED, INTERRUPTED
 from lingmix.tracking.secrets import shown
@@ -62,7 +63,7 @@ class Sweep:
         self.changed |= bool(missing)
         done = len(grid) - len(missing)
         say(f"sweep {name}: {len(grid)} cells, {done} complete, {len(missing)} to run")
-        for line in changes(complete.values(), [plan.tags for plan in missing]):
+        for line in _remarks(grid, complete):
             say(f"  {line}")
         cells = [
             cell_of(plan, self._compose(plan.overrides), parent=self.parent, keys=self._keys)
@@ -93,6 +94,16 @@ class Sweep:
                 )
         except InputError as error:
             say(f"  is not recorded: {error}")
+
+
+def _remarks(grid: Sequence[Plan], complete: Mapping[str, Run]) -> list[str]:
+    """What is complete but not as it would be made now."""
+    lines = changes(complete.values(), [p.tags for p in grid if p.identity not in complete])
+    done = [(plan, complete[plan.identity]) for plan in grid if plan.identity in complete]
+    lacking = sum(lacks_run_files(run, plan.values.get("run_files")) for plan, run in done)
+    if lacking:
+        lines.append(f"complete without the run files of run_files: {lacking}, not run again")
+    return lines
 
 
 def sweep(jobs: Sequence[Sequence[str]], *, compose: Compose, door: str, run_all: RunAll) -> None:

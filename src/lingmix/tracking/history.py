@@ -64,6 +64,12 @@ def complete_run(client: MlflowClient, experiment: str, identity: str) -> Run | 
     return next(runs(client, experiment, query), None)
 
 
+def lacks_run_files(run: Run, asked: int | None) -> bool:
+    """Whether a complete run was made without the run files that are asked for now: they change no
+    figure, so it is the same run."""
+    return asked is not None and run.data.params.get("run_files") != str(asked)
+
+
 def as_before(client: MlflowClient, experiment: str, tags: Mapping[str, str]) -> list[str]:
     """`changes` of one run that is not complete."""
     query = f"tags.`{STATE}` = '{COMPLETE}' and tags.`{ASKED}` = '{tags[ASKED]}'"
