@@ -1,5 +1,7 @@
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +12,11 @@ from lingmix.data.tokens import Role
 from lingmix.errors import InputError
 from lingmix.evaluation.evaluator import evaluate_encoder
 from lingmix.evaluation.scores import SetScores, score
+from lingmix.tracking.results import score_table
 from tests.evaluation.made import matrix_scores, parallel_set, random_set, unit
 from tests.evaluation.xquad_r import xquad_r
+
+PLAIN: dict[str, Any] = {"depth": None, "temperature": None, "seed": 0}
 
 
 class Encoder:
@@ -67,26 +72,93 @@ def test_averages_are_over_languages_and_pairs_not_over_queries() -> None:
     assert metrics["multilingual/rank_distance"] == (3 + 1) / 2
 
 
-def test_queries_without_a_relevant_passage_in_a_corpus_are_skipped_there_and_counted() -> None:
+def test_a_query_is_counted_where_it_is_judged_and_skipped_where_it_is_not() -> None:
     of, scores_QP = uneven_set()
     scores = score(of, matrix_scores(scores_QP), depth=None, temperature=None, seed=0)
+    ranked = {
+        "monolingual": 3,
+        "crosslingual": 2,
+        "multilingual": 3,
+        "pair/en-en": 2,
+        "pair/de-de": 1,
+        "pair/en-de": 1,
+        "pair/de-en": 1,
+    }
     assert scores.counts == {
         "unjudged": 0,
-        "monolingual/ranked": 3,
-        "monolingual/skipped": 0,
-        "crosslingual/ranked": 2,
-        "crosslingual/skipped": 1,
-        "multilingual/ranked": 3,
-        "multilingual/skipped": 0,
-        "pair/en-en/ranked": 2,
-        "pair/en-en/skipped": 0,
-        "pair/de-de/ranked": 1,
-        "pair/de-de/skipped": 0,
-        "pair/en-de/ranked": 1,
-        "pair/en-de/skipped": 1,
-        "pair/de-en/ranked": 1,
-        "pair/de-en/skipped": 0,
+        **{f"{name}/ranked": n for name, n in ranked.items()},
+        **{f"{name}/without_relevant": 0 for name in ranked},
+        **{f"{name}/skipped": int(name in ("crosslingual", "pair/en-de")) for name in ranked},
     }
+    assert not [name for name in scores.metrics if "answerable" in name or "without" in name]
+
+
+def test_a_judged_query_without_a_relevant_passage_counts_0_and_the_mean_without_it_has_a_name():
+    """Query 1 of `uneven_set` is now judged in German too, where nothing answers it, and a fourth
+    query has grade 0 alone."""
+    of, scores_QP = uneven_set()
+    of = replace(
+        of,
+        query_ids=(*of.query_ids, "q3"),
+        queries=(*of.queries, "d"),
+        query_languages=(*of.query_languages, "en"),
+        query_J=np.append(of.query_J, [1, 3]).astype(np.int32),
+        passage_J=np.append(of.passage_J, [2, 1]).astype(np.int32),
+        grade_J=np.append(of.grade_J, [0, 0]).astype(np.int32),
+    )
+    scores_QP = np.vstack([scores_QP, np.ones((1, 4), dtype=np.float32)])
+    scores = score(of, matrix_scores(scores_QP), depth=None, temperature=None, seed=0)
+    metrics, counts = scores.metrics, scores.counts
+    assert metrics["pair/en-en/map"] == pytest.approx((1 + 1 / 2 + 0) / 3)
+    assert metrics["pair/en-en/map_answerable"] == (1 + 1 / 2) / 2
+    assert metrics["monolingual/map"] == (1 / 2 + 1) / 2
+    assert metrics["monolingual/map_answerable"] == (3 / 4 + 1) / 2
+    assert metrics["pair/en-de/map"] == (1 / 2 + 0) / 2
+    assert metrics["crosslingual/map"] == (1 / 4 + 1) / 2
+    assert metrics["crosslingual/map_answerable"] == (1 / 2 + 1) / 2
+    assert metrics["multilingual/map"] == pytest.approx(((3 / 4 + 1 / 2 + 0) / 3 + 1) / 2)
+    assert "pair/de-de/map_answerable" not in metrics
+    assert metrics["multilingual/rank_distance"] == (3 + 1) / 2
+    assert counts["crosslingual/ranked"] == 3
+    assert counts["crosslingual/without_relevant"] == 1
+    assert counts["crosslingual/skipped"] == 1
+    assert counts["multilingual/without_relevant"] == 1
+    assert metrics["multilingual/without_relevant"] == 1
+    rows = scores.per_query.filter(query_id="q3")["setting", "relevant", "map", "mrr_at_10"].rows()
+    assert rows == [("monolingual", 0, 0.0, 0.0), ("multilingual", 0, 0.0, 0.0)]
+    assert (
+        "1 judged multilingual rankings have no relevant passage and count 0; mAP of the others "
+        f"{(5 / 8 + 1) / 2:.4f}"
+    ) in score_table([scores])
+    assert "left out 1 of 4 crosslingual rankings, whose query is not judged" in score_table(
+        [scores]
+    )
+
+
+def test_a_query_judged_in_other_languages_alone_is_not_counted_within_these() -> None:
+    of, _ = uneven_set()
+    german = of.within(["de"])
+    scores = score(german, matrix_scores(np.eye(1, 2, dtype=np.float32)), **PLAIN)
+    assert scores.metrics["monolingual/map"] == 1 / 2
+    english = replace(
+        of,
+        passage_J=np.array([2, 2, 1, 1, 3], dtype=np.int32)[[1, 2, 3, 4]],
+        query_J=of.query_J[1:],
+        grade_J=of.grade_J[1:],
+    ).within(["en"])
+    scores = score(english, matrix_scores(np.array([[1, 2], [1, 2]], dtype=np.float32)), **PLAIN)
+    assert scores.metrics["monolingual/map"] == 1
+    assert (scores.counts["monolingual/ranked"], scores.counts["monolingual/skipped"]) == (1, 1)
+
+
+def test_where_it_is_asked_a_pool_has_those_queries_alone_that_are_judged_in_every_language():
+    of, scores_QP = uneven_set()
+    of = replace(of, pooled_if_judged_everywhere=True)
+    scores = score(of, matrix_scores(scores_QP), **PLAIN)
+    assert scores.metrics["multilingual/map"] == (3 / 4 + 1) / 2
+    assert scores.metrics["monolingual/map"] == (3 / 4 + 1) / 2
+    assert scores.counts["multilingual/ranked"] == 2
+    assert scores.counts["multilingual/skipped"] == 1
 
 
 def test_per_query_has_a_row_a_ranking_whose_means_are_the_metrics() -> None:
@@ -196,4 +268,5 @@ def test_random_vectors_rank_xquad_r_by_chance() -> None:
     assert metrics["monolingual/recall_at_100"] == pytest.approx(chance, rel=0.05)
     assert metrics["crosslingual/recall_at_100"] == pytest.approx(chance, rel=0.02)
     assert metrics["multilingual/same_language_preference"] == pytest.approx(0, abs=0.02)
+    assert metrics["multilingual/share_gap"] == pytest.approx(0, abs=0.02)
     assert scores.counts["crosslingual/ranked"] == 130_900

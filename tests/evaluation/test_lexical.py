@@ -99,3 +99,16 @@ def test_a_corpus_without_a_word_scores_nothing(method: Method) -> None:
     assert scores.metrics["pair/en-en/mrr_at_10"] == 1
     (scores,) = evaluate_lexical([replace(of, passages=[""] * 6)], method=method, depth=None)
     assert scores.metrics["multilingual/share_gap"] < 1
+
+
+@pytest.mark.parametrize("method", ["bm25", "tfidf"])
+def test_a_judged_query_that_nothing_answers_counts_0_in_the_mean(method: Method) -> None:
+    """Of the three queries on English passages only the English one finds its answer."""
+    of = river("en")
+    of = replace(of, grade_J=np.array([1, 0, 0], dtype=np.int32))
+    (scores,) = evaluate_lexical([of], method=method, depth=None)
+    assert scores.metrics["pair/en-en/map"] == 1
+    assert scores.metrics["crosslingual/map"] == 0
+    assert scores.metrics["multilingual/map"] == 1 / 3
+    assert scores.metrics["multilingual/map_answerable"] == 1
+    assert scores.metrics["multilingual/without_relevant"] == 2

@@ -47,6 +47,7 @@ def test_an_exact_search_scores_as_exact_ranks_cut_at_its_depth(other_languages_
     found = searched_scores(of, queries, passages, exact, depth=DEPTH, seed=0)
     assert found.metrics.pop("search_recall") == 1
     assert found.counts == ranked.counts
+    assert found.counts["multilingual/without_relevant"] > 0
     left_out = {"multilingual/rank_distance", "multilingual/peer"}
     assert set(ranked.metrics) - set(found.metrics) == left_out & set(ranked.metrics)
     for name, value in found.metrics.items():

@@ -38,13 +38,14 @@ SEEDS_NOTE = (
 BIAS_NOTE = (
     "Of the multilingual setting's pooled ranking. Rank distance: how many places lie between the "
     "languages' relevant passages that rank first and last; lower is better. The next three are 0 "
-    "for an encoder blind to language. Share gap: which part of a query's first places (as many as "
-    "it has relevant passages) languages hold beyond their due, a language's due being its share "
-    "of the relevant passages. Same-language preference: how often a relevant passage in the "
-    "query's language scores above one in another language, less how often below; from −1 to 1. "
-    "Same-language excess: how much more of the first places than its due the query's own language "
-    "holds. PEER: the p-value of the test that relevant passages of all languages rank alike; high "
-    "is fair. It needs several relevant passages in a language."
+    "in expectation for an encoder blind to language. Share gap: which part of a query's first "
+    "places (as many as it has relevant passages) languages hold in excess of what a ranking blind "
+    "to language would give them, which has as many relevant passages there. Same-language "
+    "preference: how often a relevant passage in the query's language scores above one in another "
+    "language, less how often below; from −1 to 1. Same-language excess: how much more of the "
+    "first places than that the query's own language holds. PEER: the p-value of the test that "
+    "relevant passages of all languages rank alike; low is biased, one half is what an encoder "
+    "blind to language scores on average. It needs several relevant passages in a language."
 )
 
 

@@ -26,8 +26,9 @@ class EvaluationSet:
 
     With `other_languages_only` a query is ranked against passages of other languages alone: its
     own language's passage holds it verbatim; with `ignore_own`, against no passage that has its id,
-    as it is that passage. `unjudged` counts queries of the source that have no
-    judgement and so are not here.
+    as it is that passage. With `pooled_if_judged_everywhere` the multilingual setting has those
+    queries alone that are judged in every passage language. `unjudged` counts queries of the source
+    that have no judgement and so are not here.
     """
 
     name: str
@@ -42,6 +43,7 @@ class EvaluationSet:
     grade_J: NDArray[np.int32]
     other_languages_only: bool = False
     ignore_own: bool = False
+    pooled_if_judged_everywhere: bool = False
     unjudged: int = 0
 
     def __post_init__(self) -> None:

@@ -1,5 +1,7 @@
 """Retrieval metrics as trec_eval computes them, from the ranks of the relevant passages alone."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -65,12 +67,15 @@ def reciprocal_rank(rankings: Rankings, *, k: int) -> Figures:
     return rankings.total(first_J / rankings.rank_J)
 
 
+METRICS: dict[str, Callable[[Rankings], Figures]] = {
+    "map": average_precision,
+    "ndcg_at_10": partial(ndcg, k=10),
+    "recall_at_1": partial(recall, k=1),
+    "recall_at_10": partial(recall, k=10),
+    "recall_at_100": partial(recall, k=100),
+    "mrr_at_10": partial(reciprocal_rank, k=10),
+}
+
+
 def retrieval_metrics(rankings: Rankings) -> dict[str, Figures]:
-    return {
-        "map": average_precision(rankings),
-        "ndcg_at_10": ndcg(rankings, k=10),
-        "recall_at_1": recall(rankings, k=1),
-        "recall_at_10": recall(rankings, k=10),
-        "recall_at_100": recall(rankings, k=100),
-        "mrr_at_10": reciprocal_rank(rankings, k=10),
-    }
+    return {name: metric(rankings) for name, metric in METRICS.items()}

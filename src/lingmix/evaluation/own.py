@@ -1,6 +1,7 @@
 """Queries that are passages of the corpus: each ranks all others, as BEIR's evaluator has it."""
 
 import numpy as np
+import polars as pl
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.evaluation.pools import Positions
@@ -30,6 +31,20 @@ def own_passages(evaluation_set: EvaluationSet) -> Positions:
     queries = set(evaluation_set.query_ids)
     position = {id: p for p, id in enumerate(evaluation_set.passage_ids) if id in queries}
     return np.array([position.get(id, -1) for id in evaluation_set.query_ids], dtype=np.int64)
+
+
+def without_own(evaluation_set: EvaluationSet, places: pl.DataFrame) -> pl.DataFrame:
+    """The places of `Ranked`, whose count of `passages` no longer has the query's own."""
+    if not evaluation_set.ignore_own:
+        return places
+    own_Q = own_passages(evaluation_set)
+    queries = np.flatnonzero(own_Q >= 0)
+    languages = [evaluation_set.passage_languages[p] for p in own_Q[queries].tolist()]
+    own = pl.DataFrame({"query": queries, "passage_language": languages, "own": 1})
+    on = ["query", "passage_language"]
+    return places.join(own, on=on, how="left", maintain_order="left").select(
+        pl.exclude("own", "passages"), passages=pl.col("passages") - pl.col("own").fill_null(0)
+    )
 
 
 class OthersRows:

@@ -41,9 +41,11 @@ class Ranked(NamedTuple):
     """Every relevant passage of every query, and who holds a query's first places.
 
     `relevant`: query (position), its language and the passage's, grade, score, the rank (from 1) in
-    the corpus of the passage's language and in the pool, the contrastive entropy in both.
-    `places`: the share of a query's first R places that a language's passages hold, R being its
-    number of relevant passages. Ties over the last place share it: no language gains by its ids.
+    the corpus of the passage's language and in the pool, the contrastive entropy in both, and
+    `first_share`, the share that it holds of the query's first R places in the pool, R being the
+    query's number of relevant passages. `places`: the `share` of those places that all passages of
+    a language hold, and how many `passages` it has. Ties over the last place share it: no language
+    gains by its ids.
     `whole`: every rank is known, not only those that a search found.
     """
 
@@ -120,6 +122,7 @@ def _ranked(
     of_language, of_pool = entropies or (None, None)
     language_J = pool.language_of(chunk.column_J)
     languages = pl.Series(pool.languages)
+    share_CL, share_J = tally.first_places()
     relevant = {
         "query": chunk.queries[chunk.row_J],
         "passage_language": languages.gather(language_J),
@@ -129,11 +132,13 @@ def _ranked(
         "pool_rank": 1 + tally.ahead_JL.sum(1),
         "language_entropy": of_language,
         "pool_entropy": of_pool,
+        "first_share": share_J,
     }
     places = {
         "query": chunk.queries.repeat(len(languages)),
         "passage_language": pl.concat([languages] * len(chunk.queries)),
-        "share": tally.shares().reshape(-1),
+        "share": share_CL.reshape(-1),
+        "passages": np.tile(pool.end_L - pool.begin_L, len(chunk.queries)),
     }
     floats = {"language_entropy": pl.Float64, "pool_entropy": pl.Float64}
     return Ranked(

@@ -10,21 +10,28 @@ from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.items import LanguagePair
 from lingmix.errors import InputError
 from lingmix.evaluation import bias
-from lingmix.evaluation.metrics import Rankings, retrieval_metrics
+from lingmix.evaluation.judged import judged_rankings
+from lingmix.evaluation.metrics import METRICS, Rankings, retrieval_metrics
+from lingmix.evaluation.own import without_own
 from lingmix.evaluation.ranks import Ranked, Scores, rank_relevant
 
 LANGUAGES = ["setting", "query_language", "passage_language"]
-NAMES = [*LANGUAGES, "query"]
+NAMES = [*LANGUAGES, "query", "relevant"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SetScores:
-    """`metrics`: `<setting>/<metric>`, `pair/<en-de>/<metric>` and `contrastive_entropy`.
+    """`metrics`: `<setting>/<metric>`, `pair/<en-de>/<metric>` and `contrastive_entropy`, macro
+    averages over query languages or language pairs. A mean is over the judged queries, as
+    trec_eval's: one without a relevant passage counts 0. Where a setting or pair has such queries,
+    `<setting>/without_relevant` says how many, and `<metric>_answerable` is the mean without them.
 
     `per_query` has a row a ranking: set, setting, query_id, query_language, passage_language (null
-    where languages are pooled), then metrics, null where one does not apply. `counts`: of rankings
-    a setting or pair has (`ranked`), and lacks for want of a relevant passage (`skipped`); of the
-    source's queries that nobody judged (`unjudged`), which are not in the set.
+    where languages are pooled), `relevant` (how many passages are), then metrics, null where one
+    does not apply. `counts`, for a setting or pair: its judged queries (`ranked`), those of them
+    that have no relevant passage there (`without_relevant`), and queries that are not judged there
+    and so have no part in a mean (`skipped`); and of the source's queries those that nobody judged
+    at all (`unjudged`), which are not in the set.
     """
 
     name: str
@@ -49,12 +56,15 @@ def score(
 def set_scores(evaluation_set: EvaluationSet, ranked: Ranked, *, depth: int | None) -> SetScores:
     if depth is not None and depth < 1:
         raise InputError(f"depth must be at least 1, or null for whole corpora, got {depth}")
-    excess = bias.excess_shares(ranked.relevant, ranked.places)
-    rankings = _rankings(ranked, excess, depth=depth)
+    judged = judged_rankings(evaluation_set)
+    pooled = judged.filter(setting="multilingual")
+    places = without_own(evaluation_set, ranked.places).join(pooled, on="query", how="semi")
+    excess = bias.excess_shares(ranked.relevant, places)
+    rankings = _rankings(ranked, judged, excess, depth=depth)
     ids = pl.Series(evaluation_set.query_ids)
     return SetScores(
         name=evaluation_set.name,
-        metrics={**_averages(rankings), **bias.share_figures(excess)},
+        metrics={**_averages(rankings), **_answerable(rankings), **bias.share_figures(excess)},
         per_query=rankings.select(
             pl.lit(evaluation_set.name).alias("set"),
             "setting",
@@ -65,33 +75,32 @@ def set_scores(evaluation_set: EvaluationSet, ranked: Ranked, *, depth: int | No
     )
 
 
-def _rankings(ranked: Ranked, excess: pl.DataFrame, *, depth: int | None) -> pl.DataFrame:
-    """A row a ranking; every setting is read off the same ranks."""
-    own = pl.col("query_language") == pl.col("passage_language")
+def _rankings(
+    ranked: Ranked, judged: pl.DataFrame, excess: pl.DataFrame, *, depth: int | None
+) -> pl.DataFrame:
+    """A row a judged ranking; every setting is read off the same ranks."""
     in_language = ranked.relevant.rename({"language_rank": "rank", "language_entropy": "entropy"})
     pooled = ranked.relevant.rename({"pool_rank": "rank", "pool_entropy": "entropy"}).with_columns(
         passage_language=pl.lit(None, dtype=pl.String)
     )
-    multilingual = _measured("multilingual", pooled, depth=depth)
+    monolingual = _measured(judged.filter(setting="monolingual"), in_language, depth=depth)
+    crosslingual = _measured(judged.filter(setting="crosslingual"), in_language, depth=depth)
+    multilingual = _measured(judged.filter(setting="multilingual"), pooled, depth=depth)
     figures = [bias.same_language_preference(ranked.relevant), bias.same_language_excess(excess)]
     if ranked.whole:
         figures += [bias.rank_distance(ranked.relevant), bias.peer(ranked.relevant)]
     for figure in figures:
         multilingual = multilingual.join(figure, on="query", how="left", maintain_order="left")
-    return pl.concat(
-        [
-            _measured("monolingual", in_language.filter(own), depth=depth),
-            _measured("crosslingual", in_language.filter(~own), depth=depth),
-            multilingual,
-        ],
-        how="diagonal",
-    )
+    return pl.concat([monolingual, crosslingual, multilingual], how="diagonal")
 
 
-def _measured(setting: str, relevant: pl.DataFrame, *, depth: int | None) -> pl.DataFrame:
-    of = ["query", "query_language", "passage_language"]
-    found = relevant.sort("query", "passage_language", maintain_order=True).with_columns(
-        ranking=pl.struct(of).rle_id().cast(pl.Int64)
+def _measured(judged: pl.DataFrame, relevant: pl.DataFrame, *, depth: int | None) -> pl.DataFrame:
+    """The metrics of each judged ranking: 0 in all of them where no passage is relevant."""
+    of = ["query", "passage_language"]
+    found = (
+        relevant.join(judged, on=of, how="semi", nulls_equal=True)
+        .sort(of, maintain_order=True)
+        .with_columns(ranking=pl.struct(of).rle_id().cast(pl.Int64))
     )
     metrics = retrieval_metrics(
         Rankings.of(
@@ -99,14 +108,16 @@ def _measured(setting: str, relevant: pl.DataFrame, *, depth: int | None) -> pl.
         )
     )
     rankings = found.group_by("ranking", maintain_order=True).agg(
-        pl.col(of).first(), contrastive_entropy=pl.col("entropy").mean().cast(pl.Float64)
+        pl.col(of).first(),
+        relevant=pl.len().cast(pl.Int64),
+        contrastive_entropy=pl.col("entropy").mean().cast(pl.Float64),
     )
-    return rankings.select(
-        pl.lit(setting).alias("setting"),
-        *of,
-        *map(pl.Series, metrics, metrics.values()),
-        "contrastive_entropy",
+    measured = rankings.select(
+        *of, "relevant", *map(pl.Series, metrics, metrics.values()), "contrastive_entropy"
     )
+    return judged.join(
+        measured, on=of, how="left", nulls_equal=True, maintain_order="left"
+    ).with_columns(pl.col("relevant", *metrics).fill_null(0))
 
 
 def _averages(rankings: pl.DataFrame) -> dict[str, float]:
@@ -124,6 +135,30 @@ def _averages(rankings: pl.DataFrame) -> dict[str, float]:
     return averages
 
 
+def _answerable(rankings: pl.DataFrame) -> dict[str, float]:
+    """Of the settings and pairs that have rankings without a relevant passage: how many, and the
+    means over the others."""
+    without = _tallied(rankings.filter(relevant=0))
+    others = rankings.filter(pl.col("relevant") > 0).select(*NAMES, *METRICS)
+    averages = {
+        f"{name}_answerable": value
+        for name, value in _averages(others).items()
+        if name.rpartition("/")[0] in without
+    }
+    return averages | {f"{prefix}/without_relevant": float(n) for prefix, n in without.items()}
+
+
+def _tallied(rankings: pl.DataFrame) -> Counter[str]:
+    """How many rankings each setting has, and each language pair."""
+    tally: Counter[str] = Counter()
+    corpora = rankings.group_by(LANGUAGES).len().sort(LANGUAGES)
+    for setting, query, passage, n in corpora.iter_rows():
+        tally[setting] += n
+        if passage is not None:
+            tally[f"pair/{LanguagePair(query, passage)}"] += n
+    return tally
+
+
 def _prefixed(prefix: str, figures: dict[str, Any]) -> dict[str, float]:
     return {
         f"{prefix}/{name}": figure
@@ -133,20 +168,19 @@ def _prefixed(prefix: str, figures: dict[str, Any]) -> dict[str, float]:
 
 
 def _counts(evaluation_set: EvaluationSet, rankings: pl.DataFrame) -> dict[str, int]:
-    ranked = Counter(rankings.select(LANGUAGES).iter_rows())
-    queries = Counter(evaluation_set.query_languages)
+    ranked, without = _tallied(rankings), _tallied(rankings.filter(relevant=0))
     corpora = set(evaluation_set.passage_languages)
-    possible: dict[tuple[str, str, str | None], int] = {}
-    for query, n in queries.items():
-        possible["multilingual", query, None] = n
-        for passage in corpora - ({query} if evaluation_set.other_languages_only else set()):
-            setting = "monolingual" if query == passage else "crosslingual"
-            possible[setting, query, passage] = n
-    counts: Counter[str] = Counter()
-    for corpus in sorted(possible, key=str):
-        setting, of, language = corpus
-        pairs = [] if language is None else [f"pair/{LanguagePair(of, language)}"]
-        for name in (setting, *pairs):
-            counts[f"{name}/ranked"] += ranked[corpus]
-            counts[f"{name}/skipped"] += possible[corpus] - ranked[corpus]
-    return {"unjudged": evaluation_set.unjudged, **counts}
+    possible: Counter[str] = Counter()
+    for query, n in sorted(Counter(evaluation_set.query_languages).items()):
+        possible["multilingual"] += n
+        for passage in sorted(
+            corpora - ({query} if evaluation_set.other_languages_only else set())
+        ):
+            possible["monolingual" if query == passage else "crosslingual"] += n
+            possible[f"pair/{LanguagePair(query, passage)}"] += n
+    counts = {"unjudged": evaluation_set.unjudged}
+    for name, n in possible.items():
+        counts[f"{name}/ranked"] = ranked[name]
+        counts[f"{name}/without_relevant"] = without[name]
+        counts[f"{name}/skipped"] = n - ranked[name]
+    return counts

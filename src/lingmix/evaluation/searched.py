@@ -56,7 +56,8 @@ def searched_scores(
         asked = depth + evaluation_set.ignore_own
         found = _search(evaluation_set, pool, queries, passages, searcher, depth=asked, seed=seed)
         if evaluation_set.ignore_own:
-            found = _without_own(found, own_passages(evaluation_set)[pool.queries])
+            own_Q = own_passages(evaluation_set)[pool.queries]
+            found = _without_own(found, own_Q, depth=depth)
         relevant.append(_relevant(evaluation_set, pool, found, queries, passages))
         places.append(_places(evaluation_set, pool, found, relevant[-1]))
         recalls += found.recalls
@@ -116,14 +117,16 @@ def _positions(hits: Hits, position_P: Positions) -> Hits:
     return Hits(np.where(hits.found, found_QK, -1), hits.score_QK)
 
 
-def _without_own(found: Found, own_Q: Positions) -> Found:
-    """One hit fewer: the query's own passage, or else the last."""
+def _without_own(found: Found, own_Q: Positions, *, depth: int) -> Found:
+    """At most `depth` hits, none of them the query's own passage: where it was found, the list ends
+    in a hit that is not there."""
 
     def without(hits: Hits) -> Hits:
-        order_QK = np.argsort(hits.passage_QK == own_Q[:, None], axis=1, kind="stable")[:, :-1]
+        own_QK = hits.passage_QK == own_Q[:, None]
+        order_QK = np.argsort(own_QK, axis=1, kind="stable")[:, :depth]
         return Hits(
-            np.take_along_axis(hits.passage_QK, order_QK, axis=1),
-            np.take_along_axis(hits.score_QK, order_QK, axis=1),
+            np.take_along_axis(np.where(own_QK, -1, hits.passage_QK), order_QK, axis=1),
+            np.take_along_axis(np.where(own_QK, -np.inf, hits.score_QK), order_QK, axis=1),
         )
 
     return Found([without(hits) for hits in found.languages], without(found.pool), found.recalls)
@@ -142,6 +145,8 @@ def _relevant(
     for language, hits in enumerate(found.languages):
         here_J = language_J == language
         language_rank_J[here_J] = found_ranks(hits, row_J[here_J], passage_J[here_J])
+    pool_rank_J = found_ranks(found.pool, row_J, passage_J)
+    first_J = np.minimum(np.bincount(query_J)[query_J], found.pool.found.sum(1)[row_J])
     return pl.DataFrame(
         {
             "query": query_J,
@@ -149,9 +154,10 @@ def _relevant(
             "grade": evaluation_set.grade_J[judgement_J],
             "score": _scores(queries, passages, query_J, passage_J),
             "language_rank": language_rank_J,
-            "pool_rank": found_ranks(found.pool, row_J, passage_J),
+            "pool_rank": pool_rank_J,
             "language_entropy": pl.Series([None] * len(row_J), dtype=pl.Float64),
             "pool_entropy": pl.Series([None] * len(row_J), dtype=pl.Float64),
+            "first_share": (pool_rank_J <= first_J) / np.maximum(first_J, 1),
         }
     )
 
@@ -204,5 +210,6 @@ def _places(
             "query": query_C.repeat(len(pool.languages)),
             "passage_language": list(pool.languages) * len(query_C),
             "share": (held_CL / np.maximum(held_CL.sum(1, keepdims=True), 1)).reshape(-1),
+            "passages": np.tile(pool.end_L - pool.begin_L, len(query_C)),
         }
     )

@@ -49,12 +49,17 @@ class Tally:
                 here_GN = (column_GN >= columns.start) & (column_GN < columns.stop)
                 scores_GN[here_GN] = scores_CB.ravel()[place_GN[here_GN]]
 
-    def shares(self) -> NDArray[np.float64]:
-        """share_CL: of a query's first places, as many as it has relevant passages, what each
-        language holds; ties over the last place share it."""
+    def first_places(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Of a query's first places, as many as it has relevant passages, the share that each
+        language holds (share_CL) and that each relevant passage holds (share_J); ties over the last
+        place share it."""
         free_C1 = self.chunk.count_C[:, None] - self._above_CL.sum(1, keepdims=True)
-        held_CL = self._above_CL + free_C1 * self._tied_CL / self._tied_CL.sum(1, keepdims=True)
-        return held_CL / self.chunk.count_C[:, None]
+        odds_C1 = free_C1 / self._tied_CL.sum(1, keepdims=True)
+        held_CL = self._above_CL + odds_C1 * self._tied_CL
+        row_J = self.chunk.row_J
+        last_J, odds_J = self._last_C1[row_J, 0], odds_C1[row_J, 0]
+        held_J = (self.relevant_J > last_J) + odds_J * (self.relevant_J == last_J)
+        return held_CL / self.chunk.count_C[:, None], held_J / self.chunk.count_C[row_J]
 
     def _add_ahead(self, block: "Block", columns: slice) -> None:
         chunk, tie_P = self.chunk, self.pool.tie_P

@@ -10,6 +10,7 @@ import torch
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
+from lingmix.evaluation.judged import judged_rankings
 from lingmix.evaluation.own import BEHIND
 from lingmix.evaluation.pools import CHUNK_CELLS, Pool, Positions, blocks, pools
 from lingmix.evaluation.ranks import Rows, Scores
@@ -65,10 +66,12 @@ def _qrels(evaluation_set: EvaluationSet) -> Iterator[tuple[str, pl.DataFrame]]:
     )
     own = pl.Series(evaluation_set.query_languages).gather(query_J)
     language = pl.Series(evaluation_set.passage_languages).gather(passage_J)
+    rankings = judged_rankings(evaluation_set).filter(setting="multilingual")
+    pooled = pl.Series(query_J).is_in(rankings["query"].implode())
     if evaluation_set.other_languages_only:
-        yield "multilingual", judged.filter(own != language)
+        yield "multilingual", judged.filter(pooled & (own != language))
     else:
-        yield "multilingual", judged
+        yield "multilingual", judged.filter(pooled)
         yield "monolingual", judged.filter(own == language)
     for of in sorted(set(evaluation_set.passage_languages)):
         yield f"crosslingual-{of}", judged.filter((own != language) & (language == of))

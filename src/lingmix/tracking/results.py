@@ -1,6 +1,7 @@
 """What a finished run leaves behind: metrics, per-query results, configuration, model."""
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def headline(scores: Sequence[SetScores]) -> str:
 
 
 def score_table(scores: Sequence[SetScores]) -> str:
-    """Every setting of every set, the language bias, and what was left out."""
+    """Every setting of every set, the language bias, and which queries were counted."""
     rows: list[Sequence[str]] = []
     notes = []
     for one in scores:
@@ -86,7 +87,7 @@ def score_table(scores: Sequence[SetScores]) -> str:
             if f"{setting}/map" in one.metrics:
                 figures = (f"{one.metrics[f'{setting}/{metric}']:.4f}" for metric in METRICS)
                 rows.append((f"  {setting}", *figures))
-        notes += [f"{one.name}: {note}" for note in (*_bias(one), *_left_out(one))]
+        notes += [f"{one.name}: {note}" for note in (*_bias(one), *_counted(one))]
     table = in_columns(("", *METRICS.values()), rows, figures=slice(1, None))
     return "\n".join([table, *notes])
 
@@ -114,21 +115,26 @@ def _bias(scores: SetScores) -> list[str]:
     return [f"language bias: {', '.join(told)}"] if told else []
 
 
-def _left_out(scores: SetScores) -> list[str]:
-    counts = scores.counts
-    told = [
-        f"{counts[f'{setting}/skipped']} of "
-        f"{counts[f'{setting}/skipped'] + counts[f'{setting}/ranked']} {setting} rankings, which "
-        "have no relevant passage"
-        for setting in SETTINGS
-        if counts.get(f"{setting}/skipped")
-    ]
-    if counts.get("unjudged"):
-        told.insert(0, f"{counts['unjudged']} queries without a judgement")
-    found = []
-    if "search_recall" in scores.metrics:
-        found = [f"the search found {scores.metrics['search_recall']:.1%} of the exact hits"]
-    return [f"left out {what}" for what in told] + found
+def _counted(scores: SetScores) -> list[str]:
+    """Which queries a mean is over, where they are not all of the set's."""
+    counts, metrics = scores.counts, scores.metrics
+    notes = [f"left out {n} queries without a judgement"] if (n := counts.get("unjudged")) else []
+    for setting in SETTINGS:
+        if skipped := counts.get(f"{setting}/skipped"):
+            rankings = skipped + counts[f"{setting}/ranked"]
+            notes.append(
+                f"left out {skipped} of {rankings} {setting} rankings, whose query is not judged "
+                "there"
+            )
+        if without := metrics.get(f"{setting}/without_relevant"):
+            others = metrics.get(f"{setting}/map_answerable", math.nan)
+            notes.append(
+                f"{without:.0f} judged {setting} rankings have no relevant passage and count 0; "
+                f"mAP of the others {others:.4f}"
+            )
+    if "search_recall" in metrics:
+        notes.append(f"the search found {metrics['search_recall']:.1%} of the exact hits")
+    return notes
 
 
 def _write_yaml(path: Path, value: object) -> None:

@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.sources.neuclir import read_neuclir
 from lingmix.errors import InputError
+from lingmix.evaluation.scores import score
 from tests.data.sources.published import gzipped, judged, md5, served
+from tests.evaluation.made import matrix_scores
 
 
 def text(lang: str, source: str, title: str) -> dict[str, str]:
@@ -100,6 +103,24 @@ def test_a_topic_is_asked_in_english_and_as_people_translated_it(
     assert tuple(one.passages) == ("عنوان متن", "电影", "标题")
     assert tuple(one.passage_languages) == ("fa", "zh", "zh")
     assert judged(one) == expected()
+
+
+def test_the_pooled_mean_is_over_topics_judged_in_all_languages(
+    tmp_path: Path, site: tuple[Path, str]
+) -> None:
+    """Topic 3 is judged in Persian alone: 0 there, for want of a relevant passage, and no part of
+    the pooled mean. Topic 1 is judged in both, of which it finds f1 at rank 1 and z1 at rank 3."""
+    one = read(tmp_path, site)
+    scores_QP = np.tile(np.array([3, 1, 2], dtype=np.float32), (4, 1))
+    scored = score(one, matrix_scores(scores_QP), depth=None, temperature=None, seed=0)
+    assert scored.metrics["multilingual/map"] == pytest.approx((1 + 2 / 3) / 2)
+    assert scored.counts["multilingual/ranked"] == 3
+    assert scored.counts["multilingual/skipped"] == 1
+    assert scored.metrics["pair/en-fa/map"] == 1 / 2
+    assert scored.metrics["pair/en-zh/map"] == 1 / 2
+    persian = one.within(["en", "fa"])
+    scored = score(persian, matrix_scores(scores_QP[:, :1]), depth=None, temperature=None, seed=0)
+    assert scored.counts["multilingual/ranked"] == len(persian.query_ids) == 3
 
 
 def test_judgements_of_2023_lie_in_an_archive_by_language(

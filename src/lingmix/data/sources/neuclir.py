@@ -5,6 +5,7 @@ news.
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,9 @@ def read_neuclir(
     """Topics as English and as people translated them, each on every corpus.
 
     A judgement's language stands in its second column (2022), or in the name of its file in an
-    archive (2023). A topic is not judged in every language.
+    archive (2023). In 2022 not every topic is judged in every language: the pooled mean is over
+    those that are, since elsewhere nobody looked for relevant passages. In 2023 they all are, and
+    the judgements of the track's multilingual task are those of its three languages together.
     """
     folder = Path(download_dir) / "neuclir"
     judged = _fetched(judgements, folder)
@@ -62,7 +65,8 @@ def read_neuclir(
             for language, address in corpora.items()
         }
     )
-    return judged_set(name=name, queries=queries, passages=passages, judgements=judgement_rows)
+    one = judged_set(name=name, queries=queries, passages=passages, judgements=judgement_rows)
+    return replace(one, pooled_if_judged_everywhere=True)
 
 
 def _fetched(address: Address, folder: Path) -> Path:
