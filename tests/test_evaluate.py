@@ -207,9 +207,9 @@ def test_a_run_that_left_no_model_is_named(configure):
     [
         (["search=exact"], r"depth: a search needs to know how many passages to find"),
         (["search=exact", "depth=10", "run_files=10"], r"run_files: are of exact rankings"),
-        (["depth=0"], r"depth: must be at least 1, or null, got 0"),
-        (["run_files=-3"], r"run_files: must be at least 1, or null, got -3"),
-        (["temperature=0"], r"temperature: must be above 0, got 0"),
+        (["depth=0"], r"depth: must be a whole number of at least 1, or null, got 0"),
+        (["run_files=-3"], r"run_files: must be a whole number of at least 1, or null, got -3"),
+        (["temperature=0"], r"temperature: must be above 0 and finite, got 0"),
         (["encoder=bm25", "search=exact", "depth=5"], r"search: is for vectors"),
     ],
 )

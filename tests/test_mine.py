@@ -135,7 +135,7 @@ def test_languages_pairs_scale_and_search_are_chosen_as_elsewhere(configured, tm
         (["mining.depth=4", "mining.skip=1"], r"mining\.depth: must be at least count \+ skip = 5"),
         (["mining.max_share=1.5"], r"mining\.max_share: must be in \(0, 1\], or null, got 1\.5"),
         (["path=mined.tsv"], r"path: must end in one of \.jsonl "),
-        (["encoder=bm25"], r"encoder: .* gives no vectors to search; name a model"),
+        (["encoder=bm25"], r"encoder: .* gives no vectors; name a model"),
         (
             ["pairs=[en-de]", "mining.margin=1.99"],
             r"mining: no pair has a candidate left: of [1-9]\d* candidates ",

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lingmix.doors import resolved, writing
+from lingmix.cli.failures import input_errors
+from lingmix.doors import resolved
 from lingmix.errors import InputError
 from lingmix.terminal import PrintableRecord, end, printable, say
 from lingmix.tracking.store import open_store
@@ -140,7 +141,7 @@ def test_hydra_makes_no_folder_called_tilde(tmp_path: Path) -> None:
     ],
 )
 def test_what_the_machine_refuses_is_one_line(error: OSError, told: str) -> None:
-    with pytest.raises(InputError) as caught, writing():
+    with pytest.raises(InputError) as caught, input_errors("train"):
         raise error
     assert str(caught.value) == told
 

@@ -41,21 +41,13 @@ class LingmixLauncher(Launcher, ABC):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        from lingmix.doors import refuse_words  # noqa: PLC0415 - Hydra imports plugins at any start
-        from lingmix.errors import InputError  # noqa: PLC0415
-        from lingmix.terminal import end  # noqa: PLC0415
+        from lingmix.sweep.sweep import sweep  # noqa: PLC0415 - Hydra imports plugins at any start
 
         def compose(overrides: Sequence[str]) -> DictConfig:
             return self._loader.load_sweep_config(self._config, list(overrides))
 
         door = self._config.hydra.job.config_name
-        try:
-            refuse_words(dict.fromkeys(one for job in job_overrides for one in job), door=door)
-            from lingmix.sweep.sweep import sweep  # noqa: PLC0415 - seconds of imports
-
-            sweep(job_overrides, compose=compose, door=door, run_all=self._run_all())
-        except InputError as error:
-            end(f"lingmix-{door}: {error}")
+        sweep(job_overrides, compose=compose, door=door, run_all=self._run_all())
         return [_done(overrides) for overrides in job_overrides]
 
     @abstractmethod

@@ -52,8 +52,7 @@ class LingmixOptuna(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        from lingmix.doors import refuse_words  # noqa: PLC0415 - Hydra imports plugins at any start
-        from lingmix.errors import InputError  # noqa: PLC0415
+        from lingmix.errors import InputError  # noqa: PLC0415 - Hydra imports plugins at any start
 
         try:
             from lingmix.sweep.study import Settings, search  # noqa: PLC0415
@@ -66,7 +65,6 @@ class LingmixOptuna(Sweeper):
             ) from error
 
         door = self._config.hydra.job.config_name
-        refuse_words(arguments, door=door)
         parser = OverridesParser.create(config_loader=self._loader)
         search(
             parser.parse_overrides([*self._lines, *arguments]),

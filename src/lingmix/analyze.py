@@ -6,7 +6,7 @@ from omegaconf import DictConfig
 
 from lingmix.analysis.report import write_report
 from lingmix.analysis.set_tables import every_set
-from lingmix.doors import door, resolved
+from lingmix.doors import checked, door
 from lingmix.errors import InputError
 from lingmix.tracking.history import cells, commands, evaluations, replaced, unfinished
 from lingmix.tracking.report import log_report
@@ -15,7 +15,7 @@ from lingmix.tracking.store import open_store
 
 def analyze(composed: DictConfig) -> str:
     """Writes the report of an experiment's complete runs and logs it to their sweep."""
-    config = resolved(composed)
+    config = checked(composed, "analyze")
     name, uri = config["name"], config["tracking"]["uri"]
     client = open_store(uri)
     experiment = client.get_experiment_by_name(name)

@@ -5,31 +5,25 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
-from errno import EACCES, EDQUOT, EFBIG, ENOSPC, EPIPE, EROFS
-from functools import partial, wraps
-from inspect import Parameter, signature
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import (
-    ConfigCompositionException,
-    InstantiationException,
-    OverrideParseException,
-)
-from hydra.types import RunMode
+from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException, ValidationError
 
+from lingmix.cli.arguments import check_arguments
+from lingmix.cli.checks import check_settings
+from lingmix.cli.failures import input_errors
+from lingmix.cli.reading import arguments
 from lingmix.errors import InputError
 from lingmix.terminal import end, end_unread, ready_streams, say
-from lingmix.tracking.limits import require_experiment_name, require_set_name
+from lingmix.tracking.limits import require_experiment_name
 
 if TYPE_CHECKING:
     from lingmix.data.evaluation_set import EvaluationSet
@@ -43,8 +37,6 @@ are too few for the shapes of one step."""
 
 LAUNCHERS = ("TORCHELASTIC_RUN_ID", "SLURM_NTASKS")
 """What torchrun and srun leave in the environment."""
-
-UNWRITABLE = (EACCES, EDQUOT, EFBIG, ENOSPC, EROFS)
 
 _INSTALLED = Path(__file__).parent / "conf"
 CONF = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "conf"
@@ -64,7 +56,8 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], str]], Callable[[
         @wraps(function)
         def guarded(config: DictConfig) -> None:
             with _one_line(config_name):
-                refuse_words(overrides(), door=config_name)
+                _refuse_idle(config_name)
+                checked(config, config_name)
                 say(function(config))
 
         composing = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
@@ -72,6 +65,8 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], str]], Callable[[
         @wraps(function)
         def main() -> None:
             ready_streams()
+            with _one_line(config_name):
+                sys.argv[1:] = arguments(sys.argv[1:])
             sweeping = {"-m", "--multirun"} & {*sys.argv[1:]}
             if sweeping and any(name in os.environ for name in LAUNCHERS):
                 from lingmix.launched import refuse_sweep  # noqa: PLC0415 - seconds of imports
@@ -89,84 +84,37 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], str]], Callable[[
 
 
 @contextmanager
-def _one_line(door: str) -> Iterator[None]:
+def _one_line(command: str) -> Iterator[None]:
     try:
-        with writing():
+        with input_errors(command):
             yield
     except BrokenPipeError:
         end_unread()
     except InputError as error:
-        end(f"lingmix-{door}: {error}")
-    except OmegaConfBaseException as error:
-        end(f"lingmix-{door}: configuration: {str(error).splitlines()[0]}")
-    except (ConfigCompositionException, OverrideParseException) as error:
-        end(f"lingmix-{door}: configuration: {_not_composed(error, door)}")
+        end(f"lingmix-{command}: {error}")
 
 
-@contextmanager
-def writing() -> Iterator[None]:
-    """What the machine refuses (a full disk, a path that cannot be) is for the user to mend."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno == EPIPE:
-            raise
-        raise InputError(_refused(error)) from error
-
-
-def _refused(error: OSError) -> str:
-    reason = " ".join((error.strerror or str(error) or type(error).__name__).split())
-    if error.errno in UNWRITABLE:
-        return (
-            f"{error.filename or 'output_dir'}: cannot be written ({reason}); make room, or have "
-            "it made writable, or choose another output_dir"
+def _refuse_idle(command: str) -> None:
+    """What a command says and Hydra passes over."""
+    for override in OverridesParser.create().parse_overrides(overrides()):
+        if override.value() == {} and not override.is_delete():
+            raise InputError(
+                f"{override.key_or_group}: {{}} adds nothing to what is there and takes nothing "
+                f"away; ~{override.key_or_group}.KEY takes one away"
+            )
+    hydra_config = HydraConfig.get()
+    if hydra_config.runtime.choices.get("sweep") or hydra_config.sweeper.get("params"):
+        raise InputError(
+            f"sweep: is a grid or a search, which one run is not; start it as `lingmix-{command} "
+            "-m ...`"
         )
-    if error.filename is None:
-        return f"the machine does not do what it is asked ({type(error).__name__}: {reason})"
-    return f"{error.filename}: cannot be used ({reason}); mend what is there, or name another path"
 
 
-def refuse_words(lines: Iterable[str], *, door: str) -> None:
-    """Where `conf` has a number, an override may not write a word or a list."""
-    written = OverridesParser.create().parse_overrides(list(lines))
-    values = [(one.key_or_group, one.value()) for one in written]
-    words = [(key, value) for key, value in values if isinstance(value, str | list)]
-    if not words:
-        return
-    usual = _usual(door)
-    for key, value in words:
-        held = OmegaConf.select(usual, key)
-        if isinstance(held, int | float) and "${" not in str(value):
-            kind = "true or false" if isinstance(held, bool) else "a number"
-            raise InputError(f"{key}: must be {kind}, such as {str(held).lower()}, got {value}")
-
-
-def _not_composed(error: Exception, door: str) -> str:
-    key = getattr(error.__cause__, "full_key", None)
-    if isinstance(error.__cause__, ValidationError):
-        return f"{key}: {str(error.__cause__).splitlines()[0]}"
-    if key is None:
-        return " ".join(str(error).partition("Config search path")[0].split())
-    nearest = get_close_matches(key, _keys(_usual(door)), n=1)
-    hint = f"; the nearest is {nearest[0]}" if nearest else ""
-    return f"there is no key {key}{hint}; `lingmix-{door} --cfg job` shows all there are"
-
-
-def _usual(door: str) -> DictConfig:
-    """What `conf` says by itself."""
-    running = GlobalHydra.instance()
-    if running.is_initialized():
-        return running.config_loader().load_configuration(door, [], run_mode=RunMode.RUN)
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra.compose(door)
-
-
-def _keys(config: DictConfig) -> list[str]:
-    found = []
-    for key, value in config.items_ex(resolve=False):
-        below = _keys(value) if isinstance(value, DictConfig) else []
-        found += [f"{key!s}", *(f"{key!s}.{one}" for one in below)]
-    return found
+def checked(config: DictConfig, command: str) -> Config:
+    """The settings of a command as plain values; raises InputError for what it does not take."""
+    values = resolved(config)
+    check_settings(values, command)
+    return values
 
 
 def resolved(config: DictConfig) -> Config:
@@ -189,14 +137,13 @@ def resolved(config: DictConfig) -> Config:
 def values_of(config: DictConfig) -> Config:
     """As `resolved`, of a configuration that may be written to."""
     OmegaConf.set_struct(config, False)
+    if not isinstance(config.get("output_dir"), str):
+        raise InputError(f"output_dir: must be a path, got {config.get('output_dir')}")
     config.output_dir = str(Path(config.output_dir).expanduser().absolute())
     plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     plain = _at_home(plain)
-    listing = "evaluation" not in plain and plain.get("name") is None  # of all experiments
-    if not listing:
+    if plain.get("name") is not None:
         plain["name"] = require_experiment_name(plain["name"])
-    for name in plain.get("evaluation") or ():
-        require_set_name(name)
     return plain
 
 
@@ -218,8 +165,9 @@ def build(node: Any) -> Any:
 
     Hydra's own names for this call are changing; only this function must follow.
     """
+    _check_nodes(node)
     try:
-        built = hydra.utils.instantiate(node, _convert_="all")
+        return hydra.utils.instantiate(node, _convert_="all")
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, InputError):
@@ -227,21 +175,18 @@ def build(node: Any) -> Any:
         if isinstance(cause, TypeError | ValueError | ImportError):
             told = " ".join(str(cause).split())
             raise InputError(f"{node.get('_target_', 'configuration')}: {told}") from error
-        raise
-    if isinstance(built, partial):
-        _refuse_unknown(built)
-    return built
+        raise (cause or error) from None
 
 
-def _refuse_unknown(built: "partial[Any]") -> None:
-    taken = signature(built.func).parameters
-    if any(one.kind is Parameter.VAR_KEYWORD for one in taken.values()):
-        return
-    if unknown := built.keywords.keys() - taken.keys():
-        raise InputError(
-            f"{built.func.__module__}.{built.func.__qualname__}: takes no {', '.join(unknown)}; it "
-            f"takes {', '.join(taken)}"
-        )
+def _check_nodes(node: Any) -> None:
+    if isinstance(node, Mapping) and "_target_" in node:
+        check_arguments(node, at=node["_target_"])
+    elif isinstance(node, Mapping):
+        for one in node.values():
+            _check_nodes(one)
+    elif isinstance(node, list):
+        for one in node:
+            _check_nodes(one)
 
 
 def evaluation_sets(

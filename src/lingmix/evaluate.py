@@ -6,7 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.doors import Config, build, door, evaluation_sets, overrides, resolved
+from lingmix.doors import Config, build, checked, door, evaluation_sets, overrides
 from lingmix.encoders import encoding_of
 from lingmix.errors import InputError
 from lingmix.evaluation.evaluator import (
@@ -30,8 +30,7 @@ from lingmix.tracking.work import emptied, work_folder
 def evaluate(composed: DictConfig) -> str:
     """Scores one encoder and records them, unless they are recorded already."""
     refuse_several("evaluate")
-    config = resolved(composed)
-    refuse_unfit(config)
+    config = checked(composed, "evaluate")
     encoder, tracking = config["encoder"], config["tracking"]
     uri, tracking["uri"] = tracking["uri"], shown(tracking["uri"])  # is recorded without password
     name, tags = f"evaluate {encoder['name']}", provenance(config) | {KIND: "evaluation"}
@@ -79,23 +78,6 @@ def refuse_absent(languages: Sequence[str] | str, sets: Sequence[EvaluationSet])
             f"languages: no evaluation set has {', '.join(absent)}; leave it out (of those asked "
             f"for they have {', '.join(sorted(there))})"
         )
-
-
-def refuse_unfit(config: Config) -> None:
-    """Settings that make no sense, alone or together."""
-    for key in ("depth", "run_files"):
-        if config[key] is not None and config[key] < 1:
-            raise InputError(f"{key}: must be at least 1, or null, got {config[key]}")
-    if config["temperature"] <= 0:
-        raise InputError(f"temperature: must be above 0, got {config['temperature']}")
-    if config["search"] is None:
-        return
-    if "lexical" in config["encoder"]:
-        raise InputError("search: is for vectors, and this encoder is lexical; set search=null")
-    if config["depth"] is None:
-        raise InputError("depth: a search needs to know how many passages to find; set depth=1000")
-    if config["run_files"]:
-        raise InputError("run_files: are of exact rankings; set search=null, or run_files=null")
 
 
 main = door("evaluate")(evaluate)

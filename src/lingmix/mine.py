@@ -10,7 +10,7 @@ from lingmix.data.content_groups import content_groups
 from lingmix.data.pair_file import refuse_unwritable, rows_with_negatives, write_rows
 from lingmix.data.scales import scaled_items
 from lingmix.data.training_pairs import training_pairs
-from lingmix.doors import Config, build, door, resolved
+from lingmix.doors import Config, build, checked, door
 from lingmix.encoders import encoding_of
 from lingmix.errors import InputError
 from lingmix.evaluation.negatives import MiningRules, mine, report
@@ -20,7 +20,7 @@ from lingmix.tracking.store import leaves
 
 def mine_negatives(composed: DictConfig) -> str:
     """Writes the pairs with their negatives; says how many there are and what was passed over."""
-    config = resolved(composed)
+    config = checked(composed, "mine")
     data, languages, path = config["data"], config["languages"], Path(config["path"]).absolute()
     rules = MiningRules(**config["mining"])
     refuse_unwritable(path)
@@ -68,10 +68,7 @@ def _files(name: str) -> Iterator[Path]:
 
 
 def folder_of(config: Config) -> str:
-    name = config["encoder"]["name"]
-    if "lexical" in config["encoder"]:
-        raise InputError(f"encoder: {name} gives no vectors to search; name a model")
-    return model_folder(config["tracking"]["uri"], name)
+    return model_folder(config["tracking"]["uri"], config["encoder"]["name"])
 
 
 main = door("mine")(mine_negatives)

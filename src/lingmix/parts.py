@@ -14,22 +14,17 @@ from lingmix.data.scales import scaled_items
 from lingmix.data.schedule import HybridSchedule
 from lingmix.data.training_pairs import TrainingPairs, training_pairs
 from lingmix.doors import Config, build, evaluation_sets
-from lingmix.errors import InputError, require_choice, require_int, require_number
+from lingmix.errors import InputError
 from lingmix.evaluation.validation import RetrievalScores
-from lingmix.model.distributed import SummedDDP
 from lingmix.model.encoder import Encoder
 from lingmix.model.module import DualEncoder
 from lingmix.model.precision import fastest_device
-from lingmix.model.sharded import SummedFSDP
 from lingmix.tracking.results import METRICS, SETTINGS
 
 log = logging.getLogger(__name__)
 
 RISING = tuple(f"{setting}/{metric}" for setting in SETTINGS for metric in METRICS)
 """Scores that may pick the weights: higher is better."""
-
-PRECISIONS = ("bf16-mixed", "bf16-true", "16-mixed", "16-true", "32-true", "64-true")
-"""By Lightning's full names, which the rest of the code knows them by."""
 
 
 class Parts(NamedTuple):
@@ -44,7 +39,6 @@ class Parts(NamedTuple):
 def prepare(config: Config) -> Parts:
     """Everything that can be wrong with the input is found here, before a run is recorded."""
     data, seed = config["data"], config["seed"]
-    refuse_numbers(config)
     refuse_unsupported(config)
     loss = build(config["loss"])
     pl.seed_everything(seed, verbose=False)
@@ -98,92 +92,19 @@ def report_small(schedule: HybridSchedule, pairs: TrainingPairs) -> None:
             log.warning("%d language pairs are small and %s: %s ...", len(names), what, smallest)
 
 
-def refuse_numbers(config: Config) -> None:
-    trainer, checkpoint, seed = config["trainer"], config["checkpoint"], config["seed"]
-    if type(seed) is not int or not 0 <= seed < 2**32:
-        raise InputError(f"seed: must be a whole number in [0, {2**32 - 1}], got {seed!r}")
-    refuse_devices(trainer)
-    for key in ("max_steps", "val_check_interval", "accumulate_grad_batches"):
-        require_int(f"trainer.{key}", trainer[key], at_least=1)
-    for key, least in (
-        ("depth", 1),
-        ("run_files", 1),
-        ("micro_batch_tokens", 1),
-        ("noise_scale_window", 2),
-    ):
-        require_int(key, config[key], at_least=least, or_null=True)
-    require_int("checkpoint.every_steps", checkpoint["every_steps"], at_least=1, or_null=True)
-    if (minutes := checkpoint["every_minutes"]) is not None:
-        rule = "at least 0 and finite, or null"
-        require_number("checkpoint.every_minutes", minutes, rule, lambda one: one >= 0)
-    if (clip := trainer["gradient_clip_val"]) is not None:
-        rule = "above 0 and finite, or null"
-        require_number("trainer.gradient_clip_val", clip, rule, lambda one: one > 0)
-
-
 def refuse_unsupported(config: Config) -> None:
-    """Settings that would train something else than they say."""
+    """What this machine, or no run, could do."""
     trainer, score = config["trainer"], config["data"]["development_score"]
-    steps, interval = trainer["max_steps"], trainer["val_check_interval"]
-    if ranks_of(trainer) > 1 and steps % interval:
+    on_cpu = fastest_device(trainer["accelerator"]).type == "cpu"
+    if on_cpu and trainer["precision"] in ("16-mixed", "16-true"):
         raise InputError(
-            f"trainer.val_check_interval: must divide trainer.max_steps ({steps}) on several "
-            f"devices, got {interval}"
-        )
-    require_choice("trainer.precision", trainer["precision"], ("auto", *PRECISIONS))
-    require_choice(
-        "trainer.strategy", trainer["strategy"], ("auto", SummedDDP.name, SummedFSDP.name)
-    )
-    if trainer["strategy"] == SummedFSDP.name:
-        refuse_sharded(config)
-    if "early_stopping" in trainer["callbacks"] and config["data"]["development"] is None:
-        raise InputError("trainer.callbacks.early_stopping: needs data.development to stop by")
-    if trainer["precision"] == "16-mixed" and fastest_device(trainer["accelerator"]).type == "cpu":
-        raise InputError(
-            "trainer.precision: 16-mixed needs a GPU; a CPU has bf16-mixed and 32-true"
+            f"trainer.precision: {trainer['precision']} needs a GPU; a CPU has bf16-mixed and "
+            "32-true"
         )
     if score not in RISING:
         raise InputError(
             f"data.development_score: must be one of {', '.join(RISING)}, got {score!r}"
         )
-    encoder = config["encoder"]
-    sparse = encoder["name"] == "static" and encoder["scratch"]["sparse"]
-    if sparse != config["optimizer"]["_target_"].endswith("sparse_adam"):
-        raise InputError(
-            f"encoder.scratch.sparse: {str(sparse).lower()} does not go with this optimizer; "
-            "sparse gradients need optimizer=sparse_adam, and it needs them"
-        )
-    if sparse and trainer["gradient_clip_val"] is not None:
-        raise InputError(
-            "trainer.gradient_clip_val: sparse gradients cannot be clipped, got "
-            f"{trainer['gradient_clip_val']}; set it to null"
-        )
-
-
-def refuse_devices(trainer: Config) -> None:
-    for key in ("devices", "num_nodes"):
-        require_int(f"trainer.{key}", trainer[key], at_least=1)
-
-
-def refuse_sharded(config: Config) -> None:
-    """What cannot be where the weights are shared out."""
-    encoder, callbacks = config["encoder"], config["trainer"]["callbacks"]
-    for key, wrong, mend in (
-        (
-            "encoder.scratch.sparse",
-            encoder["name"] == "static" and encoder["scratch"]["sparse"],
-            "false",
-        ),
-        ("micro_batch_tokens", config["micro_batch_tokens"] is not None, "null"),
-        ("noise_scale_window", config["noise_scale_window"] is not None, "null"),
-        ("encoder.compile", encoder["compile"], "false"),
-        ("trainer.callbacks.weight_averaging", "weight_averaging" in callbacks, "trainer=default"),
-    ):
-        if wrong:
-            raise InputError(
-                f"{key}: does not go with trainer.strategy={SummedFSDP.name}, which shares the "
-                f"weights out; set it to {mend}, or choose trainer.strategy={SummedDDP.name}"
-            )
 
 
 def ranks_of(trainer: Config) -> int:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from mlflow.entities import Run
 
 from lingmix.doors import Config, config_dirs, overrides
-from lingmix.errors import InputError
 from lingmix.model.precision import precision_of
 from lingmix.terminal import say
 from lingmix.tracking.bounded import AwayError
@@ -24,7 +23,7 @@ from lingmix.tracking.lifecycle import COMPLETE, HASH, NOTE
 from lingmix.tracking.machine import watched_machine
 from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.secrets import masked, shown
-from lingmix.tracking.sender import journaled_run, refuse_wait, send_rest
+from lingmix.tracking.sender import journaled_run, send_rest
 from lingmix.tracking.store import experiment_of, open_store
 from lingmix.tracking.work import claim
 
@@ -40,7 +39,6 @@ def complete_already(
     uri: str, config: Config, *, tags: Mapping[str, str], work: Path
 ) -> Known | None:
     """As far as the store can say, and what waits in the run's own folder for it."""
-    refuse_unrecordable(config)
     found = _recorded(uri, config, tags)
     if ended(work) != COMPLETE or (found and damage(work)):
         return found
@@ -88,16 +86,6 @@ def told(door: str, config: Config, tags: Mapping[str, str]) -> dict[str, str]:
         HARDWARE: f"{hardware()}, {precision}",
         **maker(f"lingmix-{door}"),
     }
-
-
-def refuse_unrecordable(config: Config) -> None:
-    """What would make no metrics, or too many."""
-    refuse_wait(config["tracking"]["wait"])
-    every = config["tracking"]["system_metrics"]
-    if every is not None and every <= 0:
-        raise InputError(
-            f"tracking.system_metrics: must be above 0 seconds, or null for none, got {every}"
-        )
 
 
 def waiting(work: Path) -> str:

@@ -9,7 +9,7 @@ from mlflow.entities import Experiment, Run
 from omegaconf import DictConfig
 
 from lingmix.columns import in_columns
-from lingmix.doors import door, resolved
+from lingmix.doors import checked, door
 from lingmix.errors import InputError
 from lingmix.tracking.history import runs
 from lingmix.tracking.lifecycle import (
@@ -32,7 +32,7 @@ STATES = (COMPLETE, PRUNED, FAILED, RUNNING, INTERRUPTED, MISSING)
 
 def sweeps(composed: DictConfig) -> str:
     """A row a sweep, the newest first, and what goes on with those that are not complete."""
-    config = resolved(composed)
+    config = checked(composed, "sweeps")
     client = open_store(config["tracking"]["uri"])
     rows, unfinished = [], []
     for experiment in _experiments(client, config["name"]):

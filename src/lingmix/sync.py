@@ -5,23 +5,22 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from lingmix.doors import door, resolved
+from lingmix.doors import checked, door
 from lingmix.errors import InputError
 from lingmix.terminal import say
 from lingmix.tracking.bounded import AwayError
 from lingmix.tracking.journal import JOURNAL, begun, damage, ended, sent, unsent
 from lingmix.tracking.lifecycle import COMPLETE
 from lingmix.tracking.secrets import shown
-from lingmix.tracking.sender import refuse_wait, send_rest
+from lingmix.tracking.sender import send_rest
 from lingmix.tracking.store import open_store
 from lingmix.tracking.work import held, remove
 
 
 def sync(composed: DictConfig) -> str:
     """Says a line a run; ends with status 1 if something is left, or cannot be read."""
-    config = resolved(composed)
+    config = checked(composed, "sync")
     tracking, runs = config["tracking"], Path(config["output_dir"], "runs")
-    refuse_wait(tracking["wait"])
     left, folders = 0, [path.parent for path in sorted(runs.glob(f"*/*/{JOURNAL}"))]
     for number, folder in enumerate(folders):
         try:

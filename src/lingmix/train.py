@@ -10,8 +10,8 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
-from lingmix.completeness import refuse_shortened, require_trained
-from lingmix.doors import Config, build, door, overrides, resolved
+from lingmix.completeness import require_trained
+from lingmix.doors import Config, build, checked, door, overrides
 from lingmix.evaluation.evaluator import RunFiles, evaluate_encoder
 from lingmix.evaluation.scores import SetScores
 from lingmix.launched import Ranks, environments, launched
@@ -21,7 +21,7 @@ from lingmix.model.encode import encoding
 from lingmix.model.hub import ENCODER_FOLDER
 from lingmix.model.precision import fastest_device, precision_of
 from lingmix.model.watch import GradientWatch, LossWatch, SpeedWatch
-from lingmix.parts import Parts, prepare, ranks_of, refuse_devices
+from lingmix.parts import Parts, prepare, ranks_of
 from lingmix.recording import complete_already, recorded, waiting
 from lingmix.stopping import PrunedError, Stop, stoppable
 from lingmix.tracking.description import DEVELOPMENT
@@ -39,9 +39,7 @@ def train(composed: DictConfig) -> str:
     Where a launcher has started several processes, rank 0 keeps the record, and speaks.
     """
     with stoppable() as stop, launched() as ranks:
-        config = resolved(composed)
-        refuse_shortened(config["trainer"])
-        refuse_devices(config["trainer"])
+        config = checked(composed, "train")
         ranks.assemble(devices=config["trainer"]["devices"], nodes=config["trainer"]["num_nodes"])
         try:
             if ranks.rank == 0:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
-from lingmix.doors import Config, writing
+from lingmix.cli.failures import input_errors
+from lingmix.doors import Config
 from lingmix.sweep.grid import Plan, without_hydra
 from lingmix.tracking.identity import CODE, VERSIONS
 from lingmix.tracking.store import leaves
@@ -64,7 +65,7 @@ def work(door: str, config: DictConfig, *, threads: int) -> str:
 
     torch.set_num_threads(threads)
     HydraConfig.instance().set_config(config)
-    with writing():
+    with input_errors(door):
         return getattr(importlib.import_module(f"lingmix.{door}"), door)(without_hydra(config))
 
 

@@ -8,6 +8,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from lingmix.cli.checks import check_settings
 from lingmix.doors import Config, values_of
 from lingmix.errors import InputError
 from lingmix.tracking.identity import identity_tags
@@ -76,11 +77,13 @@ def without_hydra(config: DictConfig) -> DictConfig:
 
 
 class _Base:
-    """A configuration that Hydra has composed, and all that differ from it in plain values."""
+    """A configuration that Hydra has composed, and all that differ from it in plain values; each is
+    checked, before the first of them runs."""
 
     def __init__(self, overrides: Sequence[Override], config: DictConfig) -> None:
         self._lines = [one.input_line for one in overrides]
         groups = set(config.hydra.runtime.choices)
+        self._command = config.hydra.job.config_name
         self._config = without_hydra(config)
         written: Any = OmegaConf.to_container(self._config)
         self._output_dir = written["output_dir"]
@@ -105,7 +108,9 @@ class _Base:
             if one.input_line != line:
                 OmegaConf.update(self._config, one.key_or_group, one.value(), merge=True)
         self._lines = lines
-        return values_of(self._config)
+        values = values_of(self._config)
+        check_settings(values, self._command)
+        return values
 
 
 def _keeps(override: Override, line: str | None) -> bool:

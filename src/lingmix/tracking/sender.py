@@ -13,7 +13,7 @@ from uuid import uuid4
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set
 from tenacity.wait import wait_exponential_jitter
 
-from lingmix.errors import InputError, require_number
+from lingmix.errors import InputError
 from lingmix.tracking.bounded import AwayError
 from lingmix.tracking.datasets import Input
 from lingmix.tracking.delivery import Delivery
@@ -182,11 +182,6 @@ def send_rest(uri: str, *, folder: Path, wait: float) -> None:
     with Sender(delivery) as sender:
         sender.finish(within=wait, queue=True)
         sender.refuse()
-
-
-def refuse_wait(seconds: object) -> None:
-    rule = "a finite number of seconds, at least 0"
-    require_number("tracking.wait", seconds, rule, lambda one: one >= 0)
 
 
 def _begin(journal: Journal, begin: Mapping[str, Any], sender: Sender) -> None:

@@ -1,0 +1,149 @@
+"""Whether settings are what a command takes, each alone and together."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lingmix.cli.arguments import check_arguments
+from lingmix.cli.schema import check
+from lingmix.cli.settings import COMMANDS
+from lingmix.errors import InputError
+from lingmix.tracking.limits import require_set_name
+
+Config = Mapping[str, Any]
+
+SHORTENED_BY = (
+    *("fast_dev_run", "limit_train_batches", "limit_val_batches", "overfit_batches", "barebones"),
+    *("max_epochs", "max_time", "min_epochs", "min_steps", "reload_dataloaders_every_n_epochs"),
+)
+"""Lightning's keys that have less trained, or less looked at, than `trainer.max_steps` says."""
+
+
+def check_settings(values: Config, command: str) -> None:
+    """Raises InputError, before anything is imported that takes seconds, read or written."""
+    if command == "train":
+        _refuse_shortened(values.get("trainer"))
+    check(values, COMMANDS[command], known=f"; `lingmix-{command} --cfg job` shows all there are")
+    for at, node, given in _light_nodes(values):
+        check_arguments(node, at=at, given=given)
+    if command in ("train", "evaluate"):
+        for name in values["evaluation"]:
+            require_set_name(name)
+    if command in ("train", "mine"):
+        _refuse_lexical(values["encoder"])
+        _refuse_unlisted(values)
+    if command == "train":
+        _refuse_untrainable(values)
+    if command == "evaluate":
+        _refuse_unsearchable(values)
+
+
+def _light_nodes(values: Config) -> Iterator[tuple[str, Config, tuple[str, ...]]]:
+    """What is imported in no time: its key, itself, and the arguments that it gets from us. The
+    others are compared with their signatures when they are built."""
+    data = values.get("data", {"train": [], "development": None})
+    for position, source in enumerate(data["train"]):
+        yield f"data.train.{position}", source, ()
+    if data["development"] is not None:
+        yield "data.development", data["development"], ("name",)
+    for name, node in values.get("evaluation", {}).items():
+        yield f"evaluation.{name}", node, ("name",)
+    for group in ("sampler", "search"):
+        if values.get(group) is not None:
+            yield group, values[group], ()
+
+
+def _refuse_shortened(trainer: Any) -> None:
+    if not isinstance(trainer, dict):
+        return
+    for key in SHORTENED_BY:
+        if trainer.get(key) not in (None, False):
+            raise InputError(
+                f"trainer.{key}: must be left out, got {trainer[key]!r}: a run is complete after "
+                "trainer.max_steps steps; set those"
+            )
+
+
+def _refuse_timers(callbacks: Config) -> None:
+    for name, callback in callbacks.items():
+        if callback["_target_"].rpartition(".")[2] == "Timer":
+            raise InputError(
+                f"trainer.callbacks.{name}: must not end a training by the clock; set "
+                "trainer.max_steps, or choose trainer=early_stopping"
+            )
+
+
+def _refuse_lexical(encoder: Config) -> None:
+    if "lexical" in encoder:
+        raise InputError(f"encoder: {encoder['name']} gives no vectors; name a model")
+
+
+def _refuse_unlisted(values: Config) -> None:
+    """Languages that the sources say they do not have; what others have only their files tell."""
+    sources, languages = values["data"]["train"], values["languages"]
+    if languages == "all" or not all("languages" in source for source in sources):
+        return
+    listed = sorted({language for source in sources for language in source["languages"]})
+    if unknown := [language for language in languages if language not in listed]:
+        raise InputError(
+            f"languages: must be among those of data.train, {', '.join(listed)}, got "
+            f"{', '.join(unknown)}"
+        )
+
+
+def _refuse_untrainable(values: Config) -> None:
+    """Settings that would train something else than they say."""
+    trainer, encoder = values["trainer"], values["encoder"]
+    _refuse_timers(trainer["callbacks"])
+    steps, interval = trainer["max_steps"], trainer["val_check_interval"]
+    if trainer["devices"] * trainer["num_nodes"] > 1 and steps % interval:
+        raise InputError(
+            f"trainer.val_check_interval: must divide trainer.max_steps ({steps}) on several "
+            f"devices, got {interval}"
+        )
+    if trainer["strategy"] == "summed_fsdp":
+        _refuse_sharded(values)
+    if "early_stopping" in trainer["callbacks"] and values["data"]["development"] is None:
+        raise InputError("trainer.callbacks.early_stopping: needs data.development to stop by")
+    sparse = _is_sparse(encoder)
+    if sparse != values["optimizer"]["_target_"].endswith("sparse_adam"):
+        raise InputError(
+            f"encoder.scratch.sparse: {str(sparse).lower()} does not go with this optimizer; "
+            "sparse gradients need optimizer=sparse_adam, and it needs them"
+        )
+    if sparse and trainer["gradient_clip_val"] is not None:
+        raise InputError(
+            "trainer.gradient_clip_val: sparse gradients cannot be clipped, got "
+            f"{trainer['gradient_clip_val']}; set it to null"
+        )
+
+
+def _is_sparse(encoder: Config) -> bool:
+    return encoder["name"] == "static" and encoder["scratch"]["sparse"]
+
+
+def _refuse_sharded(values: Config) -> None:
+    """What cannot be where the weights are shared out."""
+    callbacks = values["trainer"]["callbacks"]
+    for key, wrong, mend in (
+        ("encoder.scratch.sparse", _is_sparse(values["encoder"]), "false"),
+        ("micro_batch_tokens", values["micro_batch_tokens"] is not None, "null"),
+        ("noise_scale_window", values["noise_scale_window"] is not None, "null"),
+        ("encoder.compile", values["encoder"].get("compile", False), "false"),
+        ("trainer.callbacks.weight_averaging", "weight_averaging" in callbacks, "trainer=default"),
+    ):
+        if wrong:
+            raise InputError(
+                f"{key}: does not go with trainer.strategy=summed_fsdp, which shares the weights "
+                f"out; set it to {mend}, or choose trainer.strategy=summed"
+            )
+
+
+def _refuse_unsearchable(values: Config) -> None:
+    if values["search"] is None:
+        return
+    if "lexical" in values["encoder"]:
+        raise InputError("search: is for vectors, and this encoder is lexical; set search=null")
+    if values["depth"] is None:
+        raise InputError("depth: a search needs to know how many passages to find; set depth=1000")
+    if values["run_files"]:
+        raise InputError("run_files: are of exact rankings; set search=null, or run_files=null")

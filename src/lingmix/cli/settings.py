@@ -1,0 +1,321 @@
+"""The settings of every command: their types, their ranges, and where null is meant.
+
+`conf/` says their values and what they mean. What a `_target_` names adds keys of its own, which
+`arguments` compares with its signature. No heavy library is imported here: what is wrong is said
+at once.
+"""
+
+from typing import Annotated, Any, Literal
+
+from annotated_types import Interval, MinLen
+from pydantic import Discriminator, Field, Tag
+
+from lingmix.cli.schema import Node, Rule, Settings
+from lingmix.ranges import Count, CountOrZero, NotNegative, Positive, Seed, Share
+
+Text = Annotated[str, MinLen(1), Rule("a text, not empty")]
+Place = Annotated[str, Field(pattern=r"^[^\x00]+$"), Rule("a path")]
+Languages = Annotated[
+    Literal["all"] | Annotated[list[Text], MinLen(1)],
+    Rule("all, or a list of languages such as [en, de]"),
+]
+Pairs = Annotated[
+    Literal["all"] | Annotated[list[Text], MinLen(1)],
+    Rule("all, or a list of language pairs such as [en-de, en-en]"),
+]
+Precision = Literal["auto", "bf16-mixed", "bf16-true", "16-mixed", "16-true", "32-true", "64-true"]
+"""By Lightning's full names, which the rest of the code knows them by."""
+
+EncodingPrecision = Literal["auto", "bf16-mixed", "16-mixed", "32-true"]
+"""What texts are encoded in where nothing is trained."""
+
+
+class Tracking(Settings):
+    uri: Text
+    wait: NotNegative
+    system_metrics: Positive | None
+    code: Text | None
+    versions: dict[str, Text] | None
+    parent: Text | None
+    label: list[str]
+    pruning: dict[str, Any] | None
+
+
+class TrackingOfRuns(Tracking):
+    """Null is the store that each run was started with."""
+
+    uri: Text | None  # type: ignore[assignment]
+
+
+class Command(Settings):
+    name: Annotated[Text, Rule("a text that can name a folder, without /")]
+    output_dir: Place
+    data_dir: Place
+    download_dir: Place
+    tracking: Tracking
+
+
+class Data(Settings):
+    train: Annotated[list[Node], MinLen(1), Rule("a list of sources, each with its _target_")]
+    development: Node | None
+    development_score: Text
+    expand_pairs: bool
+    negatives: CountOrZero
+    allow_overlap: list[str]
+
+
+class Augmentation(Settings):
+    domain: Text | None
+    scale: CountOrZero | None
+    seed: Seed
+
+
+class Sampler(Node):
+    """A run is named after its alpha."""
+
+    alpha: Share
+    alpha_end: Share | None
+
+
+class Roles(Settings):
+    query: str | None
+    passage: str | None
+
+
+class Lengths(Settings):
+    query: Count | None
+    passage: Count | None
+
+
+class Lora(Settings):
+    rank: Count
+    alpha: Positive
+    dropout: Share
+    targets: list[Text] | Text
+
+
+class Model(Node, extra="forbid"):
+    """What every encoder of ours says."""
+
+    name: Text
+    revision: Text | None
+    prompts: Roles | None
+    pooling: Literal["mean", "cls", "pooler"] | None
+    max_length: Lengths | None
+    attention: Literal["eager", "sdpa", "flash_attention_2"] | None
+    compile: bool
+    lora: Lora | None
+    trust_remote_code: bool
+
+
+class Pretrained(Model):
+    scratch: Annotated[None, Rule("null for an encoder that is trained already")]
+
+
+class StaticScratch(Settings):
+    dimension: Count
+    vocabulary: Count
+    scale: Positive
+    sparse: bool
+
+
+class Static(Model):
+    scratch: StaticScratch
+
+
+class TinyScratch(Settings):
+    dimension: Count
+    vocabulary: Count
+    layers: Count
+    heads: Count
+    dropout: Share
+
+
+class Tiny(Model):
+    scratch: TinyScratch
+
+
+class Lexical(Settings):
+    name: Text
+    lexical: Literal["bm25", "tfidf"]
+
+
+class OwnEncoder(Node):
+    name: Text
+
+
+def _encoder(node: Any) -> str:
+    if not isinstance(node, dict) or "lexical" in node:
+        return "lexical"
+    if node.get("_target_") != "lingmix.model.encoder.load_encoder":
+        return "own"
+    return node["name"] if node.get("name") in ("static", "tiny") else "pretrained"
+
+
+Encoder = Annotated[
+    Annotated[Pretrained, Tag("pretrained")]
+    | Annotated[Static, Tag("static")]
+    | Annotated[Tiny, Tag("tiny")]
+    | Annotated[Lexical, Tag("lexical")]
+    | Annotated[OwnEncoder, Tag("own")],
+    Discriminator(_encoder),
+]
+
+
+def _target(node: Any) -> str:
+    target = node.get("_target_") if isinstance(node, dict) else None
+    known = ("lingmix.model.loss.InfoNCE", "lingmix.model.optimizer.adamw")
+    return target if target in (*known, "lingmix.model.optimizer.sparse_adam") else "own"
+
+
+class OwnLoss(Node):
+    """The contrastive entropy of the evaluation is taken at its temperature."""
+
+    temperature: Positive
+
+
+class InfoNCE(OwnLoss, extra="forbid"):
+    directions: Literal["query", "both"]
+    margin: Share
+    dimensions: list[Count] | None
+
+
+Loss = Annotated[
+    Annotated[InfoNCE, Tag("lingmix.model.loss.InfoNCE")] | Annotated[OwnLoss, Tag("own")],
+    Discriminator(_target),
+]
+
+Beta = Annotated[float, Interval(ge=0, lt=1)]
+
+
+class SparseAdam(Node, extra="forbid"):
+    lr: Positive
+    betas: Annotated[list[Beta], Field(min_length=2, max_length=2), Rule("two numbers in [0, 1)")]
+    warmup: Share
+    decay: Literal["constant", "linear", "cosine"]
+
+
+class AdamW(SparseAdam):
+    weight_decay: NotNegative
+
+
+Optimizer = Annotated[
+    Annotated[AdamW, Tag("lingmix.model.optimizer.adamw")]
+    | Annotated[SparseAdam, Tag("lingmix.model.optimizer.sparse_adam")]
+    | Annotated[Node, Tag("own")],
+    Discriminator(_target),
+]
+
+
+class Trainer(Node, extra="forbid"):
+    """Lightning's, but for keys that change what a complete run is; the last four may be added."""
+
+    max_steps: Count
+    val_check_interval: Count
+    check_val_every_n_epoch: None
+    gradient_clip_val: Positive | None
+    precision: Precision
+    accelerator: Text
+    devices: Count
+    num_nodes: Count
+    strategy: Literal["auto", "summed", "summed_fsdp"]
+    use_distributed_sampler: Literal[False]
+    accumulate_grad_batches: Count
+    log_every_n_steps: CountOrZero
+    num_sanity_val_steps: CountOrZero
+    enable_model_summary: bool
+    enable_progress_bar: bool
+    callbacks: dict[str, Node]
+    benchmark: bool | None = None
+    deterministic: bool | Literal["warn"] | None = None
+    detect_anomaly: bool = False
+    gradient_clip_algorithm: Literal["norm", "value"] | None = None
+
+
+class Checkpoint(Settings):
+    every_steps: Count | None
+    every_minutes: NotNegative | None
+
+
+class Analysis(Settings):
+    folder: Place
+
+
+class Mining(Settings):
+    count: Count
+    depth: Count
+    skip: CountOrZero
+    max_share: Annotated[float, Interval(gt=0, le=1)] | None
+    margin: Annotated[float, Interval(ge=0, lt=2)] | None
+    take: Literal["best", "sample"]
+    language: Literal["passage", "any"]
+    seed: Seed
+
+
+Sets = Annotated[dict[str, Node], MinLen(1), Rule("evaluation sets by their names, at least one")]
+
+
+class Train(Command):
+    data: Data
+    augmentation: Augmentation
+    sampler: Sampler
+    encoder: Encoder
+    loss: Loss
+    optimizer: Optimizer
+    trainer: Trainer
+    evaluation: Sets
+    seed: Seed
+    languages: Languages
+    pairs: Pairs
+    depth: Count | None
+    run_files: Count | None
+    micro_batch_tokens: Count | None
+    noise_scale_window: Annotated[int, Interval(ge=2, le=2**31 - 1)] | None
+    checkpoint: Checkpoint
+
+
+class Evaluate(Command):
+    encoder: Encoder
+    evaluation: Sets
+    search: Node | None
+    languages: Languages
+    precision: EncodingPrecision
+    temperature: Positive
+    depth: Count | None
+    run_files: Count | None
+    embeddings: Place | None
+
+
+class Mine(Command):
+    data: Data
+    augmentation: Augmentation
+    encoder: Encoder
+    search: Node
+    languages: Languages
+    pairs: Pairs
+    path: Place
+    precision: EncodingPrecision
+    embeddings: Place | None
+    mining: Mining
+
+
+class Analyze(Command):
+    analysis: Analysis
+
+
+class Sync(Command):
+    tracking: TrackingOfRuns
+
+
+class Sweeps(Command):
+    name: Text | None  # type: ignore[assignment]
+
+
+COMMANDS: dict[str, type[Command]] = {
+    "train": Train,
+    "evaluate": Evaluate,
+    "mine": Mine,
+    "analyze": Analyze,
+    "sync": Sync,
+    "sweeps": Sweeps,
+}
