@@ -28,3 +28,15 @@ def changed(config: dict, key: str, value: object) -> dict:
 def test_what_the_parts_refuse_is_refused_before_the_training(quick, key, value):
     with pytest.raises(InputError, match=f"^{key}: must be"):
         prepare(changed(quick, key, value))
+
+
+def test_queries_that_are_measured_on_are_not_developed_on_unless_named(quick):
+    ((name, measured), *_) = quick["evaluation"].items()
+    shared = changed(quick, "data.development", measured)
+    with pytest.raises(InputError, match=r"^data\.development: must hold no query") as refused:
+        prepare(shared)
+    override = f"data.allow_overlap=[development/{name}]"
+    assert override in str(refused.value)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        allowed = resolved(compose("train", [override]))["data"]["allow_overlap"]
+    assert prepare(changed(shared, "data.allow_overlap", allowed)).monitor

@@ -9,7 +9,12 @@ import pytorch_lightning as pl
 
 from lingmix.data.datamodule import HybridDataModule
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.data.leakage import audit_leakage, refuse_leakage
+from lingmix.data.leakage import (
+    audit_development,
+    audit_leakage,
+    refuse_leakage,
+    refuse_shared_queries,
+)
 from lingmix.data.scales import scaled_items
 from lingmix.data.schedule import HybridSchedule
 from lingmix.data.training_pairs import TrainingPairs, training_pairs
@@ -43,7 +48,7 @@ def prepare(config: Config) -> Parts:
     loss = build(config["loss"])
     pl.seed_everything(seed, verbose=False)
     sets = evaluation_sets(config["evaluation"], languages=config["languages"])
-    development = development_set(config)
+    development = development_set(config, apart_from=sets)
     pairs = trained_on(config, held_out=[*sets, development] if development else sets)
     max_steps = config["trainer"]["max_steps"]
     accumulated = config["trainer"]["accumulate_grad_batches"]
@@ -111,11 +116,16 @@ def ranks_of(trainer: Config) -> int:
     return trainer["devices"] * trainer["num_nodes"]
 
 
-def development_set(config: Config) -> EvaluationSet | None:
+def development_set(config: Config, *, apart_from: Sequence[EvaluationSet]) -> EvaluationSet | None:
+    """Weights are chosen by it, so it may not hold queries of the sets measured on."""
     node = config["data"]["development"]
     if node is None:
         return None
     (development,) = evaluation_sets({"development": node}, languages=config["languages"])
+    refuse_shared_queries(
+        shared=audit_development(development=development, evaluation_sets=apart_from),
+        allowed=config["data"]["allow_overlap"],
+    )
     return development
 
 

@@ -5,7 +5,14 @@ import pytest
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.items import Item
-from lingmix.data.leakage import Overlap, audit_leakage, refuse_leakage
+from lingmix.data.leakage import (
+    Overlap,
+    audit_development,
+    audit_leakage,
+    refuse_leakage,
+    refuse_shared_queries,
+)
+from lingmix.data.sources.beir import read_beir
 from lingmix.data.sources.pair_rows import read_pairs
 from lingmix.data.sources.xquad_r import read_xquad_r
 from lingmix.errors import InputError
@@ -73,6 +80,65 @@ def test_texts_equal_by_chance_are_passed_over() -> None:
     assert audit_leakage(items=items, evaluation_sets=[RIVERS]) == []
 
 
+@pytest.mark.parametrize(
+    ("measured", "trained"),
+    [
+        ("the river’s mouth", "The river's mouth"),
+        ("a well‑known co-operative", "a well-known cooperative"),
+        ("Cologne, Bonn and Mainz", "Cologne Bonn and Mainz"),
+        ("He said “no”, twice.", "he said 'no' twice"),
+        ("أين يَنتهي الرَّاين؟", "أين ينتهي الراين"),
+        ("نهـــر الراين", "نهر الراين"),
+        ("北京市", "北京市。"),
+        ("서울", "서울"),
+    ],
+)
+def test_copies_in_another_form_are_found(measured: str, trained: str) -> None:
+    held_out = evaluation_set("rivers", {"q": measured}, {"p": "In the sea."})
+    (found,) = audit_leakage(items=[item("a", queries=(trained,))], evaluation_sets=[held_out])
+    assert found == Overlap("a", "queries.en", "rivers", "query", "q", trained)
+
+
+@pytest.mark.parametrize(
+    ("measured", "trained"),
+    [("C# in brief", "C in brief"), ("version 3.5", "version 35"), ("it is -5", "it is 5")],
+)
+def test_texts_that_differ_in_a_number_or_a_sign_are_no_copies(measured: str, trained: str) -> None:
+    held_out = evaluation_set("rivers", {"q": measured}, {"p": "In the sea."})
+    assert audit_leakage(items=[item("a", queries=(trained,))], evaluation_sets=[held_out]) == []
+
+
+def test_queries_of_the_development_set_are_compared_with_queries_of_every_set_alone() -> None:
+    development = evaluation_set(
+        "development",
+        {
+            "d1": "where does the Rhine end",
+            "d2": "In the North Sea",
+            "d3": "1998",
+            "d4": "Where to?",
+        },
+        {"p1": "In the North Sea.", "p9": "Where does the Rhine end?"},
+    )
+    seas = evaluation_set("seas", {"s1": "“Where to”?"}, {"p1": "In the North Sea."})
+    shared = audit_development(development=development, evaluation_sets=[RIVERS, seas])
+    assert shared == [
+        ("d1", "rivers", "q1", "where does the Rhine end"),
+        ("d4", "seas", "s1", "Where to?"),
+    ]
+    with pytest.raises(InputError) as caught:
+        refuse_shared_queries(shared=shared, allowed=["rivers", "seas"])
+    assert str(caught.value) == (
+        "data.development: must hold no query of an evaluation set, got 2: "
+        "query 'd1' is rivers query 'q1' ('where does the Rhine end'); "
+        "query 'd4' is seas query 's1' ('Where to?'); choose other queries to develop on, or set "
+        "data.allow_overlap=[development/rivers,development/seas,rivers,seas] to choose weights by "
+        "these all the same"
+    )
+    with pytest.raises(InputError, match="got 1: query 'd4'"):
+        refuse_shared_queries(shared=shared, allowed=["development/rivers"])
+    refuse_shared_queries(shared=shared, allowed=["development/rivers", "development/seas"])
+
+
 def overlaps(count: int, name: str = "rivers") -> list[Overlap]:
     return [Overlap(f"i{n}", "queries.en", name, "query", f"q{n}", "Where?") for n in range(count)]
 
@@ -114,3 +180,16 @@ def test_public_training_pairs_hold_no_text_of_xquad_r() -> None:
     assert [(one.item_id, one.evaluation_id) for one in found] == [
         ("leaked", xquad_r.passage_ids[7])
     ]
+
+
+@real
+def test_the_development_queries_of_xquad_r_are_among_its_test_queries() -> None:
+    test, development = (
+        read_beir(
+            name=split, folder=DATA / "xquad-r", split=split, language=None,
+            other_languages_only=False,
+        )
+        for split in ("test", "dev8")
+    )  # fmt: skip
+    shared = audit_development(development=development, evaluation_sets=[test])
+    assert {one.development_id for one in shared} == set(development.query_ids)

@@ -1,12 +1,13 @@
-"""Whether a text that is trained on is also one that is measured on."""
+"""Whether a text that is trained on, or a query developed on, is also one that is measured on."""
 
+import unicodedata
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.items import Item
-from lingmix.data.text import folded
+from lingmix.data.text import loosely_folded
 from lingmix.errors import InputError
 
 
@@ -27,6 +28,21 @@ class Overlap(NamedTuple):
         )
 
 
+class SharedQuery(NamedTuple):
+    """A query of the development set that is one of an evaluation set too."""
+
+    development_id: str
+    evaluation_set: str
+    evaluation_id: str
+    text: str
+
+    def __str__(self) -> str:
+        return (
+            f"query {self.development_id!r} is {self.evaluation_set} query "
+            f"{self.evaluation_id!r} ({self.text!r})"
+        )
+
+
 class _Measured(NamedTuple):
     evaluation_set: str
     role: Literal["query", "passage"]
@@ -36,20 +52,32 @@ class _Measured(NamedTuple):
 def audit_leakage(
     *, items: Sequence[Item], evaluation_sets: Sequence[EvaluationSet]
 ) -> list[Overlap]:
-    """Queries, passages and negatives against queries and passages, compared `folded`.
+    """Queries, passages and negatives against queries and passages, compared `loosely_folded`.
 
-    Texts that are short enough to be equal by chance are passed over: those under 4 characters and
-    those without a letter, such as a year.
+    Texts that are short enough to be equal by chance are passed over: those without a letter, such
+    as a year, and those narrower than four Latin letters, which is two of Chinese, Japanese or
+    Korean.
     """
-    measured: dict[str, list[_Measured]] = {}
-    key_of = cache(folded)  # a text of many pairs is folded once
-    for key, text in _measured_on(evaluation_sets):
-        measured.setdefault(key, []).append(text)
+    measured = _by_form(_measured_on(evaluation_sets))
+    key_of = lru_cache(maxsize=1024)(loosely_folded)  # pairs of one passage stand together
     return [
-        Overlap(item.id, field, *found, text=" ".join(text.split())[:80])
+        Overlap(item.id, field, *found, text=_shown(text))
         for item in items
         for field, text in _trained_on(item)
         for found in measured.get(key_of(text), ())
+    ]
+
+
+def audit_development(
+    *, development: EvaluationSet, evaluation_sets: Sequence[EvaluationSet]
+) -> list[SharedQuery]:
+    """Queries against queries, compared as by `audit_leakage`. The passages may be the same: splits
+    of one set share a corpus."""
+    measured = _by_form(text for one in evaluation_sets for text in _queries(one))
+    return [
+        SharedQuery(id, found.evaluation_set, found.id, _shown(text))
+        for id, text in zip(development.query_ids, development.queries, strict=True)
+        for found in measured.get(loosely_folded(text), ())
     ]
 
 
@@ -59,26 +87,63 @@ def refuse_leakage(*, overlaps: Sequence[Overlap], allowed: Sequence[str]) -> No
     if not refused:
         return
     names = ",".join(sorted({*allowed, *(overlap.evaluation_set for overlap in refused)}))
-    rows = "; ".join(map(str, refused[:3]))
-    more = "" if len(refused) <= 3 else f"; and {len(refused) - 3} more"
     raise InputError(
-        f"training data hold texts of evaluation data, {len(refused)} times: {rows}{more}; leave "
-        f"them out of training, or set data.allow_overlap=[{names}] to train on them all the same"
+        f"training data hold texts of evaluation data, {len(refused)} times: {_first(refused)}; "
+        f"leave them out of training, or set data.allow_overlap=[{names}] to train on them all the "
+        "same"
     )
+
+
+def refuse_shared_queries(*, shared: Sequence[SharedQuery], allowed: Sequence[str]) -> None:
+    """Unless `allowed` names every evaluation set concerned, as `development/<set>`."""
+    refused = [one for one in shared if _of_development(one) not in allowed]
+    if not refused:
+        return
+    names = ",".join(sorted({*allowed, *map(_of_development, refused)}))
+    raise InputError(
+        "data.development: must hold no query of an evaluation set, got "
+        f"{len(refused)}: {_first(refused)}; choose other queries to develop on, or set "
+        f"data.allow_overlap=[{names}] to choose weights by these all the same"
+    )
+
+
+def _of_development(one: SharedQuery) -> str:
+    return f"development/{one.evaluation_set}"
+
+
+def _first(found: Sequence[Overlap] | Sequence[SharedQuery], most: int = 3) -> str:
+    more = "" if len(found) <= most else f"; and {len(found) - most} more"
+    return "; ".join(map(str, found[:most])) + more
+
+
+def _shown(text: str) -> str:
+    return " ".join(text.split())[:80]
+
+
+def _by_form(texts: Iterator[tuple[str, _Measured]]) -> dict[str, list[_Measured]]:
+    """Those of texts that tell something."""
+    measured: dict[str, list[_Measured]] = {}
+    for text, place in texts:
+        if _is_telling(form := loosely_folded(text)):
+            measured.setdefault(form, []).append(place)
+    return measured
+
+
+def _is_telling(form: str) -> bool:
+    columns = sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in form[:4])
+    return columns >= 4 and any(character.isalpha() for character in form)
 
 
 def _measured_on(evaluation_sets: Sequence[EvaluationSet]) -> Iterator[tuple[str, _Measured]]:
     for one in evaluation_sets:
-        for id, text in zip(one.query_ids, one.queries, strict=True):
-            yield from _telling(text, _Measured(one.name, "query", id))
+        yield from _queries(one)
         for id, text in zip(one.passage_ids, one.passages, strict=True):
-            yield from _telling(text, _Measured(one.name, "passage", id))
+            yield text, _Measured(one.name, "passage", id)
 
 
-def _telling(text: str, measured: _Measured) -> Iterator[tuple[str, _Measured]]:
-    key = folded(text)
-    if len(key) >= 4 and any(character.isalpha() for character in key):
-        yield key, measured
+def _queries(one: EvaluationSet) -> Iterator[tuple[str, _Measured]]:
+    for id, text in zip(one.query_ids, one.queries, strict=True):
+        yield text, _Measured(one.name, "query", id)
 
 
 def _trained_on(item: Item) -> Iterator[tuple[str, str]]:
