@@ -288,3 +288,16 @@ def test_a_hub_out_of_reach_is_told_in_one_line(
     with pytest.raises(InputError, match=r"not in the Hub's cache and .* HF_HOME") as told:
         hub_file("data/en.jsonl", repo=REPO, revision=COMMIT)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["set.zip.checked", "set.zip.part", "set.zip.part.validator"])
+def test_a_link_that_waits_beside_a_download_is_not_written_through(
+    origin: Origin, path: Path, tmp_path: Path, name: str
+) -> None:
+    path.parent.mkdir()
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    path.with_name(name).symlink_to(victim)
+    fetch(f"{origin.url}/set.zip", path=path, checksum=SHA256)
+    assert path.read_bytes() == CONTENT
+    assert victim.read_text() == "precious"

@@ -2,11 +2,11 @@
 
 import stat
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import BadZipFile, ZipFile
 
 from filelock import FileLock
 
@@ -24,7 +24,7 @@ def read_member(archive: Path, member: str) -> bytes:
     with _opened(archive) as members:
         if member not in members.namelist():
             raise InputError(f"{archive}: it has no member {member!r}")
-        _refuse_endless(archive, [members.getinfo(member)])
+        refuse_endless(archive, members.getinfo(member).file_size)
         return members.read(member)
 
 
@@ -38,7 +38,7 @@ def unzipped(archive: Path) -> Path:
             _opened(archive) as members,
             TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as unfinished,
         ):
-            _refuse_endless(archive, members.infolist())
+            refuse_endless(archive, sum(one.file_size for one in members.infolist()))
             for member in members.infolist():
                 path = Path(member.filename)
                 is_link = stat.S_ISLNK(member.external_attr >> 16)
@@ -51,9 +51,9 @@ def unzipped(archive: Path) -> Path:
     return folder
 
 
-def _refuse_endless(archive: Path, members: Sequence[ZipInfo]) -> None:
-    """By the sizes that the members name, beyond which none of them is read."""
-    size, packed = sum(one.file_size for one in members), archive.stat().st_size
+def refuse_endless(archive: Path, size: int) -> None:
+    """`size` is what its members say, beyond which none of them is read."""
+    packed = archive.stat().st_size
     if size > MOST_UNPACKED * packed + SLACK:
         raise InputError(
             f"{archive}: must not unpack to more than {MOST_UNPACKED} times its size ({packed:,} "

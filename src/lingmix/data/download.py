@@ -20,6 +20,7 @@ from huggingface_hub.errors import (
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
+from lingmix.atomic import atomic_file, opened
 from lingmix.errors import InputError
 from lingmix.progress import shown
 
@@ -143,7 +144,7 @@ def _transfer(url: str, part: Path) -> None:
             part.unlink(missing_ok=True)
             _note_validator(response, validator)
         size = _size(response, held)
-        with part.open("ab" if held else "wb") as file:
+        with opened(part, "ab" if held else "wb") as file:
             chunks = response.iter_content(CHUNK)
             for chunk in shown(
                 chunks, f"Fetching {part.stem}", total=size, size=len, done=held, columns=COLUMNS
@@ -163,7 +164,8 @@ def _note_validator(response: requests.Response, path: Path) -> None:
     validator = "" if etag.startswith("W/") else etag
     validator = validator or response.headers.get("Last-Modified", "")
     if validator and not _is_encoded(response):
-        path.write_text(validator)
+        with atomic_file(path) as file:
+            file.write(validator.encode())
     else:
         path.unlink(missing_ok=True)
 
@@ -212,7 +214,8 @@ def _checked_file(path: Path) -> Path:
 
 
 def _note_checked(path: Path, expected: str) -> None:
-    _checked_file(path).write_text(_state(path, expected))
+    with atomic_file(_checked_file(path)) as file:
+        file.write(_state(path, expected).encode())
 
 
 def _state(path: Path, expected: str) -> str:

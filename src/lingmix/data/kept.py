@@ -9,6 +9,8 @@ from typing import BinaryIO, TypeVar
 
 from filelock import FileLock
 
+from lingmix.atomic import atomic_file
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -32,19 +34,13 @@ def keep(path: Path, *, read: Callable[[Path], T], write: Callable[[BinaryIO], N
 
 
 def _make(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    unfinished = path.with_suffix(".part")
     try:
-        with unfinished.open("wb") as file:
+        with atomic_file(path, durable=True) as file:
             write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
         sync_folder(path.parent)
     except OSError as error:
         error.filename = error.filename or str(path)  # a full disk names none
         raise
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

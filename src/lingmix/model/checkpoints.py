@@ -3,7 +3,6 @@
 import errno
 import logging
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from pytorch_lightning.callbacks import Checkpoint, WeightAveraging
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import distributed
 
+from lingmix.atomic import atomic_file
 from lingmix.data.kept import sync_folder
 from lingmix.errors import InputError
 from lingmix.stopping import Stop
@@ -37,15 +37,10 @@ class DurableFiles(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None
     ) -> None:
         path = Path(path)
-        unfinished = path.with_suffix(".unfinished")
         try:
-            with unfinished.open("wb") as file:
+            with atomic_file(path, durable=True) as file:
                 torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
         except (OSError, RuntimeError) as error:  # torch hides the one behind the other
-            unfinished.unlink(missing_ok=True)
             cause = error if isinstance(error, OSError) else error.__context__
             if not isinstance(cause, OSError) or cause.errno not in FULL:
                 raise

@@ -11,6 +11,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from lingmix.atomic import atomic_file
 from lingmix.data.vectors import Vectors
 from lingmix.errors import InputError
 
@@ -92,9 +93,8 @@ class EmbeddingStore:
             raise InputError(f"{folder}: its model.json is missing; delete the folder")
         if not path.exists():
             model = {"fingerprint": fingerprint, "name": name, "dimension": self._dimension}
-            unfinished = path.with_suffix(".part")
-            unfinished.write_text(json.dumps(model, indent=1), encoding="utf-8")
-            unfinished.replace(path)
+            with atomic_file(path) as file:
+                file.write(json.dumps(model, indent=1).encode())
         kept = _read(path)
         if (kept.get("fingerprint"), kept.get("dimension")) != (fingerprint, self._dimension):
             raise InputError(

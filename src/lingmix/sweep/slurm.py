@@ -15,6 +15,7 @@ from submitit import JobEnvironment, SlurmExecutor
 from submitit.core.utils import FailedJobError, FailedSubmissionError, JobPaths
 from submitit.helpers import Checkpointable, clean_env
 
+from lingmix.atomic import atomic_file
 from lingmix.errors import InputError
 from lingmix.stopping import StoppedError
 from lingmix.sweep.cell import Cell, Outcome, Outcomes, work
@@ -122,9 +123,8 @@ def _submit(cells: Sequence[Cell], door: str, folder: Path) -> dict[str, Cell]:
         raise InputError(f"hydra.launcher: Slurm does not take the jobs ({told:.300})") from error
     jobs = {job.job_id: cell for job, cell in zip(submitted, cells, strict=True)}
     for job, cell in jobs.items():
-        unfinished = _note(cell, folder).with_suffix(".unfinished")
-        unfinished.write_text(job, "utf-8")
-        unfinished.replace(_note(cell, folder))
+        with atomic_file(_note(cell, folder)) as file:
+            file.write(job.encode())
     return jobs
 
 

@@ -74,6 +74,8 @@ def remove(folder: Path) -> None:
 
 
 def emptied(folder: Path) -> Path:
+    if folder.is_symlink():
+        raise InputError(f"{folder}: must be a folder, got a symbolic link; remove it")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder

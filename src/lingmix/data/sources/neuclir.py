@@ -8,8 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from shutil import copyfileobj
 from typing import Any
 
+from lingmix.atomic import atomic_file
+from lingmix.data.archive import refuse_endless
 from lingmix.data.download import fetch
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.files import Row, read_rows
@@ -101,11 +104,11 @@ def _extracted(archive: Path, member: str) -> Path:
     path = archive.with_name(member)
     try:
         with tarfile.open(archive) as files:
+            refuse_endless(archive, files.getmember(member).size)
             source = files.extractfile(member)
             assert source is not None, "a directory"
-            part = path.with_name(f"{member}.part")
-            part.write_bytes(source.read())
-            part.replace(path)
+            with atomic_file(path) as file:
+                copyfileobj(source, file)
     except (tarfile.TarError, KeyError, EOFError, OSError, zlib.error) as error:
         raise InputError(f"{archive}: {member} cannot be read from it: {error}") from error
     return path

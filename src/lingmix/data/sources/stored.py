@@ -1,9 +1,9 @@
 """Corpora too large for memory: each language's passages in an Arrow file, written once."""
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 from filelock import FileLock
@@ -48,10 +48,11 @@ def _stored(path: Path, language: str, rows: Callable[[], Rows]) -> pa.Table:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
             if not path.is_file():
-                part = path.with_name(f"{path.name}.part")
-                _write(part, rows(), f"Storing {path.parent.name} {language}")
-                _refuse_repeated(part, path)
-                os.replace(part, path)  # noqa: PTH105
+                with TemporaryDirectory(prefix=f"{path.name}.", dir=path.parent) as unfinished:
+                    part = Path(unfinished, path.name)
+                    _write(part, rows(), f"Storing {path.parent.name} {language}")
+                    _refuse_repeated(part, path)
+                    part.replace(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error}") from error
     return mapped(path)
