@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lingmix.cli.failures import input_errors
-from lingmix.doors import resolved
+from lingmix.doors import build, resolved
 from lingmix.errors import InputError
 from lingmix.terminal import PrintableRecord, end, printable, say
 from lingmix.tracking.store import open_store
@@ -116,6 +116,15 @@ def test_hydra_makes_no_folder_called_tilde(tmp_path: Path) -> None:
     ended = shell(f"cd {tmp_path} && $command output_dir=\\'~/runs\\'", HOME=str(tmp_path))
     assert ended.returncode == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["runs"]
+
+
+def test_what_the_machine_refuses_a_reader_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught, input_errors("train"):
+        build({"_target_": "tokenize.open", "filename": f"{tmp_path}/none"})
+    assert str(caught.value) == (
+        f"{tmp_path}/none: cannot be used (No such file or directory); mend what is there, or name "
+        "another path"
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
-from lingmix.cli.arguments import check_arguments
+from lingmix.cli.arguments import check_arguments, found
 from lingmix.cli.checks import check_settings
 from lingmix.cli.failures import input_errors
 from lingmix.cli.reading import arguments
@@ -196,23 +197,17 @@ def evaluation_sets(
     if languages == "all":
         return [build(node | {"name": name}) for name, node in nodes.items()]
     return [
-        build(_narrowed(node, name, languages) | {"name": name}).within(languages)
+        build(_narrowed(node, languages) | {"name": name}).within(languages)
         for name, node in nodes.items()
     ]
 
 
-def _narrowed(node: Config, name: str, languages: Sequence[str] | str) -> Config:
-    """What is fetched a language at a time is fetched in these alone."""
-    held = node.get("languages")
-    if held is None or not {"download_dir", "repo"} & set(node):
+def _narrowed(node: Config, languages: Sequence[str] | str) -> Config:
+    """A reader that fetches a language at a time takes those to be fetched as `within`."""
+    if node.get("languages") is None or not {"download_dir", "repo"} & set(node):
         return node
-    kept = [language for language in held if language in languages]
-    if not kept:
-        raise InputError(
-            f"languages: evaluation set {name} has none of {', '.join(languages)}; it has "
-            f"{', '.join(held)}"
-        )
-    return node | {"languages": {of: held[of] for of in kept} if isinstance(held, dict) else kept}
+    takes = signature(found(node["_target_"], at=node["_target_"])).parameters
+    return node | {"within": list(languages)} if "within" in takes else node
 
 
 def overrides() -> list[str]:

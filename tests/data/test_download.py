@@ -85,6 +85,19 @@ def test_the_next_process_resumes_too(
     assert origin.requests[1]["If-Range"] == '"one"'
 
 
+def test_notes_that_a_crash_has_spoilt_count_for_nothing(
+    origin: Origin, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once(monkeypatch)
+    origin.cuts = [HALF]
+    with pytest.raises(InputError):
+        fetch(f"{origin.url}/set.zip", path=path, checksum=None)
+    path.with_name("set.zip.part.validator").write_bytes(b"\xff")
+    fetch(f"{origin.url}/set.zip", path=path, checksum=SHA256)
+    path.with_name("set.zip.checked").write_bytes(b"\xff\0\xfe")
+    assert fetch("http://127.0.0.1:1/set.zip", path=path, checksum=SHA256).read_bytes() == CONTENT
+
+
 def test_a_whole_part_is_not_fetched_again(
     origin: Origin, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

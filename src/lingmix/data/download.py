@@ -129,7 +129,7 @@ def _transfer(url: str, part: Path) -> None:
     held = part.stat().st_size if part.is_file() and validator.is_file() else 0
     headers = {"Accept-Encoding": "identity"}
     if held:
-        headers |= {"Range": f"bytes={held}-", "If-Range": validator.read_text()}
+        headers |= {"Range": f"bytes={held}-", "If-Range": validator.read_text("ascii", "ignore")}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         answered = response.headers.get("Content-Range", "")
         if answered == f"bytes */{held}":
@@ -193,7 +193,7 @@ def _parsed(checksum: str | None) -> tuple[str, str]:
 def _check_held(path: Path, kind: str, expected: str) -> None:
     """Once for a file that stays as it is: somebody may have put it there."""
     note = _checked_file(path)
-    if not kind or (note.is_file() and note.read_text() == _state(path, expected)):
+    if not kind or (note.is_file() and note.read_bytes() == _state(path, expected).encode()):
         return
     if (got := _digest(path, kind)) != expected:
         raise InputError(

@@ -179,7 +179,7 @@ def _json_rows(path: Path, form: str) -> Iterator[Row]:
 
 def _json(line: str, place: str) -> Any:
     try:
-        row = json.loads(line, object_pairs_hook=_distinct)
+        row = json.loads(line, object_pairs_hook=distinct)
         if "\\u" in line:
             json.dumps(row, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
@@ -196,7 +196,7 @@ def _json(line: str, place: str) -> Any:
     return row
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Python itself would keep the last of equal names, and say nothing."""
     values = dict(pairs)
     if len(values) < len(pairs):

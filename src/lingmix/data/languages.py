@@ -1,6 +1,7 @@
 """What a language may be called, and how the names of two are told apart in `en-de`."""
 
 import re
+from collections.abc import Iterable, Sequence
 
 from lingmix.errors import InputError
 
@@ -43,6 +44,25 @@ def require_language(place: str, code: object) -> str:
     if not isinstance(code, str) or not is_language(code):
         raise InputError(f"{place} {RULE}, got {code!r:.60}{_usual_case(code)}")
     return code
+
+
+def published_languages(
+    asked: Iterable[str], *, of: str, published: Iterable[str], within: Sequence[str] | None
+) -> list[str]:
+    """The languages of a published set that are to be fetched: those asked for, all of which it
+    must have, `within` those of the study (None: any).
+    """
+    asked, published = list(asked), list(published)
+    if unknown := sorted({*map(str, asked)} - set(published)):
+        raise InputError(
+            f"languages: {of} has no {', '.join(unknown)}; it has {', '.join(published)}"
+        )
+    fetched = [language for language in asked if within is None or language in within]
+    if not fetched:
+        raise InputError(
+            f"languages: {of} has none of {', '.join(within or ())}; it has {', '.join(asked)}"
+        )
+    return fetched
 
 
 def _usual_case(code: object) -> str:

@@ -63,7 +63,7 @@ def test_rows_of_one_source_are_one_item_that_lists_them_in_order(tmp_path: Path
     [
         ("query", "", "field 'query' must be a non-empty text, got ''"),
         ("passage", None, "field 'passage' is missing"),
-        ("query_lang", "zh-Hans", "field 'query_lang' needs a language"),
+        ("query_lang", "zh-hans", "field 'query_lang' needs a language"),
         ("source_id", 1.5, "field 'source_id' must be"),
         ("negatives", [None], "field 'negatives' must hold non-empty texts"),
     ],

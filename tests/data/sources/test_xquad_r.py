@@ -9,7 +9,7 @@ import yaml
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.sources.beir import read_beir
 from lingmix.data.sources.xquad_r import fetch_xquad_r, read_xquad_r
-from lingmix.doors import CONF
+from lingmix.doors import CONF, evaluation_sets
 from lingmix.errors import InputError
 from tests.data.sources.published import served
 
@@ -175,8 +175,38 @@ def test_files_that_are_not_there_are_fetched_where_they_are_published(tmp_path:
 
 
 def test_a_language_that_is_not_published_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^languages: XQuAD-R has no fr$"):
+    with pytest.raises(InputError, match=r"^languages: XQuAD-R has no fr; it has en$"):
         fetched(tmp_path / "none", "http://127.0.0.1:1", {"en": "sha256:" + "0" * 64}, "en", "fr")
+
+
+def test_a_study_of_fewer_languages_reads_no_other_and_hides_none(tmp_path: Path) -> None:
+    """The German file cannot be read; a language that nobody publishes is told all the same."""
+    folder = write(tmp_path, en=[paragraph(["One."], {"q": 0})])
+    (folder / "de.json").write_text("no JSON")
+    node = {
+        "_target_": "lingmix.data.sources.xquad_r.fetch_xquad_r",
+        "folder": str(folder),
+        "url": "http://127.0.0.1:1",
+        "checksums": {},
+        "download_dir": str(tmp_path / "downloads"),
+        "languages": ["en", "de"],
+        "articles": None,
+    }
+    (one,) = evaluation_sets({"x": node}, languages=["en"])
+    assert one.passages == ("One.",)
+    for languages, told in (
+        (["en", "xx"], "languages: XQuAD-R has no xx; it has de, en"),
+        (["de"], "languages: XQuAD-R has none of en; it has de"),
+    ):
+        with pytest.raises(InputError) as caught:
+            evaluation_sets({"x": node | {"languages": languages}}, languages=["en"])
+        assert str(caught.value) == told
+
+
+def test_a_name_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "en.json").write_text('{"data": [], "data": []}')
+    with pytest.raises(InputError, match=r"en.json: .*it has .*data.* 2 times; keep one of them"):
+        read_xquad_r(name="x", folder=tmp_path, languages=["en"], articles=None)
 
 
 @real

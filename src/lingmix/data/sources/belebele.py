@@ -4,11 +4,12 @@ A passage is parallel by `link`, a question by `link` and `question_number`; the
 are not used.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lingmix.data.download import hub_file
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.files import read_rows
+from lingmix.data.languages import published_languages
 from lingmix.data.sources.judged import Judgement, Passages, Query, judged_set
 from lingmix.errors import InputError
 
@@ -17,14 +18,21 @@ FORM = "Belebele in one language, rows of link, question_number, flores_passage,
 
 
 def read_belebele(
-    *, name: str, repo: str, revision: str, languages: Mapping[str, str]
+    *,
+    name: str,
+    repo: str,
+    revision: str,
+    languages: Mapping[str, str],
+    within: Sequence[str] | None = None,
 ) -> EvaluationSet:
     """`languages` are FLORES codes, which name the files, by the names they get here."""
     passages: dict[str, str] = {}
     queries: list[Query] = []
     translations: dict[str, dict[str, str]] = {}
-    for language, code in languages.items():
-        path = hub_file(f"data/{code}.jsonl", repo=repo, revision=revision)
+    for language in published_languages(
+        languages, of="Belebele", published=languages, within=within
+    ):
+        path = hub_file(f"data/{languages[language]}.jsonl", repo=repo, revision=revision)
         for row in read_rows(path=path, fields=FIELDS, form=FORM):
             link = row.identifier("link")
             passage, text = f"{language}:{link}", row.text("flores_passage").strip()

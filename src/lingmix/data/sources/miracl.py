@@ -7,10 +7,10 @@ from pathlib import Path
 from lingmix.data.download import hub_file
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.files import read_rows
+from lingmix.data.languages import published_languages
 from lingmix.data.sources.columns import read_judgements, read_topics
 from lingmix.data.sources.judged import Judgement, Query, judged_set
 from lingmix.data.sources.stored import Rows, stored_passages, titled_text
-from lingmix.errors import InputError
 
 CORPUS_FORM = "a MIRACL corpus, rows of docid, title, text"
 FILES = {
@@ -29,15 +29,12 @@ def read_miracl(
     corpus_revision: str,
     judged_only: bool,
     download_dir: str | Path,
+    within: Sequence[str] | None = None,
 ) -> EvaluationSet:
     """Queries of each language on its own Wikipedia, or with `judged_only` on the passages of it
     that the judges saw, relevant or not.
     """
-    unknown = sorted(set(languages) - set(FILES))
-    if unknown:
-        raise InputError(
-            f"languages: MIRACL has no {', '.join(unknown)}; it has {', '.join(FILES)}"
-        )
+    languages = published_languages(languages, of="MIRACL", published=FILES, within=within)
     queries: list[Query] = []
     judgements: list[Judgement] = []
     for language in languages:

@@ -10,9 +10,9 @@ from typing import Any
 from lingmix.data.archive import read_member
 from lingmix.data.download import fetch
 from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.data.languages import published_languages
 from lingmix.data.sentences import sentences
 from lingmix.data.sources.squad import File, Sentence, sentence_set
-from lingmix.errors import InputError
 
 FORM = "MLQA in one language, SQuAD form"
 PUBLISHED = {
@@ -36,15 +36,12 @@ def read_mlqa_r(
     checksum: str | None,
     download_dir: str | Path,
     languages: Sequence[str],
+    within: Sequence[str] | None = None,
 ) -> EvaluationSet:
     """The authors' splitter of sentences is not public: passages are `sentences.sentences`, and
     where their number is not the authors', both are logged.
     """
-    unknown = sorted(set(languages) - set(PUBLISHED))
-    if unknown:
-        raise InputError(
-            f"languages: MLQA has no {', '.join(unknown)}; it has {', '.join(PUBLISHED)}"
-        )
+    languages = published_languages(languages, of="MLQA", published=PUBLISHED, within=within)
     path = Path(download_dir) / "mlqa" / PurePosixPath(url).name
     archive = fetch(url, path=path, checksum=checksum)
     rebuilt = sentence_set(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from lingmix.data.download import hub_file
 from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.data.languages import published_languages
 from lingmix.data.sources.columns import read_columns, read_judgements, read_topics
 from lingmix.data.sources.judged import Judgement, Query, judged_set
 from lingmix.data.sources.stored import Rows, stored_passages
-from lingmix.errors import InputError
 
 REPO = "unicamp-dl/mmarco"
 CORPUS_FORM = "an mMARCO collection, a line each: id, tab, text"
@@ -21,14 +21,15 @@ NAMES = {
 
 
 def read_mmarco(
-    *, name: str, languages: Sequence[str], revision: str, download_dir: str | Path
+    *,
+    name: str,
+    languages: Sequence[str],
+    revision: str,
+    download_dir: str | Path,
+    within: Sequence[str] | None = None,
 ) -> EvaluationSet:
     """Queries of each language on the corpora of all: ids are those of the English original."""
-    unknown = sorted(set(languages) - set(NAMES))
-    if unknown:
-        raise InputError(
-            f"languages: mMARCO has no {', '.join(unknown)}; it has {', '.join(NAMES)}"
-        )
+    languages = published_languages(languages, of="mMARCO", published=NAMES, within=within)
     file = partial(hub_file, repo=REPO, revision=revision)
     queries = [
         Query(f"{language}:{row.identifier('id')}", row.text("text"), language)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.data.files import distinct
 from lingmix.data.sources.judged import Judgement, Passages, Query, judged_set
 from lingmix.errors import InputError
 
@@ -80,7 +81,7 @@ def sentence_set(
 
 
 def _paragraphs(content: str | bytes, language: str) -> Iterator[tuple[str, int, Any]]:
-    for a, article in enumerate(json.loads(content)["data"]):
+    for a, article in enumerate(json.loads(content, object_pairs_hook=distinct)["data"]):
         for p, paragraph in enumerate(article["paragraphs"]):
             json.dumps(paragraph, ensure_ascii=False).encode()
             yield f"{language}:a{a:02}p{p}", a, paragraph

@@ -6,9 +6,9 @@ from typing import Any
 
 from lingmix.data.download import fetch
 from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.data.languages import published_languages
 from lingmix.data.sources.squad import File, Sentence, sentence_set
 from lingmix.data.text_lines import lines, require_file
-from lingmix.errors import InputError
 
 FORM = "XQuAD-R in one language, SQuAD form with sentences and sentence_breaks"
 
@@ -22,14 +22,15 @@ def fetch_xquad_r(
     download_dir: str | Path,
     languages: Sequence[str],
     articles: Sequence[int] | None,
+    within: Sequence[str] | None = None,
 ) -> EvaluationSet:
     """Read from `folder` if there is one, otherwise fetched: `{language}.json` under `url`."""
     folder = Path(folder).expanduser()
-    if not folder.is_dir():
+    there = folder.is_dir()
+    published = sorted(path.stem for path in folder.glob("*.json")) if there else checksums
+    languages = published_languages(languages, of="XQuAD-R", published=published, within=within)
+    if not there:
         folder = Path(download_dir) / "xquad-r"
-        unknown = sorted(set(languages) - set(checksums))
-        if unknown:
-            raise InputError(f"languages: XQuAD-R has no {', '.join(unknown)}")
         for language, checksum in checksums.items():
             if language in languages:
                 file = f"{language}.json"
