@@ -12,7 +12,7 @@ from huggingface_hub import snapshot_download
 from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
 from lingmix.data.tokens import Role
-from lingmix.errors import InputError
+from lingmix.errors import InputError, require_int
 from lingmix.model.hub import commit_of
 from lingmix.model.layout import (
     POOLING_SWITCHES,
@@ -26,7 +26,7 @@ from lingmix.model.layout import (
 from lingmix.model.pooling import Dense, PoolingChoice
 from lingmix.model.pretrained import load_transformer
 from lingmix.model.static import Static
-from lingmix.model.tokenizer import ROLES, RoleTokenizer, RoleValues, Side
+from lingmix.model.tokenizer import ROLES, SHORTEST, RoleTokenizer, RoleValues, Side
 from lingmix.model.transformer import Attention, Transformer
 
 MODULES = "sentence_transformers.models"
@@ -117,7 +117,7 @@ def read_folder(
         lowercase=settings.get("do_lower_case", False),
         trust_remote_code=trust_remote_code,
     )
-    roles = override(roles._replace(max_length=_lengths(settings, transformer)))
+    roles = override(roles._replace(max_length=_lengths(layout.first[1], settings, transformer)))
     if not pooling and not includes_prompt and any(roles.prompts.values()):
         raise InputError(
             f"{saved}/config.json: include_prompt must be true, for a prompt is pooled with its "
@@ -221,9 +221,17 @@ def _write_transformer(folder: Path, embedder: Transformer, tokenizer: RoleToken
     _dump(settings, folder / "sentence_bert_config.json")
 
 
-def _lengths(settings: Mapping[str, Any], transformer: Transformer) -> dict[Role, int | None]:
+def _lengths(
+    folder: Path, settings: Mapping[str, Any], transformer: Transformer
+) -> dict[Role, int | None]:
+    """A tokenizer that cuts nothing has a length beyond all texts."""
     longest = settings.get("max_seq_length") or transformer.tokenizer.model_max_length
-    longest = None if longest >= VERY_LARGE_INTEGER else longest
+    if isinstance(longest, int | float) and longest >= VERY_LARGE_INTEGER:
+        longest = None
+    else:
+        require_int(
+            f"{folder / 'tokenizer_config.json'}: model_max_length", longest, at_least=SHORTEST
+        )
     return {
         "query": settings.get("query_length") or longest,
         "passage": settings.get("document_length") or longest,

@@ -1,6 +1,5 @@
 """Training a few small matrices beside frozen weights (LoRA, arXiv 2106.09685), through peft."""
 
-import json
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from lingmix.errors import InputError
+from lingmix.model.layout import read_object
 
 LORA_KEYS = {"rank", "alpha", "dropout", "targets"}
 """What `encoder.lora` must say."""
@@ -50,4 +50,4 @@ def merged(model: nn.Module) -> Any:
 def kept_lora(folder: Path) -> dict[str, Any] | None:
     """How the encoder was trained of which `folder` is the form."""
     path = folder / FILE
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return read_object(path) if path.is_file() else None

@@ -55,11 +55,11 @@ class Dense(nn.Module):
         path = folder / "config.json"
         config = read_object(path)
         by_name = {activation.__name__: activation for activation in ACTIVATIONS}
-        module, _, name = config.get("activation_function", "torch.Tanh").rpartition(".")
+        module, _, name = str(config.get("activation_function", "torch.Tanh")).rpartition(".")
         if not module.startswith("torch") or name not in by_name:
             raise InputError(
                 f"{path}: activation_function must be one of torch's {', '.join(by_name)}, got "
-                f"{module}.{name}"
+                f"{config['activation_function']!r}"
             )
         for key, plain in (
             ("use_residual", False),
