@@ -4,7 +4,7 @@ import pytest
 from mlflow import MlflowClient
 
 from lingmix import completeness
-from lingmix.completeness import SHORTENED_BY
+from lingmix.cli.checks import SHORTENED_BY
 from lingmix.errors import InputError
 from lingmix.tracking.lifecycle import STATE
 from lingmix.train import train
