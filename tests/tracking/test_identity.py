@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from lingmix.tracking import code, contents, identity
+from lingmix.tracking import code, contents, versions
 from lingmix.tracking.history import as_before, cells, changes, complete_run, unfinished
 from lingmix.tracking.identity import ASKED, CODE, DATA, RAN, config_hash, identity_tags, provenance
 from lingmix.tracking.lifecycle import HASH
@@ -124,9 +124,11 @@ def test_data_that_changes_is_other_data_asked_for_in_the_same_words(tmp_path):
 def test_embedded_data_counts_by_the_version_of_the_package_it_comes_with(monkeypatch):
     embedded = config(data={"train": [{"_target_": "lingmix.data.sources.cldr.read_cldr"}]})
     before, other = identity_tags(embedded), identity_tags(config())
-    monkeypatch.setattr(identity, "version", lambda package: f"another {package}")
+    monkeypatch.setattr(versions, "version", lambda package: f"another {package}")
+    versions.installed.cache_clear()
     assert identity_tags(embedded)[DATA] != before[DATA]
     assert identity_tags(config()) == other
+    versions.installed.cache_clear()
 
 
 def test_a_run_complete_with_other_code_is_said_once_and_reported_as_the_newest(

@@ -32,7 +32,7 @@ def measured(cells: pl.DataFrame, set_name: str) -> pl.DataFrame:
     same = [c for c in keys(runs) if c != "pairs" and not _tells_runs_apart(runs, c)]
     runs = runs.drop(same)
     axes = [*keys(runs), "scale", "alpha", "seed"]
-    in_order = [e for c in axes for e in (pl.col(c).cast(pl.Float64, strict=False), pl.col(c))]
+    in_order = [e for c in axes for e in _order(runs, c)]
     return runs.unique(axes, keep="first", maintain_order=True).sort(in_order, nulls_last=True)
 
 
@@ -89,6 +89,13 @@ def scale_name(scale: int | None) -> str:
 
 def key_words(row: Mapping[str, Any], columns: list[str]) -> str:
     return ", ".join(f"{c.removeprefix('param.')} {row[c]}" for c in columns)
+
+
+def _order(runs: pl.DataFrame, column: str) -> list[pl.Expr]:
+    """Numbers by their value, generations by their age: that of the newest run comes first."""
+    if is_generation(column):
+        return [pl.col(column).cast(pl.Enum(runs[column].unique(maintain_order=True)))]
+    return [pl.col(column).cast(pl.Float64, strict=False), pl.col(column)]
 
 
 def _tells_runs_apart(runs: pl.DataFrame, column: str) -> bool:

@@ -32,7 +32,8 @@ NOTE = (
     "of one passage are ranked; lower is better."
 )
 SEEDS_NOTE = (
-    "Mean ± one sample standard deviation over seeds (the mean alone where there is one seed). "
+    "Mean ± one sample standard deviation over seeds (the mean alone where there is one seed); n: "
+    "how many have the measure, where not all do. "
     "Bold: the best alpha of a scale, in language bias the least biased one."
 )
 BIAS_NOTE = (

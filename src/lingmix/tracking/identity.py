@@ -19,7 +19,6 @@ and reports keep runs of different hardware apart.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from lingmix.tracking.lifecycle import HASH
 from lingmix.tracking.limits import TAG_LENGTH
 from lingmix.tracking.models import RUNS
 from lingmix.tracking.store import leaves
-from lingmix.tracking.versions import counted_versions, in_words
+from lingmix.tracking.versions import counted_versions, in_words, installed
 
 ASKED, CODE, DATA, RAN = "lingmix.asked", "lingmix.code", "lingmix.data", "lingmix.ran"
 CONTENTS, VERSIONS = "lingmix.contents", "lingmix.versions"
@@ -206,7 +205,7 @@ def _embedded(asked: Mapping[str, Any]) -> dict[str, str]:
     """Versions of the packages that bring the data of a source along, by `<source>._package_`."""
     targets = {key: str(value) for key, value in asked.items() if key.endswith("._target_")}
     return {
-        f"{key.removesuffix('._target_')}._package_": f"{package} {version(package)}"
+        f"{key.removesuffix('._target_')}._package_": f"{package} {installed(package)}"
         for key, target in targets.items()
         for source, package in EMBEDDED.items()
         if target.startswith(source)
