@@ -35,7 +35,7 @@ Place = tuple[str, str | int]
 def config_of(output_dir: Path) -> dict:
     tracking = {"wait": 30.0, "parent": None, "system_metrics": None, "code": "same"}
     where = {"output_dir": str(output_dir), "name": output_dir.name}
-    return {**where, "evaluation": {}, "tracking": tracking}
+    return {**where, "evaluation": {}, "run_files": None, "tracking": tracking}
 
 
 def command(uri: str, output_dir: Path, ending: Callable[[], None] = lambda: None) -> str:

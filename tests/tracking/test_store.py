@@ -3,18 +3,18 @@ import socket
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Barrier, Event, Thread
+from threading import Barrier, Thread
 
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput
 
 from lingmix.errors import InputError
-from lingmix.tracking import bounded, store
+from lingmix.tracking import store
 from lingmix.tracking.bounded import AwayError
 from lingmix.tracking.store import experiment_of, leaves, open_store, require_answer
 
@@ -121,43 +121,6 @@ def test_a_deleted_experiment_is_not_written_to(client, tmp_path):
 def test_leaves_are_dotted_and_lists_of_plain_values_stay_whole():
     config = {"a": {"b": 1, "c": [1, 2]}, "d": [{"e": 3}, {"e": 4}], "f": None}
     assert leaves(config) == {"a.b": 1, "a.c": [1, 2], "d.0.e": 3, "d.1.e": 4, "f": None}
-
-
-class Trouble(BaseHTTPRequestHandler):
-    """A server that says it is there, if its `trouble` begins later, and then is none."""
-
-    def do_GET(self) -> None:
-        if self.path == "/health" and self.server.later:
-            self.send_response(200)
-            self.end_headers()
-            return
-        match self.server.trouble:
-            case "500":
-                self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
-            case "drip":
-                with suppress(OSError):
-                    while not self.server.over.wait(0.02):
-                        self.wfile.write(b"H")
-            case "hang":
-                self.server.over.wait(60)
-
-    do_POST = do_GET
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def troubled(monkeypatch) -> Iterator[ThreadingHTTPServer]:
-    monkeypatch.setattr(store, "ANSWER", 0.5)
-    monkeypatch.setattr(bounded, "CALL", 0.5)
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Trouble) as server:
-        server.over, server.daemon_threads, server.block_on_close = Event(), True, False
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.over.set()
-        server.shutdown()
 
 
 @pytest.mark.parametrize("later", [False, True], ids=["at once", "later"])
