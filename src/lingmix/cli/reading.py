@@ -71,15 +71,15 @@ class FileConfigSource(file_config_source.FileConfigSource):
         try:
             text = path.read_text(encoding="utf-8-sig")
             values = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+            header = self._get_header_dict(text[:512])
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise InputError(
                 f"{_place(path, error)}: must be YAML, got {_problem(error)}"
             ) from error
         if values is not None and not isinstance(values, dict):
             raise InputError(f"{path}: must be keys and their values, got {values!r:.100}")
-        header = self._get_header_dict(text[:512])
         if config_path.startswith(GLOBAL):
-            header.setdefault("package", "_global_")
+            header["package"] = header.get("package") or "_global_"
         return ConfigResult(
             config=OmegaConf.create(values or {}),
             path=f"{self.scheme()}://{self.path}",
