@@ -10,7 +10,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 
 @dataclass
@@ -35,8 +35,12 @@ class LingmixLauncher(Launcher, ABC):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
+        from lingmix.cli.launching import check_launcher  # noqa: PLC0415 - as below
+
         self._loader = hydra_context.config_loader
         self._config = config
+        asked: Any = OmegaConf.to_container(config.hydra.launcher, resolve=True)
+        check_launcher(asked)
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -82,13 +86,8 @@ class LingmixSlurm(LingmixLauncher):
 class LingmixRay(LingmixLauncher):
     """Each cell a task of a Ray cluster."""
 
-    def __init__(self, address: str, cpus: int, gpus: float, retries: int) -> None:
-        self._asked: dict[str, Any] = {
-            "address": address,
-            "cpus": cpus,
-            "gpus": gpus,
-            "retries": retries,
-        }
+    def __init__(self, **asked: Any) -> None:
+        self._asked = asked
 
     def _run_all(self) -> Any:
         from lingmix.sweep.ray import run_on_ray  # noqa: PLC0415

@@ -52,7 +52,10 @@ class LingmixOptuna(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        from lingmix.errors import InputError  # noqa: PLC0415 - Hydra imports plugins at any start
+        from lingmix.cli.launching import check_study  # noqa: PLC0415 - plugins are always imported
+        from lingmix.errors import InputError  # noqa: PLC0415
+
+        check_study(self._settings)
 
         try:
             from lingmix.sweep.study import Settings, search  # noqa: PLC0415

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
@@ -57,7 +56,7 @@ def door(config_name: str) -> Callable[[Callable[[DictConfig], str]], Callable[[
         @wraps(function)
         def guarded(config: DictConfig) -> None:
             with _one_line(config_name):
-                _refuse_idle(config_name)
+                _refuse_one_of_many(config_name)
                 checked(config, config_name)
                 say(function(config))
 
@@ -95,14 +94,8 @@ def _one_line(command: str) -> Iterator[None]:
         end(f"lingmix-{command}: {error}")
 
 
-def _refuse_idle(command: str) -> None:
-    """What a command says and Hydra passes over."""
-    for override in OverridesParser.create().parse_overrides(overrides()):
-        if override.value() == {} and not override.is_delete():
-            raise InputError(
-                f"{override.key_or_group}: {{}} adds nothing to what is there and takes nothing "
-                f"away; ~{override.key_or_group}.KEY takes one away"
-            )
+def _refuse_one_of_many(command: str) -> None:
+    """A grid that is asked for without `-m` would be one ordinary run."""
     hydra_config = HydraConfig.get()
     if hydra_config.runtime.choices.get("sweep") or hydra_config.sweeper.get("params"):
         raise InputError(

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from lingmix.cli.checks import check_settings
+from lingmix.cli.launching import check_launcher
 from lingmix.doors import CONF, build, resolved
 from lingmix.errors import InputError
 
@@ -140,7 +142,12 @@ def test_a_key_that_there_is_not_is_refused_and_the_nearest_named(train, key, va
         ("evaluate", "depth", 2.5, "depth: must be a whole number of at least 1, or null, got 2.5"),
         ("evaluate", "temperature", 0, "temperature: must be above 0 and finite, got 0"),
         ("evaluate", "languages", None, "languages: must be all, or a list of languages"),
-        ("evaluate", "search", {"_target_": "lingmix.nowhere"}, "search._target_: cannot be impor"),
+        (
+            "evaluate",
+            "search",
+            {"_target_": "lingmix.nowhere"},
+            "search._target_: must be a class o",
+        ),
         ("mine", "mining.count", 0, "mining.count: must be a whole number of at least 1, got 0"),
         ("mine", "mining.max_share", 0, "mining.max_share: must be in (0, 1], or null, got 0"),
         ("mine", "path", None, "path: must be a path, got null"),
@@ -257,3 +264,24 @@ def test_nothing_heavy_is_imported_to_refuse_a_setting(tmp_path, override):
     assert ended.stderr.count("\n") == 1
     assert ended.stdout == "imported:\n"
     assert [*Path(tmp_path).iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("launcher", "key", "value", "told"),
+    [
+        ("local", "processes", 0, "processes: must be a whole number of at least 1, or null, got"),
+        ("ray", "cpus", "many", "cpus: must be a whole number of at least 1, got 'many'"),
+        ("ray", "gpus", -1, "gpus: must be at least 0 and finite, got -1"),
+        ("slurm", "time", "4h", "time: must be a whole number of at least 1, or null, got '4h'"),
+        ("slurm", "requeues", REMOVED, "requeues: must be a whole number of at least 0, got noth"),
+        ("slurm", "setup", "module load", "setup: must be a list, each a text, not empty, or nu"),
+    ],
+)
+def test_a_launcher_has_settings_of_its_own(launcher, key, value, told):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", [f"launcher={launcher}"], return_hydra_config=True)
+        values: Any = OmegaConf.to_container(config.hydra.launcher, resolve=True)
+    check_launcher(values)
+    with pytest.raises(InputError) as caught:
+        check_launcher(changed(values, key, value))
+    assert str(caught.value).startswith(f"hydra.launcher.{told}")

@@ -127,3 +127,9 @@ def test_a_misspelt_group_that_may_be_left_out_is_not_passed_over(command, overr
         pytest.raises(MissingConfigException, match="Could not find"),
     ):
         compose(command, [override])
+
+
+@pytest.mark.parametrize("override", ["evaluation={}", "+trainer.callbacks={ }"])
+def test_an_empty_mapping_that_would_change_nothing_is_refused(override):
+    with pytest.raises(InputError, match=r"must be more than \{\}, which adds nothing"):
+        arguments([override])

@@ -1,10 +1,10 @@
 """Whether what a `_target_` names takes the keys beside it: its signature says so."""
 
+import pydoc
 from collections.abc import Callable, Collection, Mapping
 from inspect import Parameter, signature
 from typing import Any, get_type_hints
 
-import hydra.utils
 from pydantic import PydanticSchemaGenerationError, PydanticUserError
 
 from lingmix.cli.schema import check, nearest, words
@@ -47,10 +47,10 @@ def check_arguments(node: Mapping[str, Any], *, at: str, given: Collection[str] 
 def found(path: str, *, at: str) -> Callable[..., Any]:
     """The class or function of that dotted name."""
     try:
-        target = hydra.utils.get_object(path)
-    except Exception as error:  # whatever a module raises while it is imported
+        target: Any = pydoc.locate(path)
+    except pydoc.ErrorDuringImport as error:
         told = " ".join(str(error).split())
-        raise InputError(f"{at}._target_: cannot be imported ({told:.300}), got {path}") from error
+        raise InputError(f"{at}._target_: cannot be imported ({told:.300})") from error
     if not callable(target):
         raise InputError(f"{at}._target_: must be a class or a function, got {path}")
     return target

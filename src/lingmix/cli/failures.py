@@ -69,12 +69,12 @@ def _reason(error: BaseException) -> str:
 
 def _not_composed(error: Exception, command: str) -> str:
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
-    key = getattr(cause, "full_key", None)
+    key = re.sub(r"\[(\d+)\]", r".\1", getattr(cause, "full_key", None) or "")
     if isinstance(cause, MissingMandatoryValue):
         return f"{key}: must be given, got ???; write {key}=..."
     if refused := re.match(r"Could not override '(.+)'", str(error)):
         given = refused[1]
-        wrong = key if key and key.startswith(f"{given}.") else given
+        wrong = key if key.startswith(f"{given}.") else given
         near = nearest(wrong, keys_of(COMMANDS[command]))
         return f"there is no key {wrong}{near}; `lingmix-{command} --cfg job` shows all there are"
     if isinstance(cause, OmegaConfBaseException) and key:

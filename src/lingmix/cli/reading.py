@@ -114,6 +114,12 @@ def arguments(given: Sequence[str]) -> list[str]:
     if unknown:
         raise InputError(f"{unknown[0]}: is no option; --help shows those there are")
     overrides = list(known.overrides)
+    for override in overrides:
+        if idle := re.fullmatch(r"(?:\+*)(.+?)=\s*\{\s*\}", override):
+            raise InputError(
+                f"{idle[1]}: must be more than {{}}, which adds nothing to what is there and takes "
+                f"nothing away; ~{idle[1]}.KEY takes one away"
+            )
     options = list(given)
     for override in overrides:
         options.remove(override)

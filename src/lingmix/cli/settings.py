@@ -8,12 +8,12 @@ at once.
 from typing import Annotated, Any, Literal
 
 from annotated_types import Interval, MinLen
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
+from lingmix.cli.networks import Encoder, Loss, Optimizer, Text
 from lingmix.cli.schema import Node, Rule, Settings
 from lingmix.ranges import Count, CountOrZero, NotNegative, Positive, Seed, Share
 
-Text = Annotated[str, MinLen(1), Rule("a text, not empty")]
 Place = Annotated[str, Field(pattern=r"^[^\x00]+$"), Rule("a path")]
 Languages = Annotated[
     Literal["all"] | Annotated[list[Text], MinLen(1)],
@@ -75,136 +75,6 @@ class Sampler(Node):
 
     alpha: Share
     alpha_end: Share | None
-
-
-class Roles(Settings):
-    query: str | None
-    passage: str | None
-
-
-class Lengths(Settings):
-    query: Count | None
-    passage: Count | None
-
-
-class Lora(Settings):
-    rank: Count
-    alpha: Positive
-    dropout: Share
-    targets: list[Text] | Text
-
-
-class Model(Node, extra="forbid"):
-    """What every encoder of ours says."""
-
-    name: Text
-    revision: Text | None
-    prompts: Roles | None
-    pooling: Literal["mean", "cls", "pooler"] | None
-    max_length: Lengths | None
-    attention: Literal["eager", "sdpa", "flash_attention_2"] | None
-    compile: bool
-    lora: Lora | None
-    trust_remote_code: bool
-
-
-class Pretrained(Model):
-    scratch: Annotated[None, Rule("null for an encoder that is trained already")]
-
-
-class StaticScratch(Settings):
-    dimension: Count
-    vocabulary: Count
-    scale: Positive
-    sparse: bool
-
-
-class Static(Model):
-    scratch: StaticScratch
-
-
-class TinyScratch(Settings):
-    dimension: Count
-    vocabulary: Count
-    layers: Count
-    heads: Count
-    dropout: Share
-
-
-class Tiny(Model):
-    scratch: TinyScratch
-
-
-class Lexical(Settings):
-    name: Text
-    lexical: Literal["bm25", "tfidf"]
-
-
-class OwnEncoder(Node):
-    name: Text
-
-
-def _encoder(node: Any) -> str:
-    if not isinstance(node, dict) or "lexical" in node:
-        return "lexical"
-    if node.get("_target_") != "lingmix.model.encoder.load_encoder":
-        return "own"
-    return node["name"] if node.get("name") in ("static", "tiny") else "pretrained"
-
-
-Encoder = Annotated[
-    Annotated[Pretrained, Tag("pretrained")]
-    | Annotated[Static, Tag("static")]
-    | Annotated[Tiny, Tag("tiny")]
-    | Annotated[Lexical, Tag("lexical")]
-    | Annotated[OwnEncoder, Tag("own")],
-    Discriminator(_encoder),
-]
-
-
-def _target(node: Any) -> str:
-    target = node.get("_target_") if isinstance(node, dict) else None
-    known = ("lingmix.model.loss.InfoNCE", "lingmix.model.optimizer.adamw")
-    return target if target in (*known, "lingmix.model.optimizer.sparse_adam") else "own"
-
-
-class OwnLoss(Node):
-    """The contrastive entropy of the evaluation is taken at its temperature."""
-
-    temperature: Positive
-
-
-class InfoNCE(OwnLoss, extra="forbid"):
-    directions: Literal["query", "both"]
-    margin: Share
-    dimensions: list[Count] | None
-
-
-Loss = Annotated[
-    Annotated[InfoNCE, Tag("lingmix.model.loss.InfoNCE")] | Annotated[OwnLoss, Tag("own")],
-    Discriminator(_target),
-]
-
-Beta = Annotated[float, Interval(ge=0, lt=1)]
-
-
-class SparseAdam(Node, extra="forbid"):
-    lr: Positive
-    betas: Annotated[list[Beta], Field(min_length=2, max_length=2), Rule("two numbers in [0, 1)")]
-    warmup: Share
-    decay: Literal["constant", "linear", "cosine"]
-
-
-class AdamW(SparseAdam):
-    weight_decay: NotNegative
-
-
-Optimizer = Annotated[
-    Annotated[AdamW, Tag("lingmix.model.optimizer.adamw")]
-    | Annotated[SparseAdam, Tag("lingmix.model.optimizer.sparse_adam")]
-    | Annotated[Node, Tag("own")],
-    Discriminator(_target),
-]
 
 
 class Trainer(Node, extra="forbid"):
