@@ -1,9 +1,9 @@
 """A run is complete when it has trained the steps that its configuration names."""
 
 import pytest
+import pytorch_lightning as pl
 from mlflow import MlflowClient
 
-from lingmix import completeness
 from lingmix.cli.checks import SHORTENED_BY
 from lingmix.errors import InputError
 from lingmix.tracking.lifecycle import STATE
@@ -35,14 +35,17 @@ def test_a_callback_that_stops_by_the_clock_is_refused_by_its_name(configure):
         train(config)
 
 
-@pytest.mark.parametrize(
-    "key", ["limit_train_batches=1", "max_time='00:00:00:00'"], ids=["batches", "time"]
-)
-def test_a_training_that_ended_early_is_not_complete(configure, monkeypatch, key):
-    """By a key that the list does not know."""
-    monkeypatch.setattr(completeness, "SHORTENED_BY", ())
-    config = configure("train", *QUICK, f"+trainer.{key}", "+trainer.max_epochs=1")
-    with pytest.raises(InputError, match=r"must have 4 steps, it ended after [01];"):
+class Stops(pl.Callback):
+    """Of a user's own."""
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
+        trainer.should_stop = True
+
+
+def test_a_training_that_ended_early_is_not_complete(configure):
+    stops = f"+trainer.callbacks.own={{_target_: {__name__}.{Stops.__name__}}}"
+    config = configure("train", *QUICK, stops)
+    with pytest.raises(InputError, match=r"must have 4 steps, it ended after 1;"):
         train(config)
     (run,) = recorded(config)
     assert run.data.tags[STATE] == "failed"
