@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lingmix.data.items import LanguagePair
 from lingmix.data.training_pairs import TrainingPairs
 from lingmix.errors import InputError, require_int, require_number
+from lingmix.ranges import Count, Share
 
 AlphaSchedule = Literal["constant", "linear", "cosine"]
 Homogeneous = bool | Literal["monolingual"]
@@ -61,10 +62,10 @@ class HybridSchedule:
         alpha_end: float | None,
         alpha_schedule: AlphaSchedule,
         steps: int,
-        batch_size: int,
-        size_exponent: float,
+        batch_size: Count,
+        size_exponent: Share,
         homogeneous: Homogeneous,
-        min_size: int,
+        min_size: Count,
         seed: int,
     ) -> None:
         _refuse_alpha(alpha, alpha_end, alpha_schedule)

@@ -5,13 +5,14 @@ settings are given. The index nominates and the vectors themselves score, so tha
 several corpora compare and equal passages tie.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from lingmix.errors import InputError
 from lingmix.evaluation.search import CELLS, Hits, load_faiss
 from lingmix.evaluation.shards import Matrix, Stored, inner_products, sampled, shards
+from lingmix.ranges import Count, Positive, Seed
 
 SCALARS = {"int8": "QT_8bit", "fp16": "QT_fp16"}
 
@@ -21,14 +22,14 @@ def ivf_pq(
     passages_PD: Stored,
     *,
     depth: int,
-    lists: int,
-    probes: int,
-    subquantisers: int,
-    bits: int,
-    candidates: int,
-    training_sample: int,
-    seed: int,
-    shard_mib: float,
+    lists: Count,
+    probes: Count,
+    subquantisers: Count,
+    bits: Count,
+    candidates: Count,
+    training_sample: Count,
+    seed: Seed,
+    shard_mib: Positive,
 ) -> Hits:
     """Clusters of passages, each passage coded in `subquantisers` times `bits` bits (Jégou et al.
     2011, doi:10.1109/TPAMI.2010.57)."""
@@ -63,10 +64,10 @@ def hnsw(
     passages_PD: Stored,
     *,
     depth: int,
-    links: int,
-    construction_ef: int,
-    ef: int,
-    shard_mib: float,
+    links: Count,
+    construction_ef: Count,
+    ef: Count,
+    shard_mib: Positive,
 ) -> Hits:
     """A graph of neighbours (Malkov & Yashunin 2018, arXiv:1603.09320). The threads that build it
     race: one alone builds the same graph each time."""
@@ -83,11 +84,11 @@ def scalar(
     passages_PD: Stored,
     *,
     depth: int,
-    precision: str,
-    candidates: int,
-    training_sample: int,
-    seed: int,
-    shard_mib: float,
+    precision: Literal["int8", "fp16"],
+    candidates: Count,
+    training_sample: Count,
+    seed: Seed,
+    shard_mib: Positive,
 ) -> Hits:
     """Every passage, its components rounded; int8 between the least and greatest of a sample."""
     if precision not in SCALARS:
@@ -114,7 +115,7 @@ def _search(
     passages_PD: Stored,
     *,
     depth: int,
-    candidates: int,
+    candidates: Count,
     shard_mib: float,
 ) -> Hits:
     """`candidates` are asked of the index for every hit wanted."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lingmix.errors import InputError
 from lingmix.evaluation.shards import Matrix, Positions, Shard, Stored, inner_products, shards
+from lingmix.ranges import Positive
 
 CELLS = 2**22
 """Queries times passages held at once."""
@@ -53,7 +54,7 @@ class Searcher(Protocol):
         """K is `depth`, or the number of passages where that is less."""
 
 
-def search(queries_QD: Matrix, passages_PD: Stored, *, depth: int, shard_mib: float) -> Hits:
+def search(queries_QD: Matrix, passages_PD: Stored, *, depth: int, shard_mib: Positive) -> Hits:
     """Exact. Equal scores stand by position, also where they meet the end of the list: passages in
     descending order of id give trec_eval's order.
 
