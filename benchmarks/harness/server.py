@@ -32,9 +32,10 @@ class Server:
             *("--backend-store-uri", f"sqlite:///{self._folder}/server.db"),
             *("--artifacts-destination", str(self._folder / "artifacts")),
         ]
+        env = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # 8 processes, unused
         with (self._folder / "log").open("a") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, start_new_session=True, cwd=self._folder
+                command, stdout=log, stderr=log, start_new_session=True, cwd=self._folder, env=env
             )
         deadline = time.monotonic() + 90
         while True:

@@ -11,7 +11,7 @@ from mlflow.entities import Run
 from lingmix.doors import Config, config_dirs, overrides
 from lingmix.model.precision import precision_of
 from lingmix.terminal import say
-from lingmix.tracking.bounded import AwayError
+from lingmix.tracking.bounded import AwayError, opening
 from lingmix.tracking.datasets import inputs
 from lingmix.tracking.description import maker, run_note
 from lingmix.tracking.environment import hardware
@@ -99,14 +99,16 @@ def waiting(work: Path) -> str:
 
 
 def _recorded(uri: str, config: Config, tags: Mapping[str, str]) -> Known | None:
+    output_dir = Path(config["output_dir"])
     try:
-        client = open_store(uri)
-        experiment = experiment_of(client, config["name"], output_dir=Path(config["output_dir"]))
-        if found := complete_run(client, experiment, tags[HASH]):
-            return Known(_complete(found, config), found.data.metrics)
-        if config["tracking"]["parent"] is None:  # a sweep has said it
-            for line in as_before(client, experiment, tags):
-                say(line)
+        with opening():
+            client = open_store(uri)
+            experiment = experiment_of(client, config["name"], output_dir=output_dir)
+            if found := complete_run(client, experiment, tags[HASH]):
+                return Known(_complete(found, config), found.data.metrics)
+            if config["tracking"]["parent"] is None:  # a sweep has said it
+                for line in as_before(client, experiment, tags):
+                    say(line)
     except AwayError:
         return None
     return None

@@ -39,7 +39,7 @@ def test_a_run_is_recorded_in_its_journal_and_a_sync_says_that_it_waits(
 
 def test_a_signal_ends_a_call_that_would_last_for_ever(troubled, monkeypatch):
     monkeypatch.setattr(store, "ANSWER", 3600.0)
-    monkeypatch.setattr(bounded, "CALL", 3600.0)
+    monkeypatch.setattr(bounded, "TRY", 3600.0)
     troubled.trouble, troubled.later = "hang", True
 
     def stop() -> None:

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from lingmix.sweep.cell import Outcome, RunAll, cell_of
 from lingmix.sweep.grid import Compose, Plan, plans, swept
 from lingmix.sweep.live import followed
 from lingmix.terminal import end, say
+from lingmix.tracking.bounded import again, opening
 from lingmix.tracking.history import cells as cells_of
 from lingmix.tracking.history import changes, complete_runs, evaluations, lacks_run_files
 from lingmix.tracking.identity import config_hash
@@ -31,6 +33,7 @@ from lingmix.tracking.sweeps import (
     begin_sweep,
     describe_sweep,
     end_sweep,
+    is_described,
     record_failure,
 )
 
@@ -59,6 +62,7 @@ class Sweep:
         with reached(self.client):
             complete = complete_runs(self.client, self.experiment)
             add_cells(self.client, self.parent, [plan.identity for plan in grid])
+            self.changed |= not is_described(self.client, self.parent, complete)
         missing = [plan for plan in grid if plan.identity not in complete]
         self.changed |= bool(missing)
         done = len(grid) - len(missing)
@@ -84,7 +88,8 @@ class Sweep:
         self.failed.append(outcome)
         try:
             with reached(self.client):
-                record_failure(
+                record = partial(
+                    record_failure,
                     self.client,
                     self.experiment,
                     parent=self.parent,
@@ -92,6 +97,7 @@ class Sweep:
                     tags=tags,
                     error=outcome.text,
                 )
+                again(record)
         except InputError as error:
             say(f"  is not recorded: {error}")
 
@@ -136,16 +142,20 @@ def sweeping(
     name, output_dir = values["name"], Path(values["output_dir"])
     identity = _identity(values, keys)
     with _in_turn(values, identity):
-        client = open_store(values["tracking"]["uri"])
-        with reached(client):
-            experiment = experiment_of(client, name, output_dir=output_dir)
-            parent = begin_sweep(
-                client,
-                experiment,
-                identity=identity,
-                name=f"sweep over {', '.join(keys) or 'one cell'}",
-                command=shlex.join([f"lingmix-{door}", *(shown(word) for word in sys.argv[1:])]),
-            )
+        with opening():
+            client = open_store(values["tracking"]["uri"])
+            with reached(client):
+                experiment = experiment_of(client, name, output_dir=output_dir)
+                words = [f"lingmix-{door}", *(shown(word) for word in sys.argv[1:])]
+                begin = partial(
+                    begin_sweep,
+                    client,
+                    experiment,
+                    identity=identity,
+                    name=f"sweep over {', '.join(keys) or 'one cell'}",
+                    command=shlex.join(words),
+                )
+                parent = again(begin)
         one = Sweep(
             client, experiment, parent, keys=keys, compose=compose, door=door, run_all=run_all
         )

@@ -42,19 +42,20 @@ def begin_run(
 ) -> str:
     """The `known` run goes on, else one of the same hash and `output_dir` that the same folder
     recorded. Where a folder was removed the run is trained anew: as a run of its own, so that no
-    figure of the old one stays in it, and the old one is marked superseded."""
+    figure of the old one stays in it, and the old one is marked superseded. So this can be repeated
+    where an answer was lost: the run that it made then is found."""
     found = [client.get_run(known)] if known else []
     alike = found or _alike(client, experiment, tags[HASH], str(params.get("output_dir")))
     begun = found or [one for one in alike if _goes_on(one, tags.get(LIFE), at=at)]
     if begun:
-        run = begun[0]
-        _restart(client, run, params=params, tags=_tags(tags, parent))
-        return run.info.run_id
-    run_id = start_run(
-        client, experiment=experiment, name=name, params=params, tags=tags, parent=parent, at=at
-    )
+        run_id = begun[0].info.run_id
+        _restart(client, begun[0], params=params, tags=_tags(tags, parent))
+    else:
+        run_id = start_run(
+            client, experiment=experiment, name=name, params=params, tags=tags, parent=parent, at=at
+        )
     for old in alike:
-        if old.data.tags.get(STATE) != COMPLETE:
+        if old not in begun and old.data.tags.get(STATE) not in (COMPLETE, SUPERSEDED):
             _supersede(client, old, by=run_id)
     return run_id
 

@@ -14,7 +14,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_whe
 from tenacity.wait import wait_exponential_jitter
 
 from lingmix.errors import InputError
-from lingmix.tracking.bounded import AwayError
+from lingmix.tracking.bounded import FIRST_PAUSE, AwayError
 from lingmix.tracking.datasets import Input
 from lingmix.tracking.delivery import Delivery
 from lingmix.tracking.journal import JOURNAL, Journal, begun
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_CALLS = 5.0
 LONGEST_PAUSE = 10.0
-"""Seconds between two tries of a store that is away."""
+"""Seconds between two tries of a store that is away; the first come sooner."""
 
 BEGINNING = 10.0
 """Seconds that the training waits to hear whether the store takes the run at all."""
@@ -96,7 +96,9 @@ class Sender:
         retrying = Retrying(
             retry=retry_if_exception_type(Exception),
             stop=stop_when_event_set(self._closed),
-            wait=wait_exponential_jitter(initial=0.5, max=LONGEST_PAUSE),
+            wait=wait_exponential_jitter(
+                initial=FIRST_PAUSE, max=LONGEST_PAUSE, jitter=FIRST_PAUSE
+            ),
             sleep=self._pause,
             after=self._failed,
             retry_error_callback=lambda _: None,
@@ -185,6 +187,9 @@ def send_rest(uri: str, *, folder: Path, wait: float) -> None:
 
 
 def _begin(journal: Journal, begin: Mapping[str, Any], sender: Sender) -> None:
+    """The run has begun once this returns: its journal says how, and the store has taken it or is
+    away. Until then what the store refuses refuses the run, and leaves nothing; from then on no
+    store ends it, and what it records is sent by it, by `lingmix-sync` or by the same command."""
     size = journal.size
     journal.append(begin=begin)
     journal.keep()

@@ -3,7 +3,7 @@
 import logging
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import cache, partial
 from http.client import HTTPException
@@ -25,7 +25,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lingmix.deadline import within
 from lingmix.errors import InputError
-from lingmix.tracking.bounded import ANSWER, CALL, AwayError, bounded, first_line
+from lingmix.tracking.bounded import (
+    ANSWER,
+    CALL,
+    AwayError,
+    again,
+    bounded,
+    first_line,
+    in_time,
+)
 from lingmix.tracking.contention import create_store, creation_lock, patient
 from lingmix.tracking.limits import NAME_LENGTH
 from lingmix.tracking.secrets import shown
@@ -42,7 +50,8 @@ def open_store(uri: str) -> MlflowClient:
     for chatty in ("alembic", "mlflow.store.db.utils"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)  # what they tell is raised as well
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # MLflow's own take minutes
+    # MLflow would itself make a run once more where the answer was lost: two for one training
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     require_answer(uri)
     try:
         if path := _local_path(uri):
@@ -136,16 +145,24 @@ def _unreadable(uri: str) -> InputError:
     )
 
 
+KNOCKING = 15.0
+"""Seconds until a server that takes every call and answers none is taken to be away."""
+
+
 def require_answer(uri: str) -> None:
-    """MLflow's own client would try for minutes before it gives up."""
+    """Raises AwayError within seconds; MLflow's own client would try for minutes."""
     if uri.partition("://")[0] in ("http", "https"):
         kind, knock = "MLflow server", partial(_ask, uri)
     elif (database := _database(uri)) and database.host:
         kind, knock = "database", partial(_connect, database)
     else:
         return
+    again(partial(_knock, knock, uri=uri, kind=kind), seconds=KNOCKING)
+
+
+def _knock(knock: Callable[[], None], *, uri: str, kind: str) -> None:
     try:
-        within(ANSWER, knock)
+        in_time(ANSWER, knock)
     except (OSError, HTTPException) as error:
         raise AwayError(
             f"tracking.uri: no {kind} answers at {shown(uri)} ({first_line(error)}); start "

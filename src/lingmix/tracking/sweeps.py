@@ -29,6 +29,9 @@ REPORT = "report/report.html"
 HASHES_A_TAG = 290
 FRONT, FRONT_TABLE = "lingmix.front", "lingmix.front_table"
 BEST_RUN = "lingmix.best_run"
+DESCRIBED = "lingmix.described"
+"""Tag: of how many complete cells the note of a sweep is."""
+
 RUNS_A_TAG = 150
 
 
@@ -96,16 +99,25 @@ def describe_sweep(client: MlflowClient, run_id: str) -> None:
     parent = client.get_run(run_id)
     tags, cells = parent.data.tags, set(cells_of(parent))
     complete = complete_runs(client, parent.info.experiment_id)
-    found = newest(run for cell, run in complete.items() if cell in cells)
+    done = [run for cell, run in complete.items() if cell in cells]
+    found = newest(done)
     reported = any(one.path == REPORT for one in client.list_artifacts(run_id, "report"))
     report = link(parent, "artifacts", REPORT) if reported else None
     view = save_view(client, parent, found) if found else None
     front = tags.get(FRONT_TABLE)
     note = sweep_note(tags.get(COMMAND, ""), found, front=front, report=report, view=view)
-    written = {NOTE: cut(note, TAG_LENGTH)}
+    written = {NOTE: cut(note, TAG_LENGTH), DESCRIBED: str(len(done))}
     if best := ranked(found):
         written[BEST_RUN] = best[0][1].info.run_id
     client.log_batch(run_id, tags=[RunTag(*tag) for tag in written.items()])
+
+
+def is_described(client: MlflowClient, run_id: str, complete: Mapping[str, Run]) -> bool:
+    """Whether the note is of all cells that are complete by now; `lingmix-sync` may have sent some
+    since, or the store have been away when the sweep ended."""
+    parent = client.get_run(run_id)
+    done = sum(cell in complete for cell in cells_of(parent))
+    return parent.data.tags.get(DESCRIBED) == str(done)
 
 
 def cells_of(parent: Run) -> list[str]:
