@@ -51,6 +51,7 @@ BAD = [
     ("languages", [], "all, or a list of languages such as [en, de], got []"),
     ("languages", "en", "all, or a list of languages such as [en, de], got 'en'"),
     ("languages", ["xx"], "among those of data.train, ar, de, el"),
+    ("data.allow_overlap", ["cldr_currency", "cldr"], "among the sets of this run, cldr_currency,"),
     ("pairs", None, "all, or a list of language pairs"),
     ("checkpoint", None, "keys with their values, got null"),
     ("tracking.uri", "", "a text, not empty, got ''"),

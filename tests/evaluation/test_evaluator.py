@@ -161,6 +161,16 @@ def test_where_it_is_asked_a_pool_has_those_queries_alone_that_are_judged_in_eve
     assert scores.counts["multilingual/skipped"] == 1
 
 
+def test_where_no_query_is_judged_in_every_language_there_is_no_figure_of_the_pool():
+    of, scores_QP = uneven_set()
+    english_J = np.isin(of.query_J, [1])
+    judged = {name: getattr(of, name)[english_J] for name in ("query_J", "passage_J", "grade_J")}
+    of = replace(of, pooled_if_judged_everywhere=True, **judged)
+    metrics = score(of, matrix_scores(scores_QP), **PLAIN).metrics
+    assert metrics["monolingual/map"] == 1 / 2
+    assert not {name for name in metrics if name.startswith("multilingual")}
+
+
 def test_per_query_has_a_row_a_ranking_whose_means_are_the_metrics() -> None:
     of, scores_QP = uneven_set()
     scores = score(of, matrix_scores(scores_QP), depth=None, temperature=None, seed=0)

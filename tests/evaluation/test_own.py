@@ -89,3 +89,14 @@ def test_it_may_not_be_judged_relevant_to_itself():
             passage_J=np.array([0], np.int32),
             grade_J=np.array([1], np.int32),
         )
+
+
+def test_nothing_is_left_out_where_no_query_is_a_passage():
+    rng = np.random.default_rng(0)
+    of = random_set(rng, queries=40, passages=80)
+    scores = matrix_scores(rng.standard_normal((40, 80)).astype(np.float32))
+    plain, ignoring = (
+        score(each, others(each, scores), depth=None, temperature=None, seed=0)
+        for each in (of, replace(of, ignore_own=True))
+    )
+    assert ignoring.metrics == plain.metrics

@@ -1,5 +1,7 @@
 """Scores from a search: those of exact ranks cut at the depth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,19 @@ def test_an_exact_search_scores_as_exact_ranks_cut_at_its_depth(other_languages_
     for name, value in found.metrics.items():
         if "excess" not in name and "share" not in name:  # there ties over a place are shared
             assert value == pytest.approx(ranked.metrics[name], abs=1e-6), name
+
+
+def test_a_language_whose_queries_have_no_relevant_passage_counts_0() -> None:
+    """With the own language left out, each query language has a pool of its own."""
+    of, queries, passages = example(other_languages_only=True)
+    german_J = np.array(of.query_languages)[of.query_J] == "de"
+    of = replace(of, grade_J=np.where(german_J, 0, of.grade_J))
+    ranked = score(of, dense_scores(of, queries, passages), depth=DEPTH, temperature=None, seed=0)
+    found = searched_scores(of, queries, passages, exact, depth=DEPTH, seed=0)
+    assert ranked.metrics["pair/de-en/map"] == found.metrics["pair/de-en/map"] == 0
+    for setting in ("crosslingual", "multilingual"):
+        name = f"{setting}/map"
+        assert found.metrics[name] == pytest.approx(ranked.metrics[name], abs=1e-6)
 
 
 def test_a_search_that_finds_little_says_so_and_scores_low() -> None:

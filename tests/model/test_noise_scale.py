@@ -29,7 +29,10 @@ ENGLISH = of("en-en")
 
 
 def added(scale: NoiseScale, gradients, *, pairs=1, drawn: Pass | None = ENGLISH) -> list:
-    return [scale.add(torch.as_tensor(one), pairs=pairs, drawn=drawn) for one in gradients]
+    return [
+        scale.add(torch.as_tensor(one), pairs=pairs, drawn=[drawn] if drawn else [])
+        for one in gradients
+    ]
 
 
 HAND = torch.tensor([[3.0, 0.0], [1.0, 0.0]])
@@ -75,7 +78,7 @@ def test_known_mean_and_covariance_are_found_to_a_tenth(true_scale, sizes):
     scale, last = NoiseScale(window=20), None
     for _, pairs in zip(range(20 * 60), cycle(sizes), strict=False):
         noise = torch.randn(300, generator=random) * (variance / pairs).sqrt()
-        figures = scale.add(mean + noise, pairs=pairs, drawn=None)
+        figures = scale.add(mean + noise, pairs=pairs, drawn=[])
         last = figures or last
     assert last is not None
     assert last.scale == pytest.approx(true_scale, rel=0.1)
@@ -113,7 +116,9 @@ class Toy:
         scale, last, of_pairs = NoiseScale(window=window), None, {}
         for _ in range(windows * window):
             gradient, drawn = self.gradient(size, mixed=mixed)
-            added = scale.add(torch.from_numpy(gradient), pairs=size, drawn=drawn)
+            added = scale.add(
+                torch.from_numpy(gradient), pairs=size, drawn=[drawn] if drawn else []
+            )
             if added:
                 last, of_pairs = added, of_pairs | added.language_pairs
         assert last is not None
@@ -145,22 +150,26 @@ def test_the_figure_is_of_the_data_whatever_the_batches(size, mixed):
         assert low < known < high
 
 
-@pytest.mark.parametrize("size", [4, 16, 32])
-def test_passes_draw_without_replacement_and_the_figure_is_that_of_drawing_with_it(size):
-    """From 64 rows with known gradients: batches of 32 are half as noisy, or opposite."""
+@pytest.mark.parametrize(("size", "parts"), [(4, 1), (16, 1), (32, 1), (20, 2), (40, 2), (60, 3)])
+def test_passes_draw_without_replacement_and_the_figure_is_that_of_drawing_with_it(size, parts):
+    """From 64 rows with known gradients: batches of 32 are half as noisy, or opposite; those that
+    accumulate parts of 20 are of one pass or of two, of parts of 60 of three."""
     random = np.random.default_rng(0)
     rows_ND = random.normal(size=(64, 50)) + 0.7
     known = rows_ND.var(axis=0, ddof=1).sum() / (rows_ND.mean(axis=0) ** 2).sum()
-    scales = []
-    for _ in range(12):
-        scale = NoiseScale(window=20)
-        for number in range(20 * 64 // size):
-            for rows in random.permutation(64).reshape(-1, size):
-                mean = torch.from_numpy(rows_ND[rows].mean(axis=0))
-                figures = scale.add(mean, pairs=size, drawn=Pass("en-en", number, 64))
-                last = figures.scale if figures else None
-                scales += [last] if last else []
-    low, high = interval([np.mean(part) for part in np.array_split(scales, 12)])
+    whole = 64 - 64 % size
+    drawn = [
+        (rows_ND[rows].mean(axis=0), Pass("en-en", number, 64))
+        for number in range(3000 * size * parts // whole)
+        for rows in random.permutation(64)[:whole].reshape(-1, size)
+    ]
+    scales, scale = [], NoiseScale(window=20)
+    for begin in range(0, len(drawn) - parts, parts):
+        gradients, passes = zip(*drawn[begin : begin + parts], strict=True)
+        mean = torch.from_numpy(np.mean(gradients, axis=0))
+        figures = scale.add(mean, pairs=size * parts, drawn=passes)
+        scales += [figures.scale] if figures and figures.scale else []
+    low, high = interval([np.mean(part) for part in np.array_split(scales, 11)])
     assert known == pytest.approx((low + high) / 2, rel=0.05)
 
 
@@ -168,7 +177,7 @@ def test_a_language_pair_that_gives_all_it_has_has_no_noise_scale():
     """Its batches are all equal."""
     scale = NoiseScale(window=4)
     for number in range(2):
-        scale.add(torch.ones(2), pairs=3, drawn=of("de-de", number=number)._replace(rows=3))
+        scale.add(torch.ones(2), pairs=3, drawn=[Pass("de-de", number, 3)])
     _, figures = added(scale, HAND, pairs=4)
     assert figures.language_pairs == {"en-en": pytest.approx(8 / 3)}
 
@@ -226,7 +235,9 @@ def test_a_saved_window_goes_on_as_if_never_interrupted(tmp_path):
     names = ["en-de", "de-en", "en-de"] * 3
 
     def figures(scale, places):
-        return [scale.add(gradients[n], pairs=4, drawn=Pass(names[n], n // 4, 20)) for n in places]
+        return [
+            scale.add(gradients[n], pairs=4, drawn=[Pass(names[n], n // 4, 20)]) for n in places
+        ]
 
     expected = figures(NoiseScale(window=3), range(9))
     first, second = NoiseScale(window=3), NoiseScale(window=3)

@@ -161,6 +161,7 @@ def test_a_change_of_what_is_read_or_computes_is_another_run_and_of_a_note_is_no
             ["augmentation.scale=0", "augmentation.seed=1"],
             ["augmentation.scale=0", "augmentation.seed=2"],
         ),
+        ("train", ["data.allow_overlap=[cldr_currency]"], []),
         ("train", ["run_files=1000"], []),
         ("evaluate", ["encoder=bm25", "run_files=1000"], ["encoder=bm25"]),
         ("train", [*HUB], [*HUB, "encoder.revision=v1"]),

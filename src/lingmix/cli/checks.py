@@ -32,6 +32,7 @@ def check_settings(values: Config, command: str) -> None:
         _refuse_lexical(values["encoder"])
         _refuse_unlisted(values)
     if command == "train":
+        _refuse_unmeasured(values)
         _refuse_untrainable(values)
     if command == "evaluate":
         _refuse_unsearchable(values)
@@ -86,6 +87,17 @@ def _refuse_unlisted(values: Config) -> None:
     if unknown := [language for language in languages if language not in listed]:
         raise InputError(
             f"languages: must be among those of data.train, {', '.join(listed)}, got "
+            f"{', '.join(unknown)}"
+        )
+
+
+def _refuse_unmeasured(values: Config) -> None:
+    data, sets = values["data"], [*values["evaluation"]]
+    if data["development"] is not None:
+        sets += ["development", *(f"development/{name}" for name in sets)]
+    if unknown := [name for name in data["allow_overlap"] if name not in sets]:
+        raise InputError(
+            f"data.allow_overlap: must be among the sets of this run, {', '.join(sets)}, got "
             f"{', '.join(unknown)}"
         )
 

@@ -125,7 +125,10 @@ def share_figures(excess: pl.DataFrame) -> dict[str, float]:
     language, not with that of its own: chance cancels out, and rankings that are blind to language
     and independent score 0 in expectation, where a sum of absolute means would grow as queries get
     fewer. An encoder's rankings share their passages, whose luck remains where they are few; random
-    vectors on XQuAD-R score .000, on 180 passages up to .015."""
+    vectors on XQuAD-R score .000, on 180 passages up to .015. No figure where no query is pooled.
+    """
+    if excess.is_empty():
+        return {}
     languages = ["query_language", "passage_language"]
     share = pl.col("excess_share")
     others = share.sum().over(languages) - share

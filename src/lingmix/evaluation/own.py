@@ -40,7 +40,9 @@ def without_own(evaluation_set: EvaluationSet, places: pl.DataFrame) -> pl.DataF
     own_Q = own_passages(evaluation_set)
     queries = np.flatnonzero(own_Q >= 0)
     languages = [evaluation_set.passage_languages[p] for p in own_Q[queries].tolist()]
-    own = pl.DataFrame({"query": queries, "passage_language": languages, "own": 1})
+    own = pl.DataFrame(
+        {"query": queries, "passage_language": pl.Series(languages, dtype=pl.String)}
+    ).with_columns(own=1)
     on = ["query", "passage_language"]
     return places.join(own, on=on, how="left", maintain_order="left").select(
         pl.exclude("own", "passages"), passages=pl.col("passages") - pl.col("own").fill_null(0)

@@ -208,7 +208,7 @@ def _places(
     return pl.DataFrame(
         {
             "query": query_C.repeat(len(pool.languages)),
-            "passage_language": list(pool.languages) * len(query_C),
+            "passage_language": pl.Series(list(pool.languages) * len(query_C), dtype=pl.String),
             "share": (held_CL / np.maximum(held_CL.sum(1, keepdims=True), 1)).reshape(-1),
             "passages": np.tile(pool.end_L - pool.begin_L, len(query_C)),
         }

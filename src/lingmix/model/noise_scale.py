@@ -1,7 +1,8 @@
 """How noisy the gradient of a batch is: for choosing the batch size."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -59,16 +60,15 @@ class Moments:
     inverse_B: float = 0.0
     squares: Tensor | float = 0.0
     total_D: Tensor | float = 0.0
-    pass_number: int | None = None
-    of_the_pass: int = 0
-    same_pass: int = 0
-    """Ordered pairs of batches that are of the same pass over a language pair."""
+    shares: dict[int, float] = field(default_factory=dict)
+    """For each pass over a language pair, the sum of the shares of the batches that are of it."""
+    shares_squared: float = 0.0
 
-    def add(self, gradient_D: Tensor, *, pairs: int, pass_number: int | None) -> None:
-        same = pass_number is not None and pass_number == self.pass_number
-        self.of_the_pass = self.of_the_pass + 1 if same else 1
-        self.same_pass += 2 * (self.of_the_pass - 1)
-        self.pass_number = pass_number
+    def add(self, gradient_D: Tensor, *, pairs: int, drawn: Sequence[Pass]) -> None:
+        for number, count in Counter(one.number for one in drawn).items():
+            share = count / len(drawn)
+            self.shares[number] = self.shares.get(number, 0.0) + share
+            self.shares_squared += share**2
         self.batches += 1
         self.inverse_B += 1 / pairs
         self.squares = self.squares + gradient_D.square().sum()
@@ -79,15 +79,16 @@ class Moments:
         |mean|^2 + noise / n (arXiv 1812.06162, appendix A.1).
 
         A pass draws without replacement from the N `rows` of a language pair: batches of one pass
-        differ by S / B, where S is the covariance of one row, those of two by S (1 / B - 1 / N).
+        differ by S / B, where S is the covariance of one row, those of two by S (1 / B - 1 / N). In
+        general 1 / N counts as often as a pass meets itself within a batch, less across batches.
         """
         n = self.batches
         small = float(self.squares) / n
         big = float(torch.as_tensor(self.total_D).square().sum()) / n**2
         noise = (small - big) * n / (n - 1)
-        different_passes = 1 - self.same_pass / (n * (n - 1))
-        drawn = different_passes / rows if rows else 0.0
-        return Estimates(noise, big - noise / n, self.inverse_B / n - drawn)
+        across = sum(share**2 for share in self.shares.values()) - self.shares_squared
+        met = self.shares_squared / n - across / (n * (n - 1))
+        return Estimates(noise, big - noise / n, self.inverse_B / n - (met / rows if rows else 0.0))
 
 
 class NoiseScale:
@@ -119,14 +120,14 @@ class NoiseScale:
         self._mixture: Estimates | None = None
         self._rows: dict[str | None, int] = {}
 
-    def add(self, gradient_D: Tensor, *, pairs: int, drawn: Pass | None) -> NoiseFigures | None:
-        """Takes the gradient of a batch of `pairs`, of a pass over one language pair or None for a
-        mixed batch; the figures once a window is full."""
-        name, number = (drawn.language_pair, drawn.number) if drawn else (None, None)
+    def add(self, gradient_D: Tensor, *, pairs: int, drawn: Sequence[Pass]) -> NoiseFigures | None:
+        """Takes the gradient of a batch of `pairs`, of parts of one size that are `drawn` from a
+        language pair, or none for a mixed batch; the figures once a window is full."""
+        name = drawn[0].language_pair if drawn else None
         if drawn:
-            self._rows[name] = drawn.rows
-        self._moments.setdefault(name, Moments()).add(gradient_D, pairs=pairs, pass_number=number)
-        self._all.add(gradient_D, pairs=pairs, pass_number=None)
+            self._rows[name] = drawn[0].rows
+        self._moments.setdefault(name, Moments()).add(gradient_D, pairs=pairs, drawn=drawn)
+        self._all.add(gradient_D, pairs=pairs, drawn=())
         return self._close() if self._all.batches >= self._window else None
 
     def _close(self) -> NoiseFigures | None:

@@ -88,11 +88,11 @@ class GradientWatch(pl.Callback):
             values["train/gradient_norm"] = gradient_norm(parameters).item()
         made_of = {(kind, drawn and drawn.language_pair) for kind, drawn, _ in self._batches}
         if self._scales and len(made_of) == 1:
-            kind, drawn, _ = self._batches[-1]
+            ((kind, _),) = made_of
             figures = self._scales[kind].add(
                 self._sketch.of(parameters),
                 pairs=sum(pairs for *_, pairs in self._batches),
-                drawn=drawn,
+                drawn=[drawn for _, drawn, _ in self._batches if drawn],
             )
             values |= _noise_values(figures, kind) if figures else {}
         self._batches.clear()

@@ -46,11 +46,12 @@ DECIDES_NOTHING = (
     "noise_scale_window",
     "checkpoint",
     "run_files",
+    "data.allow_overlap",
     "trainer.enable_progress_bar",
     "trainer.enable_model_summary",
     "trainer.log_every_n_steps",
 )
-"""Keys that change no result: where it is written and how it is shown."""
+"""Keys that change no result: where it is written, how it is shown and what is allowed."""
 
 EMBEDDED = {"lingmix.data.sources.cldr": "babel"}
 """Sources whose data a package brings along."""
