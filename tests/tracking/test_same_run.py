@@ -1,6 +1,6 @@
 """Equal hash, equal result; other result, other hash: the rule of `identity`, change by change."""
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import huggingface_hub.constants
 import numpy as np
@@ -75,6 +75,17 @@ def upgrade(library):
     return change
 
 
+def of_gpu(_, monkeypatch):
+    """FAISS is installed as the distribution that computes on a GPU."""
+
+    def found(name):
+        if name == "faiss-cpu":
+            raise PackageNotFoundError(name)
+        return version("faiss-cpu" if name == "faiss-gpu" else name)
+
+    monkeypatch.setattr(versions, "version", found)
+
+
 def move_main(place, _):
     ref = place / "hub" / "models--somebody--some-bert" / "refs" / "main"
     ref.write_text("b" * 40)
@@ -122,6 +133,7 @@ SAME = {
     "a file beside the pairs": ("train", PAIRS, write("meta.json")),
     "a state beside the checkpoint": ("evaluate", STATE, write("run/first.ckpt")),
     "bm25s for one that does not use it": ("train", [], upgrade("bm25s")),
+    "FAISS for a GPU": ("evaluate", [*HUB, "search=exact", "depth=9"], of_gpu),
     "torch for words": ("evaluate", ["encoder=bm25"], upgrade("torch")),
     "a folder named as the split": ("train", [], call_a_folder_so("test")),
     "a folder named as the encoder": ("train", [], call_a_folder_so("tiny")),

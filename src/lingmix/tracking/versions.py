@@ -1,8 +1,9 @@
 """Versions of the libraries that decide what a run gives."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from lingmix.errors import InputError
@@ -11,9 +12,11 @@ NETWORKS = ("tokenizers", "torch", "transformers")
 TRAINING = ("numpy", "pytorch-lightning")
 LEXICAL = {"bm25": ("bm25s", "tokenizers"), "tfidf": ("scikit-learn",)}
 LIBRARIES = {*NETWORKS, *TRAINING, *(one for some in LEXICAL.values() for one in some)} | {
-    "faiss-cpu",
+    "faiss",
     "peft",
 }
+BUILDS = {"faiss": ("faiss-cpu", "faiss-gpu")}
+"""Libraries that are installed under another name."""
 
 
 def counted_versions(flat: Mapping[str, Any]) -> dict[str, str]:
@@ -29,7 +32,11 @@ def counted_versions(flat: Mapping[str, Any]) -> dict[str, str]:
 
 @cache
 def installed(library: str) -> str:
-    return version(library).partition("+")[0]
+    """`missing` where it is not there, which whoever needs it says."""
+    for name in BUILDS.get(library, (library,)):
+        with suppress(PackageNotFoundError):
+            return version(name).partition("+")[0]
+    return "missing"
 
 
 def in_words(versions: Mapping[str, str]) -> str:
@@ -55,7 +62,7 @@ def _used(flat: Mapping[str, Any]) -> set[str]:
     for key, libraries in (
         ("trainer.max_steps", TRAINING),
         ("encoder.lora.rank", ("peft",)),
-        ("search._target_", ("faiss-cpu",)),
+        ("search._target_", ("faiss",)),
     ):
         if key in flat:
             used.update(libraries)
