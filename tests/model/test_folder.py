@@ -284,6 +284,7 @@ def broken_json(folder):
             "quantization_config",
         ),
         (changed_config(attention_type="block_sparse"), "attention_type block_sparse"),
+        (changed_config(model_type="big_bird"), "attention_type block_sparse"),
         (changed_config(hidden_size=20), "cannot be loaded"),
         (changed_config(model_type="no_such_type"), "cannot be loaded .*no_such_type"),
         (changed_config(vocab_size="many"), "cannot be loaded"),

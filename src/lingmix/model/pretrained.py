@@ -11,6 +11,7 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -90,11 +91,6 @@ def _refuse_files(folder: Path) -> None:
             f"{folder / 'config.json'}: quantization_config must be null: quantised weights are "
             "not read; save the model in float32 or 16 bits"
         )
-    if config.get("attention_type") == "block_sparse":
-        raise InputError(
-            f"{folder / 'config.json'}: attention_type block_sparse gives a long text vectors that "
-            "depend on those beside it; set original_full there"
-        )
 
 
 def _loaded(
@@ -107,6 +103,7 @@ def _loaded(
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
             _refuse_no_vocabulary(folder, tokenizer)
             config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
+            _refuse_block_sparse(folder, config)
             config._attn_implementation = "eager"
             model, report = AutoModel.from_pretrained(
                 folder,
@@ -124,6 +121,15 @@ def _loaded(
             reason = "it needs code of its own, which encoder.trust_remote_code=true would run"
         raise InputError(f"encoder.name: {folder} cannot be loaded ({reason[:300]})") from error
     return model, tokenizer, report
+
+
+def _refuse_block_sparse(folder: Path, config: PreTrainedConfig) -> None:
+    """BigBird's attention, also where the file leaves it out."""
+    if getattr(config, "attention_type", None) == "block_sparse":
+        raise InputError(
+            f"{folder / 'config.json'}: attention_type block_sparse gives a long text vectors that "
+            "depend on those beside it; set original_full there"
+        )
 
 
 def _refuse_no_vocabulary(folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
