@@ -56,7 +56,7 @@ def _overrides(folder: Path) -> list[str]:
 
 
 def _seconds(folder: Path, cells: int, *more: str) -> float:
-    code = "import sys; sys.argv[0] = 'lingmix-train'; from lingmix.commands import train; train()"
+    code = "import sys; sys.argv[0] = 'lingmix-train'; from lingmix.train import main; main()"
     seeds = f"seed={','.join(map(str, range(cells)))}"
     command = [sys.executable, "-c", code, "-m", *_overrides(folder), *more, seeds]
     began = time.perf_counter()

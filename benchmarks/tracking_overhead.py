@@ -29,6 +29,7 @@ import torch
 from benchmarks.harness.comparison import FOLDER, Row
 from benchmarks.harness.configured import configured
 from benchmarks.harness.server import Server, free_port
+from lingmix.commands.train import fit
 from lingmix.doors import Config
 from lingmix.launched import Ranks
 from lingmix.parts import prepare
@@ -36,7 +37,6 @@ from lingmix.stopping import Stop
 from lingmix.tracking.lifecycle import HASH
 from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.sender import journaled_run
-from lingmix.train import fit
 
 ROUNDS = int(os.environ.get("LINGMIX_BENCH_ROUNDS", "5"))
 STEPS = int(os.environ.get("LINGMIX_BENCH_STEPS", "200"))

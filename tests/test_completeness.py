@@ -5,9 +5,9 @@ import pytorch_lightning as pl
 from mlflow import MlflowClient
 
 from lingmix.cli.checks import SHORTENED_BY
+from lingmix.commands.train import train
 from lingmix.errors import InputError
 from lingmix.tracking.lifecycle import STATE
-from lingmix.train import train
 from tests.conftest import QUICK
 
 VALUES = {"fast_dev_run": "true", "barebones": "true", "max_time": "'00:00:00:00'"}

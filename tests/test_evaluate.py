@@ -10,15 +10,15 @@ import torch
 from mlflow import MlflowClient
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
+from lingmix.commands.evaluate import evaluate
+from lingmix.commands.sync import sync
+from lingmix.commands.train import train
 from lingmix.data.sources.cldr import read_cldr
 from lingmix.errors import InputError
-from lingmix.evaluate import evaluate
 from lingmix.model.encoder import load_encoder
 from lingmix.model.module import DualEncoder
 from lingmix.model.unigram import learn_unigram
-from lingmix.sync import sync
 from lingmix.tracking.history import complete_runs
-from lingmix.train import train
 from tests.conftest import QUICK, STATIC
 
 SPECIAL = {

@@ -12,11 +12,11 @@ from mlflow import MlflowClient
 
 from lingmix.analysis.heatmap import pair_scores
 from lingmix.analysis.measures import measures
-from lingmix.analyze import analyze
+from lingmix.commands.analyze import analyze
+from lingmix.commands.evaluate import evaluate
+from lingmix.commands.train import train
 from lingmix.errors import InputError
-from lingmix.evaluate import evaluate
 from lingmix.tracking.history import cells, complete_runs
-from lingmix.train import train
 from tests.conftest import QUICK
 
 CODES = ("NA", "en-US", "nan", "no", "null", "zh-Hans")

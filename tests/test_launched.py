@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 from torch.distributed import TCPStore
 
 from lingmix import launched
+from lingmix.commands.train import train
 from lingmix.doors import CONF, resolved
 from lingmix.errors import InputError
 from lingmix.launched import Ranks
@@ -21,7 +22,6 @@ from lingmix.stopping import StoppedError
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import STATE
 from lingmix.tracking.machine import SYSTEM
-from lingmix.train import train
 from tests.conftest import QUICK
 
 RUN = [

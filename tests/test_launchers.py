@@ -8,11 +8,11 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from mlflow import MlflowClient
 
 from lingmix import launched as room
+from lingmix.commands.evaluate import evaluate
+from lingmix.commands.train import train
 from lingmix.errors import InputError
-from lingmix.evaluate import evaluate
 from lingmix.launched import environments, launched
 from lingmix.launchers import MEETING, RANKS, SIZES, SRUN, TORCHRUN, launcher
-from lingmix.train import train
 from tests.conftest import QUICK
 
 VARIABLES = (*RANKS, *SIZES, *MEETING, SRUN, TORCHRUN, "SLURM_JOB_NAME", "SLURM_NTASKS_PER_NODE")

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lingmix.commands.mine import mine_negatives
+from lingmix.commands.train import train
 from lingmix.data.content_groups import content_groups
 from lingmix.data.items import Item
 from lingmix.data.sources.cldr import read_cldr
@@ -14,10 +16,8 @@ from lingmix.data.sources.pair_rows import read_pairs
 from lingmix.data.training_pairs import TrainingPairs, training_pairs
 from lingmix.doors import build, resolved
 from lingmix.errors import InputError
-from lingmix.mine import mine_negatives
 from lingmix.model.encode import encode_texts
 from lingmix.model.encoder import Encoder
-from lingmix.train import train
 from tests.conftest import QUICK, STATIC
 
 LANGUAGES = ["en", "de"]

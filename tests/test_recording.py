@@ -8,6 +8,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
+from lingmix.commands.train import train
 from lingmix.data.items import LanguagePair
 from lingmix.data.languages import LENGTH
 from lingmix.errors import InputError
@@ -16,7 +17,6 @@ from lingmix.tracking.description import DEVELOPMENT
 from lingmix.tracking.lifecycle import NOTE
 from lingmix.tracking.limits import SET_LENGTH, key, require_set_name
 from lingmix.tracking.results import BIAS, METRICS
-from lingmix.train import train
 from tests.conftest import QUICK
 
 

@@ -20,6 +20,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from mlflow import MlflowClient
 
+from lingmix.commands.train import train
 from lingmix.doors import CONF, resolved
 from lingmix.errors import InputError
 from lingmix.model.checkpoints import best_path, state_path
@@ -28,7 +29,6 @@ from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import ERROR, STATE
 from lingmix.tracking.machine import SYSTEM
 from lingmix.tracking.work import work_folder
-from lingmix.train import train
 from tests.conftest import QUICK, STATIC
 
 STEPS = 24
@@ -268,7 +268,7 @@ WARM = multiprocessing.get_context("forkserver")
 
 def child(run: Run) -> multiprocessing.Process:
     """The run in a process of its own, forked from one that has imported everything."""
-    WARM.set_forkserver_preload(["lingmix.train", "tests.test_resume"])
+    WARM.set_forkserver_preload(["lingmix.commands.train", "tests.test_resume"])
     process = WARM.Process(target=train, args=(run.config,))
     process.start()
     return process

@@ -16,11 +16,11 @@ from hydra import compose, initialize_config_dir
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
+from lingmix.commands.sync import sync
+from lingmix.commands.train import train
 from lingmix.doors import CONF
-from lingmix.sync import sync
 from lingmix.tracking.lifecycle import STATE
 from lingmix.tracking.machine import SYSTEM
-from lingmix.train import train
 from tests.conftest import QUICK
 from tests.test_resume import CLOCKED
 

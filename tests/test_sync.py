@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 from mlflow import MlflowClient
 
-from lingmix.sync import sync
+from lingmix.commands.sync import sync
 from lingmix.tracking.journal import unsent
 from lingmix.tracking.lifecycle import HASH, STATE
 from lingmix.tracking.sender import journaled_run

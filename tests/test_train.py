@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 from mlflow import MlflowClient
 
+from lingmix.commands.train import train
 from lingmix.doors import resolved
 from lingmix.errors import InputError
 from lingmix.tracking.history import complete_runs
 from lingmix.tracking.identity import config_hash
-from lingmix.train import train
 from tests.conftest import QUICK, STATIC
 
 

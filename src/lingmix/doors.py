@@ -7,9 +7,9 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import wraps
 from inspect import signature
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 import hydra
@@ -22,6 +22,7 @@ from lingmix.cli.checks import check_settings
 from lingmix.cli.failures import input_errors
 from lingmix.cli.reading import arguments
 from lingmix.errors import InputError
+from lingmix.launchers import SRUN, TORCHRUN, launcher
 from lingmix.terminal import end, end_unread, ready_streams, say
 from lingmix.tracking.limits import require_experiment_name
 
@@ -35,9 +36,6 @@ KERNEL_CACHES = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
 which batches have no end. 1,024 each, as they come, hold a gigabyte and are no faster than 64; 16
 are too few for the shapes of one step."""
 
-LAUNCHERS = ("TORCHELASTIC_RUN_ID", "SLURM_NTASKS")
-"""What torchrun and srun leave in the environment."""
-
 _INSTALLED = Path(__file__).parent / "conf"
 CONF = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "conf"
 
@@ -46,41 +44,40 @@ OmegaConf.register_new_resolver("at_home", os.path.expanduser, replace=True)
 """For folders that Hydra itself makes."""
 
 
-def door(config_name: str) -> Callable[[Callable[[DictConfig], str]], Callable[[], None]]:
-    """A console command: Hydra composes `conf/<config_name>.yaml`, the function's text is printed.
+def door(command: str, work: str, *, launched: bool = False) -> Callable[[], None]:
+    """The main function of a console command.
 
-    Bad input ends the command with its one line and status 1.
+    Hydra composes `conf/<command>.yaml` and the settings are checked; only then is `work`, a
+    function by its place (`module:name`), imported with all that it needs, which takes seconds.
+    The text that it returns is printed. `launched` says that a launcher may start the command
+    several times: Lightning reads the launcher's variables when it is imported, so they are checked
+    before. Bad input ends the command with its one line and status 1.
     """
 
-    def command(function: Callable[[DictConfig], str]) -> Callable[[], None]:
-        @wraps(function)
-        def guarded(config: DictConfig) -> None:
-            with _one_line(config_name):
-                _refuse_one_of_many(config_name)
-                checked(config, config_name)
-                say(function(config))
+    def guarded(config: DictConfig) -> None:
+        with _one_line(command):
+            _refuse_one_of_many(command)
+            checked(config, command)
+            if launched:
+                launcher()
+            say(resolve_name(work)(config))
 
-        composing = hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
+    composing = hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)
 
-        @wraps(function)
-        def main() -> None:
-            ready_streams()
-            with _one_line(config_name):
-                sys.argv[1:] = arguments(sys.argv[1:])
-            sweeping = {"-m", "--multirun"} & {*sys.argv[1:]}
-            if sweeping and any(name in os.environ for name in LAUNCHERS):
+    def main() -> None:
+        ready_streams()
+        with _one_line(command):
+            sys.argv[1:] = arguments(sys.argv[1:])
+            if {"-m", "--multirun"} & {*sys.argv[1:]} and {TORCHRUN, SRUN} & os.environ.keys():
                 from lingmix.launched import refuse_sweep  # noqa: PLC0415 - seconds of imports
 
-                with _one_line(config_name):
-                    refuse_sweep()
-            os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # its errors are told here
-            with _one_line(config_name):
-                composing(guarded)()
-                sys.stdout.flush()
+                refuse_sweep()
+        os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # its errors are told here
+        with _one_line(command):
+            composing(guarded)()
+            sys.stdout.flush()
 
-        return main
-
-    return command
+    return main
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lingmix.analyze import analyze
+from lingmix.commands.analyze import analyze
+from lingmix.commands.evaluate import evaluate
 from lingmix.errors import InputError
-from lingmix.evaluate import evaluate
 from lingmix.tracking.store import experiment_of, open_store
 
 

@@ -246,9 +246,9 @@ def test_a_users_own_loss_has_the_keys_that_a_run_reads(own_loss):
 IMPORTED = """
 import sys
 sys.argv = ["lingmix-train", *sys.argv[1:]]
-from lingmix.commands import train
+from lingmix.train import main
 try:
-    train()
+    main()
 finally:
     heavy = {"torch", "transformers", "pytorch_lightning", "mlflow"} & sys.modules.keys()
     print("imported:", *sorted(heavy))

@@ -20,6 +20,7 @@ from mlflow.exceptions import MlflowException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from hydra_plugins.lingmix_optuna import LingmixOptuna
+from lingmix.commands.train import train
 from lingmix.doors import CONF
 from lingmix.errors import InputError
 from lingmix.sweep.cell import Outcome
@@ -31,7 +32,6 @@ from lingmix.tracking.history import cells, complete_runs, runs
 from lingmix.tracking.lifecycle import COMPLETE, ERROR, HASH, KIND, STATE, end_run, start_run
 from lingmix.tracking.store import experiment_of, open_store
 from lingmix.tracking.sweeps import FRONT
-from lingmix.train import train
 from tests.sweep.test_sweep_chaos import CELL as UNDEVELOPED
 
 CELL = [line for line in UNDEVELOPED if line != "data.development=null"]

@@ -12,8 +12,8 @@ import pytest
 from filelock import FileLock
 from mlflow import MlflowClient
 
+from lingmix.commands.sweeps import sweeps
 from lingmix.errors import InputError
-from lingmix.sweeps import sweeps
 from lingmix.tracking.history import complete_runs, runs
 from lingmix.tracking.identity import ASKED, CODE, DATA, RAN
 from lingmix.tracking.lifecycle import ERROR, KIND, STATE

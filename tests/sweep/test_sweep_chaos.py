@@ -54,7 +54,7 @@ def start(output_dir: Path, log: Path) -> subprocess.Popen[bytes]:
     command = [
         sys.executable,
         "-c",
-        "import sys; sys.argv[0] = 'lingmix-train'; from lingmix.commands import train; train()",
+        "import sys; sys.argv[0] = 'lingmix-train'; from lingmix.train import main; main()",
         "-m",
         f"output_dir={output_dir}",
         "name=chaos",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lingmix.commands.sync import sent_now
 from lingmix.errors import InputError
-from lingmix.sync import sent_now
 from lingmix.tracking.history import complete_run
 from lingmix.tracking.journal import JOURNAL, SENT, Journal, damage, ended, read
 from lingmix.tracking.lifecycle import COMPLETE, ERROR, FAILED, HASH, STATE

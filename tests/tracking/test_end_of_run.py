@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from lingmix.commands.sync import sent_now
 from lingmix.errors import InputError
 from lingmix.recording import complete_already
-from lingmix.sync import sent_now
 from lingmix.tracking import journal
 from lingmix.tracking.history import complete_run
 from lingmix.tracking.identity import identity_tags

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lingmix.evaluate import evaluate
+from lingmix.commands.evaluate import evaluate
 from lingmix.tracking.secrets import masked, shown
 
 

@@ -7,15 +7,15 @@ from threading import Thread
 
 import pytest
 
+from lingmix.commands.evaluate import evaluate
+from lingmix.commands.sync import sync
+from lingmix.commands.train import train
 from lingmix.errors import InputError
-from lingmix.evaluate import evaluate
 from lingmix.stopping import StoppedError, stoppable
-from lingmix.sync import sync
 from lingmix.tracking import bounded, store
 from lingmix.tracking.bounded import AwayError
 from lingmix.tracking.journal import JOURNAL, ended, unsent
 from lingmix.tracking.store import open_store
-from lingmix.train import train
 from tests.conftest import QUICK
 
 

@@ -1,7 +1,7 @@
 """A cell of a sweep: what it is, what it does in a process of its own, how it ended."""
 
-import importlib
 from collections.abc import Callable, Generator, Sequence
+from pkgutil import resolve_name
 from typing import NamedTuple
 
 from hydra.core.hydra_config import HydraConfig
@@ -66,7 +66,7 @@ def work(door: str, config: DictConfig, *, threads: int) -> str:
     torch.set_num_threads(threads)
     HydraConfig.instance().set_config(config)
     with input_errors(door):
-        return getattr(importlib.import_module(f"lingmix.{door}"), door)(without_hydra(config))
+        return resolve_name(f"lingmix.commands.{door}:{door}")(without_hydra(config))
 
 
 def _name(values: Config, keys: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ def run_here(cells: Sequence[Cell], door: str, *, processes: int | None) -> Outc
     )
     at_once = min(processes or min(cores, MOST_PROCESSES), max(1, len(cells)))
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lingmix.sweep.local", f"lingmix.{door}"])
+    context.set_forkserver_preload(["lingmix.sweep.local", f"lingmix.commands.{door}"])
     waiting = list(reversed(cells))
     running: dict[Any, tuple[Any, Cell, float]] = {}
     try:

@@ -1,0 +1,80 @@
+"""lingmix-evaluate: any encoder, any evaluation sets -> the same scores."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.doors import Config, build, checked, evaluation_sets, overrides
+from lingmix.encoders import encoding_of
+from lingmix.errors import InputError
+from lingmix.evaluation.evaluator import (
+    RunFiles,
+    evaluate_by_search,
+    evaluate_encoder,
+    evaluate_lexical,
+)
+from lingmix.evaluation.scores import SetScores
+from lingmix.launched import refuse_several
+from lingmix.model.encode import Encoding
+from lingmix.recording import complete_already, recorded, waiting
+from lingmix.tracking.identity import provenance
+from lingmix.tracking.lifecycle import HASH, KIND
+from lingmix.tracking.models import model_folder
+from lingmix.tracking.results import log_results, recorded_scores, score_table
+from lingmix.tracking.secrets import shown
+from lingmix.tracking.work import emptied, work_folder
+
+
+def evaluate(composed: DictConfig) -> str:
+    """Scores one encoder and records them, unless they are recorded already."""
+    refuse_several("evaluate")
+    config = checked(composed, "evaluate")
+    encoder, tracking = config["encoder"], config["tracking"]
+    uri, tracking["uri"] = tracking["uri"], shown(tracking["uri"])  # is recorded without password
+    name, tags = f"evaluate {encoder['name']}", provenance(config) | {KIND: "evaluation"}
+    with work_folder(config, tags[HASH]) as work:
+        if known := complete_already(uri, config, tags=tags, work=work):
+            return f"{name}: {known.told}\n{score_table(recorded_scores(known.metrics))}"
+        lexical = "lexical" in encoder
+        encode = None if lexical else encoding_of(config, model_folder(uri, encoder["name"]))
+        left = emptied(work / "left")
+        scores = list(measured(config, encode, run_files=left / "runs"))
+        with recorded(uri, config, door="evaluate", name=name, tags=tags, work=work) as recorder:
+            log_results(
+                recorder,
+                scores,
+                folder=left,
+                config=config,
+                overrides=overrides(),
+                save_model=None,
+            )
+        texts = f"\n{encode.encoded} texts encoded, {encode.known} known already" if encode else ""
+        return f"{name}\n{score_table(scores)}{texts}{waiting(work)}"
+
+
+def measured(config: Config, encode: Encoding | None, *, run_files: Path) -> Iterator[SetScores]:
+    sets = evaluation_sets(config["evaluation"], languages=config["languages"])
+    refuse_absent(config["languages"], sets)
+    depth = config["depth"]
+    files = RunFiles(run_files, config["run_files"]) if config["run_files"] else None
+    if encode is None:
+        method = config["encoder"]["lexical"]
+        return evaluate_lexical(sets, method=method, depth=depth, run_files=files)
+    if config["search"] is not None:
+        return evaluate_by_search(encode, sets, build(config["search"]), depth=depth, seed=0)
+    temperature = config["temperature"]
+    return evaluate_encoder(
+        encode, sets, depth=depth, temperature=temperature, seed=0, run_files=files
+    )
+
+
+def refuse_absent(languages: Sequence[str] | str, sets: Sequence[EvaluationSet]) -> None:
+    """Languages that are asked for and in none of the sets."""
+    there = {language for one in sets for language in one.languages}
+    if languages != "all" and (absent := sorted(set(languages) - there)):
+        raise InputError(
+            f"languages: no evaluation set has {', '.join(absent)}; leave it out (of those asked "
+            f"for they have {', '.join(sorted(there))})"
+        )

@@ -1,0 +1,221 @@
+"""lingmix-train: build what conf describes, fit, evaluate, record."""
+
+import math
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+
+from lingmix.completeness import require_trained
+from lingmix.doors import Config, build, checked, overrides
+from lingmix.evaluation.evaluator import RunFiles, evaluate_encoder
+from lingmix.evaluation.scores import SetScores
+from lingmix.launched import Ranks, environments, launched
+from lingmix.model.checkpoints import Checkpoints, DurableFiles, newest_state
+from lingmix.model.distributed import SummedDDP
+from lingmix.model.encode import encoding
+from lingmix.model.hub import ENCODER_FOLDER
+from lingmix.model.precision import fastest_device, precision_of
+from lingmix.model.watch import GradientWatch, LossWatch, SpeedWatch
+from lingmix.parts import Parts, prepare, ranks_of
+from lingmix.recording import complete_already, recorded, waiting
+from lingmix.stopping import PrunedError, Stop, stoppable
+from lingmix.tracking.description import DEVELOPMENT
+from lingmix.tracking.identity import deciding, provenance
+from lingmix.tracking.lifecycle import HASH
+from lingmix.tracking.recorder import RunRecorder
+from lingmix.tracking.results import headline, log_results
+from lingmix.tracking.secrets import masked, shown
+from lingmix.tracking.work import emptied, work_folder
+
+
+def train(composed: DictConfig) -> str:
+    """One run, unless the same configuration is recorded complete already; says how it went.
+
+    Where a launcher has started several processes, rank 0 keeps the record, and speaks.
+    """
+    with stoppable() as stop, launched() as ranks:
+        config = checked(composed, "train")
+        ranks.assemble(devices=config["trainer"]["devices"], nodes=config["trainer"]["num_nodes"])
+        try:
+            if ranks.rank == 0:
+                return lead(config, ranks=ranks, stop=stop)
+            follow(config, ranks=ranks, stop=stop)
+        except PrunedError as pruned:
+            return f"{run_name(config)}: {pruned}"
+    return ""
+
+
+def follow(config: Config, *, ranks: Ranks, stop: Stop) -> None:
+    work = Path(ranks.hear())
+    parts = ranks.each(partial(prepare, config))
+    fit(parts, config=config, recorder=None, work=work, ranks=ranks, stop=stop)
+
+
+def lead(config: Config, *, ranks: Ranks, stop: Stop) -> str:
+    tracking, name = config["tracking"], run_name(config)
+    uri, tracking["uri"] = tracking["uri"], shown(tracking["uri"])  # is recorded without password
+    tags = provenance(config)
+    with work_folder(config, tags[HASH]) as work:
+        if known := complete_already(uri, config, tags=tags, work=work):
+            return f"{name}: {known.told}"
+        ranks.tell(str(work))
+        parts = ranks.each(partial(prepare, config))
+        with recorded(uri, config, door="train", name=name, tags=tags, work=work) as recorder:
+            fit(parts, config=config, recorder=recorder, work=work, ranks=ranks, stop=stop)
+            scores = record_scores(parts, config=config, recorder=recorder, work=work)
+        return f"{name}\n{headline(scores)}{waiting(work)}"
+
+
+def record_scores(
+    parts: Parts, *, config: Config, recorder: RunRecorder, work: Path
+) -> list[SetScores]:
+    left = emptied(work / "left")
+    scores = measure(parts, config=config, run_files=left / "runs")
+    log_results(
+        recorder,
+        scores,
+        folder=left,
+        config=config,
+        overrides=overrides(),
+        save_model=parts.module.encoder.merged().save,
+    )
+    return scores
+
+
+def run_name(config: Config) -> str:
+    """What tells this run from its neighbours."""
+    scale = config["augmentation"]["scale"]
+    sampler = config["sampler"]
+    end = "" if sampler["alpha_end"] is None else f"->{sampler['alpha_end']:g}"
+    parts = [
+        f"alpha={sampler['alpha']:g}{end}",
+        f"scale={'all' if scale is None else scale}",
+        *([] if config["pairs"] == "all" else [",".join(config["pairs"])]),
+        *config["tracking"]["label"],
+        f"seed={config['seed']}",
+    ]
+    return " ".join(parts)
+
+
+def fit(
+    parts: Parts,
+    *,
+    config: Config,
+    recorder: RunRecorder | None,
+    work: Path,
+    ranks: Ranks,
+    stop: Stop,
+) -> None:
+    """Trains, from the newest checkpoint where there is one, and leaves rank 0 the weights that
+    scored best on the development set."""
+    configuration = masked(deciding(config))
+    start = ranks.once(partial(begin, parts, work=work, configuration=configuration))
+    checkpoints = Checkpoints(
+        work,
+        **config["checkpoint"],
+        monitor=parts.monitor,
+        configuration=configuration,
+        flush=recorder.flush if recorder else lambda: None,
+        stop=stop,
+    )
+    pl.seed_everything(config["seed"], verbose=False)
+    trainer = trainer_of(parts, config=config, recorder=recorder, checkpoints=checkpoints)
+    with stop.deferred():
+        trainer.fit(parts.module, parts.datamodule, ckpt_path=start or None, weights_only=True)
+        stop.check()
+        require_trained(trainer)
+        if parts.monitor is None or recorder is None:
+            return
+        best, last = checkpoints.best_score, -math.inf
+        if trainer.global_step % interval_of(config):  # the last steps were not validated yet
+            trainer.validate(parts.module, parts.datamodule, verbose=False)
+            last = float(trainer.callback_metrics[parts.monitor])
+        recorder.log_metrics({DEVELOPMENT: max(best, last)}, trainer.global_step)
+        if last >= best:
+            return
+    state = torch.load(checkpoints.best, weights_only=True)["state_dict"]
+    parts.module.load_state_dict(state)
+
+
+def begin(parts: Parts, *, work: Path, configuration: Mapping[str, Any]) -> str:
+    """The checkpoint to go on from, empty for none."""
+    parts.module.encoder.save(work / ENCODER_FOLDER)
+    return str(newest_state(work, configuration) or "")
+
+
+def trainer_of(
+    parts: Parts, *, config: Config, recorder: RunRecorder | None, checkpoints: Checkpoints
+) -> pl.Trainer:
+    settings = dict(config["trainer"])
+    callbacks = build(settings.pop("callbacks"))
+    if ranks_of(settings) > 1 and settings["strategy"] == "auto":
+        settings["strategy"] = SummedDDP.name
+    settings["precision"] = precision_of(settings["precision"])
+    return build(settings)(
+        logger=recorder or False,
+        callbacks=[
+            *callbacks.values(),
+            LossWatch(),
+            GradientWatch(noise_scale_window=config["noise_scale_window"]),
+            SpeedWatch(
+                embedder=parts.module.encoder.embedder,
+                micro_batch_tokens=config["micro_batch_tokens"],
+            ),
+            *pruning(config, recorder=recorder, folder=checkpoints.folder),
+            checkpoints,
+        ],
+        plugins=[DurableFiles(), *environments()],
+        default_root_dir=checkpoints.folder,
+        val_check_interval=interval_of(config) * settings["accumulate_grad_batches"],
+        limit_val_batches=0 if parts.monitor is None else None,
+    )
+
+
+def pruning(config: Config, *, recorder: RunRecorder | None, folder: Path) -> list[pl.Callback]:
+    """What a study has a cell told."""
+    asked = config["tracking"]["pruning"]
+    if asked is None:
+        return []
+    from lingmix.sweep.pruning import Pruning, studies_of  # noqa: PLC0415 - needs Optuna
+
+    return [
+        Pruning(
+            study=asked["study"],
+            objectives=asked["objectives"],
+            pruner=build(asked["pruner"]),
+            studies=partial(studies_of, config, sweep=config["tracking"]["parent"]),
+            folder=folder,
+            flush=recorder.flush if recorder else lambda: None,
+        )
+    ]
+
+
+def interval_of(config: Config) -> int:
+    """Steps between validations; Lightning itself counts batches."""
+    return min(config["trainer"]["val_check_interval"], config["trainer"]["max_steps"])
+
+
+def measure(parts: Parts, *, config: Config, run_files: Path) -> list[SetScores]:
+    """All settings of all evaluation sets, from one encoding of each text."""
+    encoder = parts.module.encoder.merged().to(fastest_device(config["trainer"]["accelerator"]))
+    encode = encoding(
+        encoder,
+        name=config["encoder"]["name"],
+        precision=precision_of(config["trainer"]["precision"]),
+        folder=None,
+    )
+    return list(
+        evaluate_encoder(
+            encode,
+            parts.sets,
+            depth=config["depth"],
+            temperature=config["loss"]["temperature"],
+            seed=0,
+            run_files=RunFiles(run_files, config["run_files"]) if config["run_files"] else None,
+        )
+    )
