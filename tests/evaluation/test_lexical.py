@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.evaluation.evaluator import evaluate_lexical
-from lingmix.evaluation.lexical import Method, bm25_scores, tfidf_scores, words
+from lingmix.evaluation.lexical import Method, bm25_scores, evaluate_lexical, tfidf_scores, words
 from lingmix.evaluation.ranks import Scores
 from tests.evaluation.xquad_r import xquad_r
 

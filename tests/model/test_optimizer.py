@@ -3,9 +3,10 @@ from math import inf, nan
 import pytest
 import torch
 from torch import nn
+from transformers import get_scheduler
 
 from lingmix.errors import InputError
-from lingmix.model.optimizer import adamw, sparse_adam
+from lingmix.model.optimizer import adamw, share_of_rate, sparse_adam
 
 SETTINGS = {"max_steps": 10, "lr": 1e-3, "betas": [0.9, 0.999], "warmup": 0.1, "decay": "linear"}
 
@@ -59,3 +60,15 @@ def test_the_rate_rises_in_the_warmup_and_then_decays(decay, rates):
         built["optimizer"].step()
         built["lr_scheduler"]["scheduler"].step()
     assert seen == pytest.approx(rates, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("decay", "name"),
+    [("constant", "constant_with_warmup"), ("linear", "linear"), ("cosine", "cosine")],
+)
+@pytest.mark.parametrize("rises", [0, 1, 3, 10])
+def test_rates_are_those_of_transformers(decay, name, rises):
+    optimizer = torch.optim.SGD(weights(), lr=1.0)
+    theirs = get_scheduler(name, optimizer, num_warmup_steps=rises, num_training_steps=10)
+    ours = [share_of_rate(n, rises=rises, max_steps=10, decay=decay) for n in range(11)]
+    assert ours == [theirs.lr_lambdas[0](n) for n in range(11)]

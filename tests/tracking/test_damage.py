@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lingmix.commands.sync import sent_now
 from lingmix.errors import InputError
 from lingmix.tracking.history import complete_run
 from lingmix.tracking.journal import JOURNAL, SENT, Journal, damage, ended, read
+from lingmix.tracking.leftovers import sent_now
 from lingmix.tracking.lifecycle import COMPLETE, ERROR, FAILED, HASH, STATE
 
 METRICS = {f"loss/{n}": [(step, step + n / 8) for step in range(1, 8)] for n in range(8)}

@@ -23,8 +23,6 @@ def check_settings(values: Config, command: str) -> None:
     if command == "train":
         _refuse_shortened(values.get("trainer"))
     check(values, COMMANDS[command], known=f"; `lingmix-{command} --cfg job` shows all there are")
-    for at, node, given in _light_nodes(values):
-        check_arguments(node, at=at, given=given)
     if command in ("train", "evaluate"):
         for name in values["evaluation"]:
             require_set_name(name)
@@ -36,6 +34,8 @@ def check_settings(values: Config, command: str) -> None:
         _refuse_untrainable(values)
     if command == "evaluate":
         _refuse_unsearchable(values)
+    for at, node, given in _light_nodes(values):
+        check_arguments(node, at=at, given=given)
 
 
 def _light_nodes(values: Config) -> Iterator[tuple[str, Config, tuple[str, ...]]]:

@@ -4,37 +4,15 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from lingmix.analysis.report import write_report
-from lingmix.analysis.set_tables import every_set
 from lingmix.doors import checked
-from lingmix.errors import InputError
-from lingmix.tracking.history import cells, commands, evaluations, replaced, unfinished
-from lingmix.tracking.report import log_report
-from lingmix.tracking.store import open_store
+from lingmix.tracking.local import refuse_missing
 
 
 def analyze(composed: DictConfig) -> str:
     """Writes the report of an experiment's complete runs and logs it to their sweep."""
     config = checked(composed, "analyze")
     name, uri = config["name"], config["tracking"]["uri"]
-    client = open_store(uri)
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        known = ", ".join(one.name for one in client.search_experiments())
-        raise InputError(f"name: no experiment {name!r} is recorded; there are: {known}")
-    trained = cells(client, experiment.experiment_id)
-    as_they_are = evaluations(client, experiment.experiment_id)
-    older = replaced(client, experiment.experiment_id)
-    folder = Path(config["analysis"]["folder"])
-    written = write_report(
-        trained,
-        as_they_are,
-        name=name,
-        folder=folder,
-        missing=unfinished(client, experiment.experiment_id),
-        older=older,
-        commands=[*commands(client, experiment.experiment_id), f"lingmix-analyze name={name}"],
-    )
-    log_report(client, experiment.experiment_id, folder=folder)
-    left_out = f"\nLeft out: {'; '.join(older)}" if older else ""
-    return f"{every_set(trained, as_they_are)}{left_out}\n{written[0]}"
+    refuse_missing(uri, name)
+    from lingmix.analysis.experiment import report_experiment  # noqa: PLC0415 - imports MLflow
+
+    return report_experiment(name, uri=uri, folder=Path(config["analysis"]["folder"]))

@@ -13,7 +13,6 @@ from lingmix.evaluation.evaluator import (
     RunFiles,
     evaluate_by_search,
     evaluate_encoder,
-    evaluate_lexical,
 )
 from lingmix.evaluation.scores import SetScores
 from lingmix.launched import refuse_several
@@ -60,6 +59,8 @@ def measured(config: Config, encode: Encoding | None, *, run_files: Path) -> Ite
     depth = config["depth"]
     files = RunFiles(run_files, config["run_files"]) if config["run_files"] else None
     if encode is None:
+        from lingmix.evaluation.lexical import evaluate_lexical  # noqa: PLC0415 - scikit-learn, BM25s
+
         method = config["encoder"]["lexical"]
         return evaluate_lexical(sets, method=method, depth=depth, run_files=files)
     if config["search"] is not None:

@@ -1,90 +1,21 @@
 """lingmix-sweeps: recorded sweeps -> what became of their cells."""
 
-from collections import Counter
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-from mlflow import MlflowClient
-from mlflow.entities import Experiment, Run
 from omegaconf import DictConfig
 
-from lingmix.columns import in_columns
 from lingmix.doors import checked
-from lingmix.errors import InputError
-from lingmix.tracking.history import runs
-from lingmix.tracking.lifecycle import (
-    COMMAND,
-    COMPLETE,
-    FAILED,
-    HASH,
-    INTERRUPTED,
-    KIND,
-    PRUNED,
-    RUNNING,
-    STATE,
-)
-from lingmix.tracking.store import open_store
-from lingmix.tracking.sweeps import cells_of
-
-MISSING = "missing"
-STATES = (COMPLETE, PRUNED, FAILED, RUNNING, INTERRUPTED, MISSING)
+from lingmix.tracking.local import is_missing, refuse_missing
 
 
 def sweeps(composed: DictConfig) -> str:
     """A row a sweep, the newest first, and what goes on with those that are not complete."""
     config = checked(composed, "sweeps")
-    client = open_store(config["tracking"]["uri"])
-    rows, unfinished = [], []
-    for experiment in _experiments(client, config["name"]):
-        folder = Path(config["output_dir"], "runs", experiment.name)
-        best = _best(client, experiment.experiment_id)
-        for parent in runs(client, experiment.experiment_id, f"tags.`{KIND}` = 'sweep'"):
-            counts = Counter(_state(cell, best, folder) for cell in cells_of(parent))
-            figures = (str(counts[state] or "") for state in STATES)
-            rows.append((experiment.name, parent.info.run_name, *figures))
-            if counts[COMPLETE] + counts[PRUNED] < counts.total():
-                unfinished.append(parent.data.tags.get(COMMAND, ""))
-    if not rows:
-        return "no sweep is recorded"
-    told = [f"to go on: {command}" for command in dict.fromkeys(filter(None, unfinished))]
-    return "\n".join(
-        [in_columns(("experiment", "sweep", *STATES), rows, figures=slice(2, None)), *told]
-    )
+    uri, name, table = config["tracking"]["uri"], config["name"], ""
+    if name is not None:
+        refuse_missing(uri, name)
+    if not is_missing(uri):
+        from lingmix.tracking.sweep_table import sweep_table  # noqa: PLC0415 - imports MLflow
 
-
-def _experiments(client: MlflowClient, name: str | None) -> list[Experiment]:
-    if name is None:
-        return [*client.search_experiments()]
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        known = ", ".join(one.name for one in client.search_experiments())
-        raise InputError(f"name: no experiment {name!r} is recorded; there are: {known}")
-    return [found]
-
-
-def _best(client: MlflowClient, experiment: str) -> dict[str, Run]:
-    """Of each cell its complete run, or its newest."""
-    best: dict[str, Run] = {}
-    for run in runs(client, experiment, f"tags.`{HASH}` != ''"):
-        cell = run.data.tags[HASH]
-        if cell not in best or run.data.tags.get(STATE) == COMPLETE:
-            best[cell] = run
-    return best
-
-
-def _state(cell: str, best: dict[str, Run], folder: Path) -> str:
-    if cell not in best:
-        return MISSING
-    state = best[cell].data.tags.get(STATE, INTERRUPTED)
-    return INTERRUPTED if state == RUNNING and not _is_held(folder / f"{cell}.lock") else state
-
-
-def _is_held(lock: Path) -> bool:
-    """Whether a process is at work behind it; one that was killed has said nothing."""
-    if not lock.exists():
-        return False
-    try:
-        with FileLock(lock, blocking=False):
-            return False
-    except Timeout:
-        return True
+        table = sweep_table(uri, name=name, output_dir=Path(config["output_dir"]))
+    return table or "no sweep is recorded"

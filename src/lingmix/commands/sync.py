@@ -6,74 +6,16 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from lingmix.doors import checked
-from lingmix.errors import InputError
-from lingmix.terminal import say
-from lingmix.tracking.bounded import AwayError
-from lingmix.tracking.journal import JOURNAL, begun, damage, ended, sent, unsent
-from lingmix.tracking.lifecycle import COMPLETE
-from lingmix.tracking.secrets import shown
-from lingmix.tracking.sender import send_rest
-from lingmix.tracking.store import open_store
-from lingmix.tracking.work import held, remove
+from lingmix.tracking.journal import JOURNAL
 
 
 def sync(composed: DictConfig) -> str:
     """Says a line a run; ends with status 1 if something is left, or cannot be read."""
     config = checked(composed, "sync")
     tracking, runs = config["tracking"], Path(config["output_dir"], "runs")
-    left, folders = 0, [path.parent for path in sorted(runs.glob(f"*/*/{JOURNAL}"))]
-    for number, folder in enumerate(folders):
-        try:
-            with held(folder):
-                if line := sent_now(folder, uri=tracking["uri"], wait=tracking["wait"]):
-                    say(line)
-        except InputError as error:
-            left += 1
-            say(str(error))
-            if isinstance(error, AwayError) and tracking["uri"]:  # all are to go there
-                left += len(folders) - number - 1
-                break
-    if left:
-        sys.exit(f"lingmix-sync: {left} runs have something left to send")
+    if folders := [path.parent for path in sorted(runs.glob(f"*/*/{JOURNAL}"))]:
+        from lingmix.tracking.leftovers import send_all  # noqa: PLC0415 - imports MLflow
+
+        if left := send_all(folders, uri=tracking["uri"], wait=tracking["wait"]):
+            sys.exit(f"lingmix-sync: {left} runs have something left to send")
     return f"{runs}: nothing is left to send"
-
-
-def sent_now(folder: Path, *, uri: str | None, wait: float) -> str:
-    """What came of it; empty where nothing was left to do."""
-    state = ended(folder)
-    if state not in (None, COMPLETE) and not unsent(folder) and not damage(folder):
-        return ""
-    name, run_id = _send(folder, uri=uri, wait=wait)
-    if lost := damage(folder):
-        raise InputError(
-            f"{name}: {lost}; all else is sent (run {run_id}, as failed); remove {folder} when "
-            "nothing else is to be had from it, and the run's own command trains anew"
-        )
-    if state == COMPLETE:
-        remove(folder)
-        return f"{name}: sent (run {run_id})"
-    if state is None:
-        raise InputError(
-            f"{name}: all of {folder} is sent (run {run_id}), but it has no end: the run was "
-            "killed, or its journal cut short; its own command goes on"
-        )
-    return f"{name}: sent (run {run_id}), and not at its end; its own command goes on"
-
-
-def _send(folder: Path, *, uri: str | None, wait: float) -> tuple[str, str]:
-    """The name of the run, and its id in the store."""
-    begin = begun(folder)
-    if begin is None:
-        found = damage(folder) or f"{folder / JOURNAL}: holds no record"
-        raise InputError(f"{found}; how the run began cannot be read, nothing of it can be sent")
-    uri = uri or begin["uri"]
-    if "***" in uri:
-        raise InputError(f"{folder}: was started with {uri}; set tracking.uri, with its password")
-    open_store(uri)
-    send_rest(uri, folder=folder, wait=wait)
-    name = begin["run"]["name"]
-    if rest := unsent(folder):
-        raise InputError(
-            f"{name}: {rest} records are left in {folder}; {shown(uri)} does not take them"
-        )
-    return name, sent(folder)["run_id"]

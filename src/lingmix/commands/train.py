@@ -27,6 +27,7 @@ from lingmix.stopping import PrunedError, Stop, stoppable
 from lingmix.tracking.description import DEVELOPMENT
 from lingmix.tracking.identity import deciding, provenance
 from lingmix.tracking.lifecycle import HASH
+from lingmix.tracking.lightning import RunLogger
 from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.results import headline, log_results
 from lingmix.tracking.secrets import masked, shown
@@ -157,7 +158,7 @@ def trainer_of(
         settings["strategy"] = SummedDDP.name
     settings["precision"] = precision_of(settings["precision"])
     return build(settings)(
-        logger=recorder or False,
+        logger=False if recorder is None else RunLogger(recorder),
         callbacks=[
             *callbacks.values(),
             LossWatch(),

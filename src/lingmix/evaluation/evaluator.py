@@ -8,7 +8,6 @@ from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.tokens import Role
 from lingmix.data.vectors import Vectors
 from lingmix.evaluation.dense import Embeddings, dense_scores
-from lingmix.evaluation.lexical import LEXICAL, Method
 from lingmix.evaluation.own import others
 from lingmix.evaluation.ranks import Scores
 from lingmix.evaluation.scores import SetScores, score
@@ -45,19 +44,6 @@ def evaluate_encoder(
         scores = others(one, dense_scores(one, queries, passages))
         write_runs(one, scores, run_files)
         yield score(one, scores, depth=depth, temperature=temperature, seed=seed)
-
-
-def evaluate_lexical(
-    evaluation_sets: Iterable[EvaluationSet],
-    *,
-    method: Method,
-    depth: int | None,
-    run_files: RunFiles | None = None,
-) -> Iterator[SetScores]:
-    for one in evaluation_sets:
-        scores = others(one, LEXICAL[method](one))
-        write_runs(one, scores, run_files)
-        yield score(one, scores, depth=depth, temperature=None, seed=0)
 
 
 def evaluate_by_search(

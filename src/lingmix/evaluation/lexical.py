@@ -1,7 +1,7 @@
 """Lexical baselines, scored as any encoder: BM25 on words and TF-IDF on characters."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 import bm25s
@@ -10,8 +10,11 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.evaluation.evaluator import RunFiles, write_runs
+from lingmix.evaluation.own import others
 from lingmix.evaluation.pools import Positions
 from lingmix.evaluation.ranks import Rows, Scores
+from lingmix.evaluation.scores import SetScores, score
 from lingmix.evaluation.tally import Matrix
 
 Method = Literal["bm25", "tfidf"]
@@ -21,6 +24,20 @@ Corpus = Callable[[Positions], Matrix]
 
 UNSPACED = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+)")
 """Scripts that leave words unseparated: Thai, Lao, Burmese, Khmer, kana, Han."""
+
+
+def evaluate_lexical(
+    evaluation_sets: Iterable[EvaluationSet],
+    *,
+    method: Method,
+    depth: int | None,
+    run_files: RunFiles | None = None,
+) -> Iterator[SetScores]:
+    """As `evaluate_encoder`, of a baseline that gives no vectors and has no temperature."""
+    for one in evaluation_sets:
+        scores = others(one, LEXICAL[method](one))
+        write_runs(one, scores, run_files)
+        yield score(one, scores, depth=depth, temperature=None, seed=0)
 
 
 def bm25_scores(evaluation_set: EvaluationSet) -> Scores:

@@ -18,6 +18,7 @@ from torch import distributed
 from lingmix.atomic import atomic_file
 from lingmix.data.kept import sync_folder
 from lingmix.errors import InputError
+from lingmix.model.configuration import refuse_other
 from lingmix.stopping import Stop
 
 log = logging.getLogger(__name__)
@@ -196,17 +197,6 @@ def newest_state(folder: Path, configuration: Mapping[str, Any]) -> Path | None:
     for path in [*folder.glob("state-*.unfinished"), *folder.glob("best-*.unfinished")]:
         path.unlink()
     return None if chosen is None else states[chosen]
-
-
-def refuse_other(found: Mapping[str, Any], wanted: Mapping[str, Any], *, where: Path) -> None:
-    """A checkpoint goes on under the configuration it was made under alone."""
-    keys = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
-    if keys:
-        told = ", ".join(f"{key} ({found.get(key)} there, {wanted.get(key)} here)" for key in keys)
-        raise InputError(
-            f"{where}: is of another configuration, which differs in {told}; remove "
-            f"{where.parent} to train anew"
-        )
 
 
 def _broken(path: Path, configuration: Mapping[str, Any]) -> str | None:

@@ -1,13 +1,14 @@
 """How weights move: an optimizer and its learning-rate schedule."""
 
+import math
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Literal, get_args
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from transformers import get_scheduler
 
 from lingmix.errors import InputError, require_choice, require_number
 from lingmix.model.row_adam import RowAdam
@@ -67,11 +68,28 @@ def _scheduled(
         "optimizer.warmup", warmup, "in [0, 1], a share of the steps", lambda one: 0 <= one <= 1
     )
     require_choice("optimizer.decay", decay, get_args(Decay))
-    name = "constant_with_warmup" if decay == "constant" else decay
-    scheduler: LambdaLR = get_scheduler(
-        name, optimizer, num_warmup_steps=round(warmup * max_steps), num_training_steps=max_steps
-    )
+    rises = round(warmup * max_steps)
+    share = partial(share_of_rate, rises=rises, max_steps=max_steps, decay=decay)
+    scheduler = LambdaLR(optimizer, share)
     return {
         "optimizer": optimizer,
         "lr_scheduler": {"scheduler": scheduler, "interval": "step", "name": "train/lr"},
     }
+
+
+def share_of_rate(step: int, *, rises: int, max_steps: int, decay: Decay) -> float:
+    """The learning rate of a step as a share of the highest: it rises from 0 in the first `rises`
+    steps, then falls to 0 at `max_steps`, or stays.
+
+    The same as transformers' `get_scheduler`, whose import brings peft and half its trainer along.
+    """
+    if step < rises:
+        return step / rises
+    falls = max(1, max_steps - rises)
+    match decay:
+        case "constant":
+            return 1.0
+        case "linear":
+            return max(0.0, (max_steps - step) / falls)
+        case "cosine":
+            return 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - rises) / falls)))

@@ -22,8 +22,9 @@ from lingmix.tracking.journal import (
     sent,
 )
 from lingmix.tracking.lifecycle import FAILED, RUNNING, STATE, Ending, begin_run, end_run
+from lingmix.tracking.local import LOCAL
 from lingmix.tracking.secrets import shown
-from lingmix.tracking.store import LOCAL, experiment_of, open_store
+from lingmix.tracking.store import experiment_of, open_store
 
 METRICS_A_CALL = 1000
 

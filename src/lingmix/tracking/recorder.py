@@ -3,36 +3,24 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pytorch_lightning.loggers.logger import Logger
-from pytorch_lightning.utilities import rank_zero_only
-
 from lingmix.tracking.journal import Journal
 from lingmix.tracking.limits import key
 
 
-class RunRecorder(Logger):
+class RunRecorder:
     """Writes everything into a journal, which is sent beside the work.
 
     A step that the journal has is not recorded again.
     """
 
     def __init__(self, journal: Journal) -> None:
-        super().__init__()
         self._journal = journal
         self._recorded = dict(journal.last_steps)
 
     @property
-    def name(self) -> str:
-        return "mlflow"
+    def folder(self) -> Path:
+        return self._journal.folder
 
-    @property
-    def version(self) -> str:
-        return self._journal.folder.name
-
-    def log_hyperparams(self, params: object, *args: object, **kwargs: object) -> None:
-        """Params are the configuration, written when the run starts."""
-
-    @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         at = step or 0
         fresh = {
@@ -48,14 +36,10 @@ class RunRecorder(Logger):
         steps = [step for name, step in self._recorded.items() if name.startswith(prefix)]
         return 1 + max(steps, default=-1)
 
-    @rank_zero_only
     def flush(self) -> None:
         """What a checkpoint comes after outlives a power loss, as the checkpoint does."""
         self._journal.keep()
 
-    def finalize(self, status: str) -> None:
-        self.flush()
-
     def log_files(self, folder: Path) -> None:
         """Everything in `folder`, as artifacts; it must stay as it is until it is sent."""
-        self._journal.append(files=str(folder.relative_to(self._journal.folder)))
+        self._journal.append(files=str(folder.relative_to(self.folder)))

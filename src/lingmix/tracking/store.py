@@ -36,9 +36,9 @@ from lingmix.tracking.bounded import (
 )
 from lingmix.tracking.contention import create_store, creation_lock, patient
 from lingmix.tracking.limits import NAME_LENGTH
+from lingmix.tracking.local import LOCAL, local_path
 from lingmix.tracking.secrets import shown
 
-LOCAL = "sqlite:///"
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 BEHIND_PROXY = (502, 503, 504)
@@ -54,7 +54,7 @@ def open_store(uri: str) -> MlflowClient:
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     require_answer(uri)
     try:
-        if path := _local_path(uri):
+        if path := local_path(uri):
             create_store(path)
             _require_version(uri)
         elif database := _database(uri):
@@ -88,7 +88,7 @@ def experiment_of(client: MlflowClient, name: str, *, output_dir: Path) -> str:
     """The id of the experiment, made if missing; without a server artifacts lie in `output_dir`."""
     if not 0 < len(name) <= NAME_LENGTH:
         raise InputError(f"name: must have 1 to {NAME_LENGTH} letters, got {len(name)}")
-    path = _local_path(client.tracking_uri)
+    path = local_path(client.tracking_uri)
     if path:
         _require_writable(path)
     with creation_lock(path) if path else nullcontext():
@@ -122,10 +122,6 @@ def leaves(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
-
-
-def _local_path(uri: str) -> Path | None:
-    return Path(uri.removeprefix(LOCAL)) if uri.startswith(LOCAL) else None
 
 
 def _database(uri: str) -> URL | None:

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from lingmix.atomic import atomic_file, opened
 from lingmix.errors import InputError
-from lingmix.model.checkpoints import refuse_other
+from lingmix.model.configuration import refuse_other
 from lingmix.tracking.journal import JOURNAL, unsent
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,35 @@
+"""The report of one experiment, from its store and back into it."""
+
+from pathlib import Path
+
+from lingmix.analysis.report import write_report
+from lingmix.analysis.set_tables import every_set
+from lingmix.errors import InputError
+from lingmix.tracking.history import cells, commands, evaluations, replaced, unfinished
+from lingmix.tracking.report import log_report
+from lingmix.tracking.store import open_store
+
+
+def report_experiment(name: str, *, uri: str, folder: Path) -> str:
+    """Writes the report of an experiment's complete runs into `folder` and logs it to their sweep;
+    returns what it shows in short."""
+    client = open_store(uri)
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        known = ", ".join(one.name for one in client.search_experiments())
+        raise InputError(f"name: no experiment {name!r} is recorded; there are: {known}")
+    trained = cells(client, experiment.experiment_id)
+    as_they_are = evaluations(client, experiment.experiment_id)
+    older = replaced(client, experiment.experiment_id)
+    written = write_report(
+        trained,
+        as_they_are,
+        name=name,
+        folder=folder,
+        missing=unfinished(client, experiment.experiment_id),
+        older=older,
+        commands=[*commands(client, experiment.experiment_id), f"lingmix-analyze name={name}"],
+    )
+    log_report(client, experiment.experiment_id, folder=folder)
+    left_out = f"\nLeft out: {'; '.join(older)}" if older else ""
+    return f"{every_set(trained, as_they_are)}{left_out}\n{written[0]}"
