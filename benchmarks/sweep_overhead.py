@@ -15,25 +15,13 @@ from hydra import compose, initialize_config_dir
 from mlflow.entities import Metric
 
 from benchmarks.harness.comparison import FOLDER, Row
+from benchmarks.harness.configured import SMALL
 from lingmix.doors import CONF
 from lingmix.sweep.grid import plans
 from lingmix.tracking.lifecycle import COMPLETE, end_run, start_run
 from lingmix.tracking.store import experiment_of, open_store
 
-CELL = [
-    "encoder=static",
-    "encoder.scratch.sparse=true",
-    "encoder.scratch.dimension=8",
-    "encoder.scratch.vocabulary=500",
-    "optimizer=sparse_adam",
-    "languages=[en,de]",
-    "data.train.0.languages=[en,de]",
-    "data.development=null",
-    "trainer.gradient_clip_val=null",
-    "trainer.max_steps=1",
-    "sampler.batch_size=8",
-    "tracking.code=benchmark",
-]
+CELL = [*SMALL, "trainer.max_steps=1"]
 FEW, MANY, RECORDED = 2, 12, 200
 
 

@@ -4,6 +4,21 @@ from hydra import compose, initialize_config_dir
 
 from lingmix.doors import CONF, Config, resolved
 
+SMALL = [
+    "encoder=static",
+    "encoder.scratch.sparse=true",
+    "encoder.scratch.dimension=8",
+    "encoder.scratch.vocabulary=500",
+    "optimizer=sparse_adam",
+    "languages=[en,de]",
+    "data.train.0.languages=[en,de]",
+    "data.development=null",
+    "trainer.gradient_clip_val=null",
+    "sampler.batch_size=8",
+    "tracking.code=benchmark",
+]
+"""A training of two languages of the embedded data whose steps take no time."""
+
 
 def configured(*overrides: str) -> Config:
     """Of lingmix-train."""
