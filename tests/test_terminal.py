@@ -35,6 +35,7 @@ def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         ("$command output_dir=$folder >&- 2>&- <&-", 0),
         ("$command output_dir=$folder | true", 141),
         ("$command --cfg job | head -1 > /dev/null", None),
+        ("PYTHONUNBUFFERED=1 $command --help | true", 141),
     ],
 )
 def test_a_stream_that_nobody_reads_ends_a_command_quietly(

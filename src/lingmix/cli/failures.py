@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from errno import EACCES, EDQUOT, EFBIG, ENOSPC, EPIPE, EROFS
+from errno import EACCES, EDQUOT, EFBIG, ENOSPC, EROFS
 from traceback import walk_tb
 
 from hydra.errors import HydraException
@@ -40,6 +40,8 @@ def input_errors(command: str) -> Iterator[None]:
 
 def _refused(error: Exception, command: str) -> str | None:
     """None where neither a library nor the machine refuses."""
+    if isinstance(error, BrokenPipeError):  # whoever reads has seen enough
+        return None
     raised_by = _package(error)
     if isinstance(error, HydraException | OmegaConfBaseException) or raised_by in CONFIGURATION:
         return _not_composed(error, command)
@@ -50,7 +52,7 @@ def _refused(error: Exception, command: str) -> str | None:
             f"the memory of the GPU is too small ({_reason(error)}); lower sampler.batch_size, or "
             "set micro_batch_tokens"
         )
-    if isinstance(error, OSError) and error.errno != EPIPE:
+    if isinstance(error, OSError):
         return _of_the_machine(error)
     return None
 
