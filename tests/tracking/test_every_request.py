@@ -22,13 +22,13 @@ from benchmarks.harness.server import Server
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+from lingmix.commands.sync import sync
 from lingmix.doors import CONF, Config, resolved
 from lingmix.errors import InputError
 from lingmix.recording import complete_already, recorded
 from lingmix.sweep.cell import Outcome
 from lingmix.sweep.grid import Plan
 from lingmix.sweep.sweep import sweeping
-from lingmix.sync import sync
 from lingmix.tracking import bounded, store
 from lingmix.tracking.identity import identity_tags, provenance
 from lingmix.tracking.lifecycle import COMPLETE, HASH, STATE
