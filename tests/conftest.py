@@ -22,6 +22,10 @@ QUICK = [
 ]
 """A run of seconds."""
 
+FAILING = "sampler.batch_size=4,100000000,8"
+FAILURE = "sampler.batch_size: must be a whole number in"
+"""A grid whose second cell fails once its data are read, as no check of the settings can know."""
+
 STATIC = [
     "encoder=static",
     "encoder.scratch.sparse=true",

@@ -18,7 +18,7 @@ from lingmix.sweep.slurm import run_on_slurm
 from lingmix.tracking.history import runs
 from lingmix.tracking.lifecycle import HASH, STATE
 from lingmix.tracking.machine import SYSTEM
-from tests.conftest import QUICK
+from tests.conftest import FAILING, FAILURE, QUICK
 
 SLURM = [
     "launcher=slurm",
@@ -141,10 +141,10 @@ def test_an_array_of_four_cells_records_what_four_processes_do(output_dir):
 
 @pytest.mark.slurm
 def test_a_failing_cell_is_named_and_the_others_go_on(output_dir):
-    sweep = Sweep(output_dir, "failing", *QUICK, *SLURM, "sampler.alpha=0.5,3,1")
+    sweep = Sweep(output_dir, "failing", *QUICK, *SLURM, FAILING)
     status, said, wrong = sweep.run()
     assert status == 1
-    assert "FAILED sampler.alpha: must be in [0, 1], got 3" in said
+    assert f"FAILED {FAILURE}" in said
     assert "1 of 3 cells failed" in wrong
     complete = [run for run in sweep.cells.values() if run.data.tags[STATE] == "complete"]
     assert len(complete) == 2

@@ -17,7 +17,7 @@ from lingmix.errors import InputError
 from lingmix.tracking.history import complete_runs, runs
 from lingmix.tracking.identity import ASKED, CODE, DATA, RAN
 from lingmix.tracking.lifecycle import ERROR, KIND, STATE
-from tests.conftest import QUICK
+from tests.conftest import FAILING, FAILURE, QUICK
 
 CODE_VERSION = "tracking.code=tested"
 """Keeps what a sweep has completed while the sources are edited."""
@@ -141,19 +141,19 @@ def test_ctrl_c_stops_a_sweep_and_says_how_it_goes_on(output_dir, configure):
 
 def test_a_failing_cell_is_named_and_the_others_go_on(output_dir, configure):
     here = [f"output_dir={output_dir}", "name=failing"]
-    ended = command("train", "-m", *here, *QUICK, "sampler.alpha=0.5,3")
+    ended = command("train", "-m", *here, *QUICK, FAILING)
     assert ended.returncode == 1
-    assert "1 of 2 cells failed" in ended.stderr
-    assert "sampler.alpha: must be in [0, 1], got 3" in ended.stderr
+    assert "1 of 3 cells failed" in ended.stderr
+    assert FAILURE in ended.stderr
     client = MlflowClient(f"sqlite:///{output_dir}/mlflow.db")
     experiment = client.get_experiment_by_name("failing").experiment_id
-    assert len(complete_runs(client, experiment)) == 1
+    assert len(complete_runs(client, experiment)) == 2
     shown = sweeps(configure("sweeps", "name=failing"))
     assert shown.splitlines()[0].split()[2:5] == ["complete", "pruned", "failed"]
     row = next(line for line in shown.splitlines() if line.startswith("failing"))
-    assert row.split()[-2:] == ["1", "1"]
+    assert row.split()[-2:] == ["2", "1"]
     (failed,) = runs(client, experiment, f"tags.`{STATE}` = 'failed' and tags.`{ERROR}` != ''")
-    assert "sampler.alpha: must be in [0, 1], got 3" in failed.data.tags[ERROR]
+    assert FAILURE in failed.data.tags[ERROR]
     assert failed.info.status == "FAILED"
 
 
