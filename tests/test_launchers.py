@@ -12,7 +12,7 @@ from lingmix.commands.evaluate import evaluate
 from lingmix.commands.train import train
 from lingmix.errors import InputError
 from lingmix.launched import environments, launched
-from lingmix.launchers import MEETING, RANKS, SIZES, SRUN, TORCHRUN, launcher
+from lingmix.launchers import MEETING, RANKS, SIZES, SRUN, TORCHRUN, is_follower, launcher
 from tests.conftest import QUICK
 
 VARIABLES = (*RANKS, *SIZES, *MEETING, SRUN, TORCHRUN, "SLURM_JOB_NAME", "SLURM_NTASKS_PER_NODE")
@@ -159,3 +159,28 @@ def test_a_rank_that_finds_no_other_says_so(environment, monkeypatch):
     line = r"^MASTER_PORT: the processes cannot meet at 127.0.0.1:9"
     with pytest.raises(InputError, match=line), launched():
         raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("variables", "follower"),
+    [
+        ({}, False),
+        ({"RANK": "1"}, False),
+        ({TORCHRUN: "x", "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2"}, False),
+        ({TORCHRUN: "x", "RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"}, True),
+        ({SRUN: "1", "SLURM_PROCID": "0", "RANK": "1"}, False),
+        (
+            {
+                SRUN: "2",
+                "SLURM_PROCID": "1",
+                "SLURM_LOCALID": "0",
+                "SLURM_NODEID": "1",
+                "RANK": "0",
+            },
+            True,
+        ),
+    ],
+)
+def test_a_rank_above_0_leaves_it_to_rank_0_to_say_what_is_wrong(environment, variables, follower):
+    environment(variables)
+    assert is_follower() is follower

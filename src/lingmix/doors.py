@@ -20,9 +20,10 @@ from omegaconf import DictConfig, OmegaConf
 from lingmix.cli.arguments import check_arguments, found
 from lingmix.cli.checks import check_settings
 from lingmix.cli.failures import input_errors
+from lingmix.cli.process_list import hide_secret
 from lingmix.cli.reading import arguments
 from lingmix.errors import InputError
-from lingmix.launchers import SRUN, TORCHRUN, launcher
+from lingmix.launchers import SRUN, TORCHRUN, is_follower, launcher
 from lingmix.terminal import end, end_unread, ready_streams, say
 from lingmix.tracking.limits import require_experiment_name
 
@@ -55,25 +56,27 @@ def door(command: str, work: str, *, launched: bool = False) -> Callable[[], Non
     """
 
     def guarded(config: DictConfig) -> None:
-        with _one_line(command):
+        with _one_line(command, of_all_ranks=True):
             _refuse_one_of_many(command)
             checked(config, command)
             if launched:
                 launcher()
+        with _one_line(command):
             say(resolve_name(work)(config))
 
     composing = hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)
 
     def main() -> None:
         ready_streams()
-        with _one_line(command):
-            sys.argv[1:] = arguments(sys.argv[1:])
-            if {"-m", "--multirun"} & {*sys.argv[1:]} and {TORCHRUN, SRUN} & os.environ.keys():
-                from lingmix.launched import refuse_sweep  # noqa: PLC0415 - seconds of imports
+        with _one_line(command, of_all_ranks=True):
+            sys.argv[1:] = hide_secret(arguments(sys.argv[1:]))
+        if {"-m", "--multirun"} & {*sys.argv[1:]} and {TORCHRUN, SRUN} & os.environ.keys():
+            from lingmix.launched import refuse_sweep  # noqa: PLC0415 - seconds of imports
 
+            with _one_line(command):
                 refuse_sweep()
         os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # its errors are told here
-        with _one_line(command):
+        with _one_line(command, of_all_ranks=True):
             composing(guarded)()
             sys.stdout.flush()
 
@@ -81,13 +84,17 @@ def door(command: str, work: str, *, launched: bool = False) -> Callable[[], Non
 
 
 @contextmanager
-def _one_line(command: str) -> Iterator[None]:
+def _one_line(command: str, *, of_all_ranks: bool = False) -> Iterator[None]:
+    """`of_all_ranks`: every rank of a run meets the same error, unless it is the machine's, and
+    rank 0 alone says it."""
     try:
         with input_errors(command):
             yield
     except BrokenPipeError:
         end_unread()
     except InputError as error:
+        if of_all_ranks and not isinstance(error.__cause__, OSError) and is_follower():
+            sys.exit(1)
         end(f"lingmix-{command}: {error}")
 
 
@@ -128,9 +135,10 @@ def resolved(config: DictConfig) -> Config:
 def values_of(config: DictConfig) -> Config:
     """As `resolved`, of a configuration that may be written to."""
     OmegaConf.set_struct(config, False)
-    if not isinstance(config.get("output_dir"), str):
-        raise InputError(f"output_dir: must be a path, got {config.get('output_dir')}")
-    config.output_dir = str(Path(config.output_dir).expanduser().absolute())
+    output_dir = config.get("output_dir")
+    if not isinstance(output_dir, str) or not output_dir:
+        raise InputError(f"output_dir: must be a path, got {output_dir!r}")
+    config.output_dir = str(Path(output_dir).expanduser().absolute())
     plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     plain = _at_home(plain)
     if plain.get("name") is not None:

@@ -9,6 +9,7 @@ from lingmix.errors import InputError
 Launcher = Literal["torchrun", "srun"]
 
 TORCHRUN, SRUN = "TORCHELASTIC_RUN_ID", "SLURM_NTASKS"
+RANK_OF: dict[Launcher, str] = {"torchrun": "RANK", "srun": "SLURM_PROCID"}
 
 INTERACTIVE = ("bash", "interactive")
 """Names of Slurm jobs that are a person's shell: Lightning's rule."""
@@ -46,6 +47,15 @@ def launcher() -> Launcher | None:
     for name in (*RANKS, *SIZES, *MEETING):
         os.environ.pop(name, None)
     return None
+
+
+def is_follower() -> bool:
+    """Whether the launcher says that this process has a rank above 0."""
+    try:
+        found = launcher()
+    except InputError:
+        return False
+    return found is not None and os.environ[RANK_OF[found]] != "0"
 
 
 def _is_batch() -> bool:

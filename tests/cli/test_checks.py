@@ -18,6 +18,9 @@ from lingmix.errors import InputError
 
 REMOVED = object()
 
+STORE = "the URI of an MLflow store, such as http://host:5000 or sqlite:////folder/mlflow.db"
+IN_MEMORY = ("sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite+pysqlite:///?timeout=1")
+
 BAD = [
     ("seed", -1, "a whole number in [0, 4294967295]"),
     ("seed", 2**32, "a whole number in [0, 4294967295]"),
@@ -54,7 +57,8 @@ BAD = [
     ("data.allow_overlap", ["cldr_currency", "cldr"], "among the sets of this run, cldr_currency,"),
     ("pairs", None, "all, or a list of language pairs"),
     ("checkpoint", None, "keys with their values, got null"),
-    ("tracking.uri", "", "a text, not empty, got ''"),
+    ("tracking.uri", "", f"{STORE}, got ''"),
+    *(("tracking.uri", uri, f"{STORE}, got '{uri}'") for uri in IN_MEMORY),
     ("tracking.wait", nan, "at least 0 and finite, got nan"),
     ("tracking.wait", -1, "at least 0 and finite, got -1"),
     ("tracking.system_metrics", 0, "above 0 and finite, or null, got 0"),
@@ -124,6 +128,11 @@ def test_what_conf_says_is_accepted(command):
     check_settings(composed(command, *named), command)
 
 
+def test_an_output_dir_without_a_name_is_not_the_current_folder():
+    with pytest.raises(InputError, match=r"^output_dir: must be a path, got ''$"):
+        composed("train", "output_dir=")
+
+
 @pytest.mark.parametrize(("key", "value", "rule"), BAD)
 def test_a_value_that_a_key_cannot_have_is_refused_with_the_rule(train, key, value, rule):
     line = refusal(changed(train, key, value), "train")
@@ -145,18 +154,13 @@ def test_a_key_that_there_is_not_is_refused_and_the_nearest_named(train, key, va
         ("evaluate", "depth", 2.5, "depth: must be a whole number of at least 1, or null, got 2.5"),
         ("evaluate", "temperature", 0, "temperature: must be above 0 and finite, got 0"),
         ("evaluate", "languages", None, "languages: must be all, or a list of languages"),
-        (
-            "evaluate",
-            "search",
-            {"_target_": "lingmix.nowhere"},
-            "search._target_: must be a class o",
-        ),
+        ("mine", "search._target_", "lingmix.nowhere", "search._target_: must be a class or a f"),
         ("mine", "search.shard_mib", 0, "search.shard_mib: must be above 0 and finite, got 0"),
         ("mine", "mining.count", 0, "mining.count: must be a whole number of at least 1, got 0"),
         ("mine", "mining.max_share", 0, "mining.max_share: must be in (0, 1], or null, got 0"),
         ("mine", "path", None, "path: must be a path, got null"),
         ("analyze", "analysis.folder", 3, "analysis.folder: must be a path, got 3"),
-        ("analyze", "tracking.uri", None, "tracking.uri: must be a text, not empty, got null"),
+        ("analyze", "tracking.uri", None, f"tracking.uri: must be {STORE}, got null"),
         ("sync", "tracking.wait", "long", "tracking.wait: must be at least 0 and finite, got"),
         ("sweeps", "name", REMOVED, "name: must be a text, not empty, or null, got nothing"),
     ],

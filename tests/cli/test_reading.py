@@ -4,6 +4,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import MissingConfigException
 
+from lingmix.cli.failures import input_errors
 from lingmix.cli.reading import arguments, as_texts
 from lingmix.doors import CONF, resolved
 from lingmix.errors import InputError
@@ -133,3 +134,29 @@ def test_a_misspelt_group_that_may_be_left_out_is_not_passed_over(command, overr
 def test_an_empty_mapping_that_would_change_nothing_is_refused(override):
     with pytest.raises(InputError, match=r"must be more than \{\}, which adds nothing"):
         arguments([override])
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("name=é", "some letter of it is none that it knows"),
+        ("output_dir=~/x", "some letter of it is none that it knows"),
+        ("seed=[0,1", "no viable alternative at input '[0,1'"),
+        ("x", "missing EQUAL at '<EOF>'"),
+        (
+            "seed=range(1,x)",
+            "TypeError while evaluating 'range(1,x)': mismatch type argument stop: ",
+        ),
+    ],
+)
+def test_an_override_that_hydra_cannot_read_is_named_with_what_to_do(override, reason):
+    with (
+        initialize_config_dir(str(CONF), version_base="1.3"),
+        pytest.raises(InputError) as refused,
+        input_errors("train"),
+    ):
+        compose("train", [override])
+    line = str(refused.value)
+    assert line.startswith(f"{override}: must be KEY=VALUE as Hydra reads it ({reason}")
+    assert line.endswith("stands in quotes, as in \"name='é'\"")
+    assert "\n" not in line

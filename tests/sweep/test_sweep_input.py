@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from subprocess import PIPE
 
@@ -100,7 +101,7 @@ def files_with(text: str, folder: Path) -> list[Path]:
         ("encoder.compile=perhaps", "encoder.compile: must be true or false, got 'perhaps'"),
         ("seed=[0,1]", "seed: must be a whole number in [0, 4294967295], got [0, 1]"),
         ("sampler=hybrid,mono", "configuration: In 'train': Could not find 'sampler/mono'"),
-        ("seed=[0,1", "configuration: no viable alternative at input '[0,1'"),
+        ("seed=[0,1", "seed=[0,1: must be KEY=VALUE as Hydra reads it (no viable alternative"),
     ],
 )
 def test_a_key_or_value_that_cannot_be_is_one_line_and_nothing_is_recorded(
@@ -258,6 +259,33 @@ def test_a_sweep_whose_server_is_absent_from_the_beginning_is_refused_in_one_lin
     assert wrong.startswith(f"lingmix-train: tracking.uri: no MLflow server answers at {shown} (")
     assert wrong.endswith("start it, or leave tracking.uri at its default, a local file\n")
     assert wrong.count("\n") == 1
+
+
+def test_no_process_of_a_sweep_shows_the_password_of_its_store(server, tmp_path):
+    """Neither the command, which is given it, nor a cell, nor a rank that a cell starts."""
+    server.start()
+    uri = with_password(server.uri)
+    devices = ("trainer.devices=2", "trainer.max_steps=400", "checkpoint.every_steps=1")
+    sweep = Sweep(tmp_path, "listed", *CELL, *devices, "seed=0", uri=uri)
+    process = sweep.start()
+    until(lambda: [*tmp_path.glob("runs/listed/*/state-*.ckpt")] or process.poll() is not None)
+    listed = process_list()
+    process.send_signal(signal.SIGINT)
+    status, said, wrong = ended(process)
+    assert status == 128 + signal.SIGINT, wrong
+    assert f"output_dir={tmp_path}" in listed[process.pid]
+    assert "tracking.uri=${oc.env:LINGMIX_TRACKING_URI}" in listed[process.pid]
+    assert [line for line in listed.values() if "s3cret" in line] == []
+    assert "s3cret" not in said + wrong
+
+
+def process_list() -> dict[int, str]:
+    """The arguments of every process of this machine, as `ps` shows them to everybody."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has just ended
+            found[int(path.parent.name)] = path.read_bytes().replace(b"\0", b" ").decode()
+    return found
 
 
 @pytest.mark.chaos

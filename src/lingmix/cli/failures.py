@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from errno import EACCES, EDQUOT, EFBIG, ENOSPC, EROFS
 from traceback import walk_tb
 
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, ValidationError
 
 from lingmix.cli.schema import keys_of, nearest
@@ -70,6 +70,11 @@ def _reason(error: BaseException) -> str:
 
 
 def _not_composed(error: Exception, command: str) -> str:
+    if isinstance(error, OverrideParseException):
+        return (
+            f"{error.override}: must be KEY=VALUE as Hydra reads it ({_unread(error)}); a value "
+            "with blanks, commas, ~ or letters beyond ASCII stands in quotes, as in \"name='é'\""
+        )
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     key = re.sub(r"\[(\d+)\]", r".\1", getattr(cause, "full_key", None) or "")
     if isinstance(cause, MissingMandatoryValue):
@@ -83,6 +88,14 @@ def _not_composed(error: Exception, command: str) -> str:
         reason = str(cause).splitlines()[0]
         return f"{key}: {reason if isinstance(cause, ValidationError) else _lowered(reason)}"
     return f"configuration: {_reason(error)}"
+
+
+def _unread(error: OverrideParseException) -> str:
+    """What Hydra's grammar says, without its picture of the place and its link."""
+    first, *more = error.message.splitlines()
+    if first.startswith("LexerNoViableAlt"):
+        return "some letter of it is none that it knows"
+    return more[0] if first.startswith("Error parsing override") else first
 
 
 def _lowered(text: str) -> str:

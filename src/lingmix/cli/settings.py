@@ -5,10 +5,11 @@
 at once.
 """
 
+import re
 from typing import Annotated, Any, Literal
 
 from annotated_types import Interval, MinLen
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from lingmix.cli.networks import Encoder, Loss, Optimizer, Text
 from lingmix.cli.schema import Node, Rule, Settings
@@ -30,8 +31,22 @@ EncodingPrecision = Literal["auto", "bf16-mixed", "16-mixed", "32-true"]
 """What texts are encoded in where nothing is trained."""
 
 
+def _refuse_in_memory(uri: str) -> str:
+    if re.fullmatch(r"sqlite[^/]*:/{0,3}(file:)?(:memory:)?(\?.*)?", uri):
+        raise ValueError(uri)  # it would be gone with the process
+    return uri
+
+
+Store = Annotated[
+    str,
+    MinLen(1),
+    AfterValidator(_refuse_in_memory),
+    Rule("the URI of an MLflow store, such as http://host:5000 or sqlite:////folder/mlflow.db"),
+]
+
+
 class Tracking(Settings):
-    uri: Text
+    uri: Store
     wait: NotNegative
     system_metrics: Positive | None
     code: Text | None
@@ -44,7 +59,7 @@ class Tracking(Settings):
 class TrackingOfRuns(Tracking):
     """Null is the store that each run was started with."""
 
-    uri: Text | None  # type: ignore[assignment]
+    uri: Store | None  # type: ignore[assignment]
 
 
 class Command(Settings):

@@ -43,10 +43,12 @@ RunAll = Callable[[Sequence[Cell], str], Outcomes]
 
 
 def cell_of(plan: Plan, config: DictConfig, *, parent: str, keys: Sequence[str]) -> Cell:
-    """Told beside its values: its parent, code, versions and name, and to keep its screen quiet."""
+    """The cell as it is sent to where it runs: its store, parent, code, versions and name are set,
+    and its screen is quiet."""
     values = leaves(plan.values)
     with open_dict(config):
         config.tracking.parent = parent
+        config.tracking.uri = plan.values["tracking"]["uri"]  # may refer to the environment here
         config.tracking.code = plan.tags[CODE]
         config.tracking.versions = from_words(plan.tags[VERSIONS]) or None
         config.tracking.label = [

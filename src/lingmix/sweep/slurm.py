@@ -20,7 +20,7 @@ from lingmix.errors import InputError
 from lingmix.stopping import StoppedError
 from lingmix.sweep.cell import Cell, Outcome, Outcomes, work
 from lingmix.terminal import say
-from lingmix.tracking.secrets import shown
+from lingmix.tracking.secrets import URI_VARIABLE, shown
 
 BETWEEN_LOOKS = 2.0
 LATE = 10.0
@@ -29,9 +29,6 @@ GOODBYE = 60.0
 """Seconds that cancelled jobs have to write their checkpoints."""
 LARGEST_ARRAY = 1000
 """One below Slurm's own MaxArraySize."""
-STORE = "LINGMIX_TRACKING_URI"
-"""Tells a job the URI of its store: what it is submitted with lies on the disk, and the password
-must not."""
 
 
 class CellJob(Checkpointable):
@@ -46,7 +43,7 @@ class CellJob(Checkpointable):
         notice = signal.Signals[f"SIG{JobEnvironment.USR_SIG}"]
         requeue: Any = signal.getsignal(notice)
         signal.signal(notice, lambda *_: signal.raise_signal(signal.SIGTERM))
-        config.tracking.uri = os.environ.get(STORE, config.tracking.uri)
+        config.tracking.uri = os.environ.get(URI_VARIABLE, config.tracking.uri)
         try:
             return work(door, config, threads=int(os.environ.get("SLURM_CPUS_PER_TASK", "1")))
         except StoppedError:
@@ -113,7 +110,7 @@ def _submit(cells: Sequence[Cell], door: str, folder: Path) -> dict[str, Cell]:
     cluster = {key: os.environ[key] for key in ("SLURM_CONF",) if key in os.environ}
     try:
         with clean_env():
-            os.environ.update(cluster | {STORE: cells[0].values["tracking"]["uri"]})
+            os.environ.update(cluster | {URI_VARIABLE: cells[0].values["tracking"]["uri"]})
             executor = SlurmExecutor(folder, max_num_timeout=requeues)
             executor.update_parameters(job_name=f"lingmix-{door}", **asked)
             with executor.batch():
@@ -129,6 +126,7 @@ def _submit(cells: Sequence[Cell], door: str, folder: Path) -> dict[str, Cell]:
 
 
 def _written(cell: Cell) -> DictConfig:
+    """What lies on the disk while the job waits, without the password."""
     config = cell.config.copy()
     config.tracking.uri = shown(cell.values["tracking"]["uri"])
     with read_write(config.hydra):

@@ -5,6 +5,10 @@ from typing import Any
 
 HIDDEN = "***"
 
+URI_VARIABLE = "LINGMIX_TRACKING_URI"
+"""Hands the URI of the store by the environment, which other users cannot read: `conf/tracking`
+and Slurm jobs take it from there."""
+
 PASSWORD = re.compile(r"(\w://[^:/?#@\s]*:).+@")
 """As SQLAlchemy reads a database's URI: after the first colon and to the last @ there may be
 anything, blanks, # and / too."""

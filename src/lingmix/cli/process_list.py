@@ -1,0 +1,41 @@
+"""The machine's process list shows every user the arguments of a command and of its children."""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from lingmix.tracking.secrets import URI_VARIABLE, shown
+
+_URI = re.compile(r"(\+{0,2}tracking\.uri=).+", re.DOTALL)
+
+
+def hide_secret(arguments: Sequence[str]) -> list[str]:
+    """The arguments with the store's URI handed by the environment, if it has a secret.
+
+    A process that was started with the secret starts itself anew without it.
+    """
+    hidden = [_hidden(one) for one in arguments]
+    command = [_hidden(one) for one in sys.orig_argv]
+    if command != sys.orig_argv:
+        os.execv(sys.executable, command)  # noqa: S606 - the command itself
+    return hidden
+
+
+def _hidden(argument: str) -> str:
+    """With a reference to the environment in place of a URI with a secret; any other as it is."""
+    found = _URI.fullmatch(argument)
+    if found is None or shown(argument) == argument:
+        return argument
+    try:
+        override = OverridesParser.create().parse_override(argument)
+    except HydraException:
+        return argument
+    uri = override.value()
+    if override.is_sweep_override() or not isinstance(uri, str):
+        return argument
+    os.environ[URI_VARIABLE] = uri
+    return f"{found[1]}${{oc.env:{URI_VARIABLE}}}"
