@@ -34,7 +34,7 @@ from lingmix.doors import Config
 from lingmix.launched import Ranks
 from lingmix.parts import prepare
 from lingmix.stopping import Stop
-from lingmix.tracking.lifecycle import HASH
+from lingmix.tracking.identity import HASH
 from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.sender import journaled_run
 

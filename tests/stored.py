@@ -9,7 +9,8 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 
-from lingmix.tracking.lifecycle import HASH, LIFE
+from lingmix.tracking.identity import HASH
+from lingmix.tracking.lifecycle import LIFE
 
 APART = ("tracking.uri", "tracking.wait")
 """Params that say how a run reaches its store."""

@@ -99,6 +99,7 @@ def test_where_nothing_is_recorded_nothing_heavy_is_imported_and_nothing_made(
         ("train", ["samplr.alpha=1"], "there is no key samplr.alpha", set()),
         ("train", ["trainer.max_steps=many"], "trainer.max_steps: must be", set()),
         ("train", ["+evaluation.cldr_geography.foo=1"], "there is no key evaluation.", READERS),
+        ("train", ["-m", "sampler.alpha=7,0"], "sampler.alpha: must be", set()),
         ("evaluate", ["encoder.name=x", "depth=0"], "depth: must be", set()),
         ("evaluate", ["search=foo"], "configuration: ", set()),
         ("mine", ["encoder.name=x", "mining.count=0"], "mining.count: must be", set()),

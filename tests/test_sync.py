@@ -6,8 +6,9 @@ import pytest
 from mlflow import MlflowClient
 
 from lingmix.commands.sync import sync
+from lingmix.tracking.identity import HASH
 from lingmix.tracking.journal import unsent
-from lingmix.tracking.lifecycle import HASH, STATE
+from lingmix.tracking.lifecycle import STATE
 from lingmix.tracking.sender import journaled_run
 from lingmix.tracking.work import held
 

@@ -45,13 +45,16 @@ class LingmixLauncher(Launcher, ABC):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        from lingmix.sweep.sweep import sweep  # noqa: PLC0415 - Hydra imports plugins at any start
+        from lingmix.sweep.grid import plans  # noqa: PLC0415 - Hydra imports plugins at any start
 
         def compose(overrides: Sequence[str]) -> DictConfig:
             return self._loader.load_sweep_config(self._config, list(overrides))
 
         door = self._config.hydra.job.config_name
-        sweep(job_overrides, compose=compose, door=door, run_all=self._run_all())
+        grid = plans(job_overrides, compose)
+        from lingmix.sweep.sweep import sweep  # noqa: PLC0415 - MLflow, for a grid that is right
+
+        sweep(grid, compose=compose, door=door, run_all=self._run_all())
         return [_done(overrides) for overrides in job_overrides]
 
     @abstractmethod

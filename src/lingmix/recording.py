@@ -17,9 +17,9 @@ from lingmix.tracking.description import maker, run_note
 from lingmix.tracking.environment import hardware
 from lingmix.tracking.generation import HARDWARE
 from lingmix.tracking.history import as_before, complete_run, lacks_run_files
-from lingmix.tracking.identity import deciding
+from lingmix.tracking.identity import HASH, deciding
 from lingmix.tracking.journal import damage, ended, last_values, refuse_damaged, unsent
-from lingmix.tracking.lifecycle import COMPLETE, HASH, NOTE
+from lingmix.tracking.lifecycle import COMPLETE, NOTE
 from lingmix.tracking.machine import watched_machine
 from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.secrets import masked, shown

@@ -14,7 +14,8 @@ from mlflow import MlflowClient
 
 from lingmix.errors import InputError
 from lingmix.tracking.history import runs
-from lingmix.tracking.lifecycle import HASH, STATE
+from lingmix.tracking.identity import HASH
+from lingmix.tracking.lifecycle import STATE
 from tests.conftest import FAILING, FAILURE, QUICK
 
 with_ray = pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra lingmix[ray]")

@@ -16,7 +16,8 @@ from lingmix.errors import InputError
 from lingmix.sweep.cell import Cell
 from lingmix.sweep.slurm import run_on_slurm
 from lingmix.tracking.history import runs
-from lingmix.tracking.lifecycle import HASH, STATE
+from lingmix.tracking.identity import HASH
+from lingmix.tracking.lifecycle import STATE
 from lingmix.tracking.machine import SYSTEM
 from tests.conftest import FAILING, FAILURE, QUICK
 

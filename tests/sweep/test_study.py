@@ -29,7 +29,8 @@ from lingmix.sweep.objectives import history, measured, refuse_unknown
 from lingmix.sweep.space import corners, space_of
 from lingmix.sweep.study import Settings, search
 from lingmix.tracking.history import cells, complete_runs, runs
-from lingmix.tracking.lifecycle import COMPLETE, ERROR, HASH, KIND, STATE, end_run, start_run
+from lingmix.tracking.identity import HASH
+from lingmix.tracking.lifecycle import COMPLETE, ERROR, KIND, STATE, end_run, start_run
 from lingmix.tracking.store import experiment_of, open_store
 from lingmix.tracking.sweeps import FRONT
 from tests.conftest import FAILING, FAILURE

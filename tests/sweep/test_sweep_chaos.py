@@ -15,7 +15,8 @@ import pytest
 from mlflow import MlflowClient
 
 from lingmix.tracking.history import complete_runs, runs
-from lingmix.tracking.lifecycle import HASH, KIND, STATE
+from lingmix.tracking.identity import HASH
+from lingmix.tracking.lifecycle import KIND, STATE
 from lingmix.tracking.machine import SYSTEM
 from tests.conftest import STATIC
 

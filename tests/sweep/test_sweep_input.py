@@ -20,8 +20,8 @@ from lingmix.doors import CONF, resolved
 from lingmix.errors import InputError
 from lingmix.sweep.local import run_here
 from lingmix.tracking.history import complete_runs, runs
-from lingmix.tracking.identity import config_hash
-from lingmix.tracking.lifecycle import HASH, KIND, STATE
+from lingmix.tracking.identity import HASH, config_hash
+from lingmix.tracking.lifecycle import KIND, STATE
 from tests.conftest import QUICK
 
 TRAIN = str(Path(sys.executable).parent / "lingmix-train")

@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from lingmix.tracking import contention
 from lingmix.tracking.contention import create_store, patient
 from lingmix.tracking.history import complete_runs
-from lingmix.tracking.lifecycle import HASH
+from lingmix.tracking.identity import HASH
 from lingmix.tracking.sender import journaled_run
 from lingmix.tracking.store import experiment_of, open_store
 

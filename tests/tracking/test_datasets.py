@@ -9,7 +9,7 @@ import pytest
 
 from lingmix.tracking import contents
 from lingmix.tracking.datasets import inputs, log_inputs
-from lingmix.tracking.lifecycle import HASH
+from lingmix.tracking.identity import HASH
 from lingmix.tracking.sender import journaled_run
 from lingmix.tracking.store import open_store
 

@@ -6,8 +6,9 @@ import pytest
 
 from lingmix.model.checkpoints import newest_state
 from lingmix.tracking.delivery import Delivery
+from lingmix.tracking.identity import HASH
 from lingmix.tracking.journal import SENT, Journal, read
-from lingmix.tracking.lifecycle import HASH, STATE
+from lingmix.tracking.lifecycle import STATE
 from tests.tracking.conftest import run_of
 
 

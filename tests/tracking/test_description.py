@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 from lingmix.tracking.description import DEVELOPMENT, run_note
-from lingmix.tracking.lifecycle import HASH, KIND, NOTE
+from lingmix.tracking.identity import HASH
+from lingmix.tracking.lifecycle import KIND, NOTE
 from lingmix.tracking.report import log_report
 from lingmix.tracking.sweeps import (
     BEST_RUN,

@@ -15,10 +15,9 @@ from lingmix.errors import InputError
 from lingmix.recording import complete_already
 from lingmix.tracking import journal
 from lingmix.tracking.history import complete_run
-from lingmix.tracking.identity import identity_tags
+from lingmix.tracking.identity import HASH, identity_tags
 from lingmix.tracking.journal import JOURNAL
 from lingmix.tracking.leftovers import sent_now
-from lingmix.tracking.lifecycle import HASH
 from lingmix.tracking.sender import journaled_run
 from lingmix.tracking.work import work_folder
 

@@ -30,8 +30,8 @@ from lingmix.sweep.cell import Outcome
 from lingmix.sweep.grid import Plan
 from lingmix.sweep.sweep import sweeping
 from lingmix.tracking import bounded, store
-from lingmix.tracking.identity import identity_tags, provenance
-from lingmix.tracking.lifecycle import COMPLETE, HASH, STATE
+from lingmix.tracking.identity import HASH, identity_tags, provenance
+from lingmix.tracking.lifecycle import COMPLETE, STATE
 from lingmix.tracking.work import emptied, work_folder
 from tests.conftest import QUICK
 from tests.stored import stored

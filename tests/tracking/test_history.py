@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from lingmix.tracking.history import CELL, EVALUATION, cells, evaluations
-from lingmix.tracking.lifecycle import HASH, KIND
+from lingmix.tracking.identity import HASH
+from lingmix.tracking.lifecycle import KIND
 from tests.tracking.conftest import run_of
 
 LANGUAGES = [f"a{n}" for n in range(40)]

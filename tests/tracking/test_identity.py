@@ -6,8 +6,16 @@ import pytest
 
 from lingmix.tracking import code, contents, versions
 from lingmix.tracking.history import as_before, cells, changes, complete_run, unfinished
-from lingmix.tracking.identity import ASKED, CODE, DATA, RAN, config_hash, identity_tags, provenance
-from lingmix.tracking.lifecycle import HASH
+from lingmix.tracking.identity import (
+    ASKED,
+    CODE,
+    DATA,
+    HASH,
+    RAN,
+    config_hash,
+    identity_tags,
+    provenance,
+)
 from tests.tracking.conftest import run_of
 
 PAIRS = "lingmix.data.sources.pair_rows.read_pairs"

@@ -13,8 +13,9 @@ from mlflow import MlflowClient
 from lingmix.errors import InputError
 from lingmix.tracking.delivery import Delivery
 from lingmix.tracking.history import complete_runs
+from lingmix.tracking.identity import HASH
 from lingmix.tracking.journal import JOURNAL, SENT, Journal, ended, read, sent, unsent
-from lingmix.tracking.lifecycle import ERROR, HASH, STATE
+from lingmix.tracking.lifecycle import ERROR, STATE
 from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.sender import journaled_run, send_rest
 from lingmix.tracking.store import experiment_of

@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from lingmix.tracking.history import cells, complete_runs, parent_run, unfinished
-from lingmix.tracking.lifecycle import ERROR, HASH, KIND, STATE, SWEEP, begin_run, start_run
+from lingmix.tracking.identity import HASH
+from lingmix.tracking.lifecycle import ERROR, KIND, STATE, SWEEP, begin_run, start_run
 from lingmix.tracking.sweeps import record_failure
 from tests.tracking.conftest import run_of
 

@@ -5,8 +5,9 @@ import math
 import pytest
 
 from lingmix.errors import InputError
+from lingmix.tracking.identity import HASH
 from lingmix.tracking.journal import Journal
-from lingmix.tracking.lifecycle import HASH, NOTE
+from lingmix.tracking.lifecycle import NOTE
 from lingmix.tracking.limits import CUT, cut, key, told_apart
 from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.sender import journaled_run

@@ -16,7 +16,8 @@ from mlflow.entities import Dataset, DatasetInput
 from lingmix.errors import InputError
 from lingmix.tracking import store
 from lingmix.tracking.bounded import AwayError
-from lingmix.tracking.store import experiment_of, leaves, open_store, require_answer
+from lingmix.tracking.flat import leaves
+from lingmix.tracking.store import experiment_of, open_store, require_answer
 
 
 def _open(uri: str, folder) -> str:

@@ -5,7 +5,8 @@ import shutil
 import pytest
 
 from lingmix.tracking.history import complete_run
-from lingmix.tracking.lifecycle import ERROR, HASH, LIFE, STATE
+from lingmix.tracking.identity import HASH
+from lingmix.tracking.lifecycle import ERROR, LIFE, STATE
 from lingmix.tracking.sender import journaled_run
 from lingmix.tracking.sweeps import record_failure
 

@@ -18,8 +18,8 @@ from lingmix.evaluation.scores import SetScores
 from lingmix.launched import refuse_several
 from lingmix.model.encode import Encoding
 from lingmix.recording import complete_already, recorded, waiting
-from lingmix.tracking.identity import provenance
-from lingmix.tracking.lifecycle import HASH, KIND
+from lingmix.tracking.identity import HASH, provenance
+from lingmix.tracking.lifecycle import KIND
 from lingmix.tracking.models import model_folder
 from lingmix.tracking.results import log_results, recorded_scores, score_table
 from lingmix.tracking.secrets import shown

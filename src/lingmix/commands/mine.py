@@ -14,8 +14,8 @@ from lingmix.doors import Config, build, checked
 from lingmix.encoders import encoding_of
 from lingmix.errors import InputError
 from lingmix.evaluation.negatives import MiningRules, mine, report
+from lingmix.tracking.flat import leaves
 from lingmix.tracking.models import model_folder
-from lingmix.tracking.store import leaves
 
 
 def mine_negatives(composed: DictConfig) -> str:

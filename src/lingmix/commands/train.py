@@ -25,8 +25,7 @@ from lingmix.parts import Parts, prepare, ranks_of
 from lingmix.recording import complete_already, recorded, waiting
 from lingmix.stopping import PrunedError, Stop, stoppable
 from lingmix.tracking.description import DEVELOPMENT
-from lingmix.tracking.identity import deciding, provenance
-from lingmix.tracking.lifecycle import HASH
+from lingmix.tracking.identity import HASH, deciding, provenance
 from lingmix.tracking.lightning import RunLogger
 from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.results import headline, log_results

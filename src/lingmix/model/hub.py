@@ -7,6 +7,9 @@ from huggingface_hub import snapshot_download
 
 CHECKPOINT = ".ckpt"
 
+RUNS = "runs:/"
+"""How the name of a recorded run's model begins."""
+
 ENCODER_FOLDER = "encoder"
 """Beside the checkpoints of a run: the form of the encoder whose weights they hold."""
 

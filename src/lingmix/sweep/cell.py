@@ -10,8 +10,8 @@ from omegaconf import DictConfig, open_dict
 from lingmix.cli.failures import input_errors
 from lingmix.doors import Config
 from lingmix.sweep.grid import Plan, without_hydra
+from lingmix.tracking.flat import leaves
 from lingmix.tracking.identity import CODE, VERSIONS
-from lingmix.tracking.store import leaves
 from lingmix.tracking.versions import from_words
 
 NAMED_ANYWAY = ("sampler.alpha", "augmentation.scale", "seed")

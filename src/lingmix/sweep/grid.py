@@ -11,9 +11,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from lingmix.cli.checks import check_settings
 from lingmix.doors import Config, values_of
 from lingmix.errors import InputError
-from lingmix.tracking.identity import identity_tags
-from lingmix.tracking.lifecycle import HASH
-from lingmix.tracking.store import leaves
+from lingmix.tracking.flat import leaves
+from lingmix.tracking.identity import HASH, identity_tags
 
 Compose = Callable[[Sequence[str]], DictConfig]
 """What Hydra makes of a job's overrides, which takes it a tenth of a second."""

@@ -25,7 +25,8 @@ from lingmix.sweep.sweep import Sweep, alone, sweeping
 from lingmix.terminal import end, say
 from lingmix.tracking.bounded import AwayError
 from lingmix.tracking.history import complete_run, runs
-from lingmix.tracking.lifecycle import HASH, PRUNED, STATE
+from lingmix.tracking.identity import HASH
+from lingmix.tracking.lifecycle import PRUNED, STATE
 from lingmix.tracking.store import reached
 from lingmix.tracking.sweeps import record_front
 

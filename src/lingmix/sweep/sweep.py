@@ -18,16 +18,17 @@ from lingmix.doors import Config
 from lingmix.errors import InputError
 from lingmix.stopping import StoppedError, stoppable
 from lingmix.sweep.cell import Outcome, RunAll, cell_of
-from lingmix.sweep.grid import Compose, Plan, plans, swept
+from lingmix.sweep.grid import Compose, Plan, swept
 from lingmix.sweep.live import followed
 from lingmix.terminal import end, say
 from lingmix.tracking.bounded import again, opening
+from lingmix.tracking.flat import leaves
 from lingmix.tracking.history import cells as cells_of
 from lingmix.tracking.history import changes, complete_runs, evaluations, lacks_run_files
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import COMPLETE, FAILED, INTERRUPTED
 from lingmix.tracking.secrets import shown
-from lingmix.tracking.store import experiment_of, leaves, open_store, reached
+from lingmix.tracking.store import experiment_of, open_store, reached
 from lingmix.tracking.sweeps import (
     add_cells,
     begin_sweep,
@@ -112,9 +113,8 @@ def _remarks(grid: Sequence[Plan], complete: Mapping[str, Run]) -> list[str]:
     return lines
 
 
-def sweep(jobs: Sequence[Sequence[str]], *, compose: Compose, door: str, run_all: RunAll) -> None:
+def sweep(grid: Sequence[Plan], *, compose: Compose, door: str, run_all: RunAll) -> None:
     """Has the cells run that are not recorded complete; ends with status 1 if one failed."""
-    grid = plans(jobs, compose)
     keys = swept([plan.values for plan in grid])
     values = grid[0].values
     with (

@@ -9,8 +9,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from lingmix.tracking.generation import generation, is_generation, named
-from lingmix.tracking.identity import ASKED, CODE, DATA, VERSIONS, decides
-from lingmix.tracking.lifecycle import COMMAND, COMPLETE, HASH, KIND, STATE, SWEEP
+from lingmix.tracking.identity import ASKED, CODE, DATA, HASH, VERSIONS, decides
+from lingmix.tracking.lifecycle import COMMAND, COMPLETE, KIND, STATE, SWEEP
 from lingmix.tracking.versions import as_setting, from_words, in_words
 
 NAMED = ("sampler.alpha", "augmentation.scale", "seed", "pairs")

@@ -22,14 +22,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lingmix.model.hub import CHECKPOINT, ENCODER_FOLDER, commit_of
+from lingmix.model.hub import CHECKPOINT, ENCODER_FOLDER, RUNS, commit_of
 from lingmix.tracking.code import code_version, git_tags
 from lingmix.tracking.contents import content_of, is_path
-from lingmix.tracking.lifecycle import HASH
+from lingmix.tracking.flat import leaves
 from lingmix.tracking.limits import TAG_LENGTH
-from lingmix.tracking.models import RUNS
-from lingmix.tracking.store import leaves
 from lingmix.tracking.versions import counted_versions, in_words, installed
+
+HASH = "lingmix.config_hash"
+"""Tag: what two runs share that are the same run."""
 
 ASKED, CODE, DATA, RAN = "lingmix.asked", "lingmix.code", "lingmix.data", "lingmix.ran"
 CONTENTS, VERSIONS = "lingmix.contents", "lingmix.versions"

@@ -7,10 +7,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Param, Run, RunTag
 
 from lingmix.stopping import PrunedError
+from lingmix.tracking.flat import leaves
+from lingmix.tracking.identity import HASH
 from lingmix.tracking.limits import NAME_LENGTH, PARAM_LENGTH, TAG_LENGTH, cut, key, told_apart
-from lingmix.tracking.store import leaves
 
-STATE, KIND, HASH = "lingmix.state", "lingmix.kind", "lingmix.config_hash"
+STATE, KIND = "lingmix.state", "lingmix.kind"
 SWEEP, COMMAND, ERROR = "lingmix.sweep", "lingmix.command", "lingmix.error"
 LIFE = "lingmix.life"
 """Tag: which folder of a run recorded it; one that is removed and made again is another."""

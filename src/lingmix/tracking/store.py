@@ -3,12 +3,11 @@
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache, partial
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -109,19 +108,6 @@ def experiment_of(client: MlflowClient, name: str, *, output_dir: Path) -> str:
             found = client.get_experiment_by_name(name)
             assert found is not None
             return found.experiment_id
-
-
-def leaves(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The values of a nested configuration by dotted key; a list of plain values is one value."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= leaves(value, f"{prefix}{key}.")
-        elif isinstance(value, list) and any(isinstance(part, dict | list) for part in value):
-            flat |= leaves({str(n): part for n, part in enumerate(value)}, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def _database(uri: str) -> URL | None:

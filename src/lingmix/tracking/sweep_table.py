@@ -10,11 +10,11 @@ from mlflow.entities import Experiment, Run
 from lingmix.columns import in_columns
 from lingmix.errors import InputError
 from lingmix.tracking.history import runs
+from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import (
     COMMAND,
     COMPLETE,
     FAILED,
-    HASH,
     INTERRUPTED,
     KIND,
     PRUNED,

@@ -8,10 +8,10 @@ from mlflow.entities import Run, RunTag
 from lingmix.tracking.code import git_tags
 from lingmix.tracking.description import link, maker, ranked, sweep_note
 from lingmix.tracking.history import complete_runs, newest, parent_run, runs
+from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import (
     COMMAND,
     FAILED,
-    HASH,
     KIND,
     NOTE,
     RUNNING,
