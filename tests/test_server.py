@@ -1,11 +1,7 @@
 """Runs recorded by a real MLflow server, which proxies artifacts, and by PostgreSQL."""
 
 import json
-import os
-import shutil
 import signal
-import subprocess
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -22,6 +18,7 @@ from lingmix.doors import CONF
 from lingmix.tracking.lifecycle import STATE
 from lingmix.tracking.machine import SYSTEM
 from tests.conftest import QUICK
+from tests.postgresql import postgresql
 from tests.test_resume import CLOCKED
 
 STEPS = 24
@@ -205,26 +202,8 @@ def test_a_server_that_hangs_does_not_hold_up_the_run(server, run, alone):
 
 @pytest.fixture(scope="module")
 def postgres():
-    pytest.importorskip("psycopg")
-    found = shutil.which("pg_ctl") or next(
-        (str(one) for one in sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))), None
-    )
-    if found is None:
-        pytest.skip("PostgreSQL is not installed")
-    user = "postgres" if os.geteuid() == 0 else None  # it does not run as root
-    folder, port = Path(tempfile.mkdtemp(prefix="lingmix-")), free_port()
-    if user:
-        shutil.chown(folder, user)
-    data = folder / "data"
-    options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off"
-    start = [found, "-D", data, "-o", options, "-l", folder / "log", "-w", "start"]
-    initialise = [Path(found).resolve().with_name("initdb"), "-D", data, "-U", "me", "-A", "trust"]
-    for command in (initialise, start):
-        subprocess.run(command, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    yield f"postgresql://me:secret@127.0.0.1:{port}/postgres"
-    stop = [found, "-D", data, "-m", "immediate", "stop"]
-    subprocess.run(stop, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    shutil.rmtree(folder)
+    with postgresql() as server:
+        yield server.uri
 
 
 def test_postgresql_has_the_run_once(postgres, run, alone):

@@ -96,11 +96,12 @@ def in_time(seconds: float, call: Callable[[], T]) -> T:
     return within(max(0.0, min(seconds, _opened_by.get() - time.monotonic())), call)
 
 
-def bounded(client: MlflowClient) -> MlflowClient:
+def bounded(client: MlflowClient, *, seconds: float) -> MlflowClient:
     """The client itself, whose calls are now repeated where the store `is_away` for a moment, and
-    raise AwayError where it stays so."""
+    raise AwayError where it stays so, or does not do them in these seconds."""
     for name in CALLS:
-        setattr(client, name, _bounded(getattr(client, name), uri=client.tracking_uri))
+        call = getattr(client, name)
+        setattr(client, name, _bounded(call, uri=client.tracking_uri, limit=seconds))
     return client
 
 
@@ -108,12 +109,12 @@ def first_line(error: BaseException) -> str:
     return shown((str(error).strip() or type(error).__name__).splitlines()[0])
 
 
-def _bounded(call: Callable[..., Any], *, uri: str) -> Callable[..., Any]:
+def _bounded(call: Callable[..., Any], *, uri: str, limit: float) -> Callable[..., Any]:
     @wraps(call)
     def ends(*arguments: Any, **options: Any) -> Any:
-        seconds = TRY
+        seconds = limit
         if call.__name__ == "log_artifacts":
-            seconds = CALL + _size(arguments[1]) / SLOWEST
+            seconds = max(limit, CALL) + _size(arguments[1]) / SLOWEST
         tried = partial(_tried, partial(call, *arguments, **options), uri=uri, seconds=seconds)
         return tried() if call.__name__ in ONCE else again(tried)
 
@@ -128,8 +129,8 @@ def _tried(call: Callable[[], T], *, uri: str, seconds: float) -> T:
             raise
         raise AwayError(
             f"tracking.uri: the store {shown(uri)} does not do what it is asked "
-            f"({first_line(error)}); look at its own log, or leave tracking.uri at its default, a "
-            "local file"
+            f"({first_line(error)}); look at its own log, or at who else uses it and at the room "
+            "on its disk where it is a local file"
         ) from error
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import DBAPIError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
-PATIENCE = 600.0
-"""Seconds that a call waits for its turn."""
+PATIENCE, QUEUE = 600.0, 630.0
+"""Seconds that a call waits for its turn, and until it is over whatever becomes of it."""
 
 CALLS = (
     "create_experiment",
@@ -34,6 +35,19 @@ BUSY = ("database is locked", "UNIQUE constraint failed: datasets.", 'constraint
 """The others, of SQLite and PostgreSQL, where two runs log a data set that is new to the store: the
 second finds it then."""
 
+PASSING = (
+    "database is locked",
+    "closed the connection",
+    "Connection refused",
+    "the database system is",
+    "too many clients",
+    "Can't connect to",
+    "Lost connection",
+    "Too many connections",
+)
+"""What SQLite, PostgreSQL and MySQL say of a store that may yet be opened: SQLAlchemy knows only of
+connections that it had."""
+
 
 def patient(client: MlflowClient) -> MlflowClient:
     """The client itself, whose calls now wait their turn: MLflow's own wait ends after 20 s."""
@@ -49,23 +63,30 @@ def patient(client: MlflowClient) -> MlflowClient:
 
 
 def create_store(path: Path) -> None:
-    """By one process while the others wait, and under its name only when it is whole: processes
-    that open a fresh one together break it for good, and so does one that is killed."""
+    """By one process while the others wait for `creation_lock`, and under its name only when it is
+    whole: processes that open a fresh one together break it for good, and so does one that is
+    killed."""
     if path.exists():
         return
-    with creation_lock(path):
-        if path.exists():
-            return
-        unfinished = path.with_name(f"{path.name}.unfinished")
-        for left in (unfinished, Path(f"{unfinished}-journal")):
-            left.unlink(missing_ok=True)
-        MlflowClient(tracking_uri=f"sqlite:///{unfinished}").search_experiments(max_results=1)
-        unfinished.replace(path)
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    for left in (unfinished, Path(f"{unfinished}-journal")):
+        left.unlink(missing_ok=True)
+    MlflowClient(tracking_uri=f"sqlite:///{unfinished}").search_experiments(max_results=1)
+    unfinished.replace(path)
 
 
 def creation_lock(path: Path) -> FileLock:
     path.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(f"{path}.lock")
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether a database was locked, or the connection to it lost or not to be had for the moment;
+    what it refuses it always will."""
+    cause = error.__cause__ if isinstance(error, MlflowException) else error
+    return isinstance(cause, DBAPIError) and (
+        cause.connection_invalidated or any(one in str(cause) for one in PASSING)
+    )
 
 
 def _is_busy(error: BaseException) -> bool:

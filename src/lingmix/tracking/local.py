@@ -1,5 +1,6 @@
 """A store that is a file on this machine."""
 
+import os
 from pathlib import Path
 
 from lingmix.errors import InputError
@@ -24,4 +25,12 @@ def refuse_missing(uri: str, name: str) -> None:
         raise InputError(
             f"name: no experiment {name!r} is recorded, there is no store {local_path(uri)} yet; "
             "train first, or name the store (tracking.uri)"
+        )
+
+
+def refuse_unwritable(path: Path) -> None:
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        raise InputError(
+            f"tracking.uri: the store {LOCAL}{path} cannot be written to; have its file and folder "
+            "made writable, or choose another store"
         )

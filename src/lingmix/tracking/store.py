@@ -15,6 +15,7 @@ from urllib.request import urlopen
 import mlflow
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from filelock import Timeout
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.store import db_migrations
@@ -22,20 +23,27 @@ from mlflow.store.db.utils import create_sqlalchemy_engine
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from lingmix.deadline import within
 from lingmix.errors import InputError
 from lingmix.tracking.bounded import (
     ANSWER,
     CALL,
+    OPENING,
+    TRY,
     AwayError,
     again,
     bounded,
     first_line,
     in_time,
 )
-from lingmix.tracking.contention import create_store, creation_lock, patient
+from lingmix.tracking.contention import (
+    QUEUE,
+    create_store,
+    creation_lock,
+    is_passing,
+    patient,
+)
 from lingmix.tracking.limits import NAME_LENGTH
-from lingmix.tracking.local import LOCAL, local_path
+from lingmix.tracking.local import LOCAL, local_path, refuse_unwritable
 from lingmix.tracking.secrets import shown
 
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
@@ -52,21 +60,19 @@ def open_store(uri: str) -> MlflowClient:
     # MLflow would itself make a run once more where the answer was lost: two for one training
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     require_answer(uri)
+    path = local_path(uri)
     try:
-        if path := local_path(uri):
-            create_store(path)
-            _require_version(uri)
-        elif database := _database(uri):
-            uri = database.render_as_string(hide_password=False)
-            within(CALL, partial(_require_version, uri))
-        client = patient(MlflowClient(tracking_uri=uri))
-        if not path:
-            bounded(client)
+        if path and not path.exists():
+            with _creation(path):
+                create_store(path)
+        if path or _database(uri):
+            client = again(partial(_of_database, uri))
+        else:
+            client = MlflowClient(tracking_uri=uri)
+        bounded(patient(client), seconds=QUEUE if path else TRY)
         client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
-        raise InputError(
-            f"tracking.uri: the store {shown(uri)} cannot be opened ({first_line(error)})"
-        ) from error
+        raise InputError(_not_opened(uri, error)) from error
     return client
 
 
@@ -89,8 +95,8 @@ def experiment_of(client: MlflowClient, name: str, *, output_dir: Path) -> str:
         raise InputError(f"name: must have 1 to {NAME_LENGTH} letters, got {len(name)}")
     path = local_path(client.tracking_uri)
     if path:
-        _require_writable(path)
-    with creation_lock(path) if path else nullcontext():
+        refuse_unwritable(path)
+    with _creation(path) if path else nullcontext():
         found = client.get_experiment_by_name(name)
         if found is not None and found.lifecycle_stage == "deleted":
             raise InputError(
@@ -170,6 +176,40 @@ def _ask(uri: str) -> None:
             raise
 
 
+def _of_database(uri: str) -> MlflowClient:
+    """One try; AwayError where another may be answered."""
+    if database := _database(uri):
+        uri = database.render_as_string(hide_password=False)
+    try:
+        in_time(CALL, partial(_require_version, uri))
+        return in_time(CALL, partial(MlflowClient, tracking_uri=uri))
+    except (MlflowException, SQLAlchemyError, TimeoutError) as error:
+        if isinstance(error, TimeoutError) or is_passing(error):
+            raise AwayError(_not_opened(uri, error)) from error
+        raise
+
+
+def _not_opened(uri: str, error: Exception) -> str:
+    return f"tracking.uri: the store {shown(uri)} cannot be opened ({first_line(error)})"
+
+
+@contextmanager
+def _creation(path: Path) -> Iterator[None]:
+    """By one process at a time; AwayError where another does not come to its end."""
+    lock = creation_lock(path)
+    try:
+        lock.acquire(timeout=OPENING)
+    except Timeout as error:
+        raise AwayError(
+            f"tracking.uri: the store {LOCAL}{path} is being opened by another process, which does "
+            f"not come to an end; look what holds {lock.lock_file}"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _require_version(uri: str) -> None:
     """MLflow itself writes to a database of another version before it has a look at that."""
     engine = create_sqlalchemy_engine(uri)
@@ -192,11 +232,3 @@ def _versions() -> list[str]:
     """Of the tables of a store, the newest last."""
     scripts = ScriptDirectory(str(Path(db_migrations.__file__).parent))
     return [script.revision for script in scripts.walk_revisions()][::-1]
-
-
-def _require_writable(path: Path) -> None:
-    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-        raise InputError(
-            f"tracking.uri: the store {LOCAL}{path} cannot be written to; have its file and folder "
-            "made writable, or choose another store"
-        )
