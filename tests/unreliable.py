@@ -34,8 +34,10 @@ class Unreliable(ThreadingHTTPServer):
         self.released = threading.Event()
         self.arm(fault=None, at=0)
 
-    def arm(self, *, fault: str | None, at: int) -> None:
+    def arm(self, *, fault: str | None, at: int, since: tuple[str, int] = ("", 1)) -> None:
+        """Requests are counted `since` one that ends so has come so often, which is the first."""
         with self._lock:
+            self._since = since
             self.requests.clear()
             self.fault, self.at = fault, at
             self.released.set()
@@ -49,9 +51,14 @@ class Unreliable(ThreadingHTTPServer):
         """Counts the request; what is to go wrong with it."""
         with self._lock:
             self.requests.append(request)
-            count = len(self.requests)
-            due = count >= self.at if self.fault == GONE else count == self.at
+            count = self._count()
+            due = count >= self.at > 0 if self.fault == GONE else count == self.at
             return self.fault if due else None
+
+    def _count(self) -> int:
+        end, times = self._since
+        begun = [at for at, one in enumerate(self.requests) if one.endswith(end)]
+        return len(self.requests) - begun[times - 1] if len(begun) >= times else 0
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that has hung up is part of the test."""

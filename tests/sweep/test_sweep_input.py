@@ -23,6 +23,7 @@ from lingmix.tracking.history import complete_runs, runs
 from lingmix.tracking.identity import HASH, config_hash
 from lingmix.tracking.lifecycle import KIND, STATE
 from tests.conftest import QUICK
+from tests.unreliable import GONE, unreliable
 
 TRAIN = str(Path(sys.executable).parent / "lingmix-train")
 CELL = [*QUICK, "tracking.code=tested", "encoder.scratch.layers=1"]
@@ -288,37 +289,41 @@ def process_list() -> dict[int, str]:
     return found
 
 
+CELL_BEGINS = ("/health", 4)
+"""A sweep asks so three times before: to open its store, to begin, to say which cells it is of."""
+
+
 @pytest.mark.chaos
-def test_a_server_that_goes_away_during_a_sweep_misses_nothing_once_synced(server, tmp_path):
-    """Nor does its password lie anywhere."""
+@pytest.mark.parametrize("after", [0, 1, 4, 9])
+def test_a_server_that_goes_away_during_a_sweep_misses_nothing_once_synced(server, tmp_path, after):
+    """From a request of the first cell on. Nor does its password lie anywhere."""
     server.start()
-    uri = with_password(server.uri)
-    quick = ["tracking.wait=1", "hydra.launcher.processes=1"]
-    sweep = Sweep(tmp_path, "away", *CELL, *quick, "sampler.alpha=0.5,3,1", uri=uri)
-    process = sweep.start()
-    until(lambda: [*tmp_path.glob("runs/away/*/journal.jsonl")])
-    server.kill()
-    status, said, wrong = ended(process)
-    assert status == 1
-    assert "Traceback" not in wrong
-    last = wrong.splitlines()[-1]
-    assert "how the sweep ended is not recorded" in last
-    assert f"`lingmix-sync output_dir={tmp_path}` sends what waits for it" in last
-    assert said.count("records wait in") == 2
-    assert "is not recorded: tracking.uri: no MLflow server answers" in said
-    assert files_with("s3cret", tmp_path) == []
-    assert "s3cret" not in said + wrong
-    server.start()
-    synced = [TRAIN.replace("train", "sync"), f"output_dir={tmp_path}", f"tracking.uri='{uri}'"]
-    subprocess.run(synced, check=True, capture_output=True)
-    assert len(sweep.complete) == 2
-    assert sweep.parent.data.tags[STATE] == "running"
-    status, said, wrong = sweep.run()
-    assert "3 cells, 2 complete, 1 to run" in said
-    assert "1 of 3 cells failed (first: sampler.alpha" in wrong
-    assert sweep.parent.data.tags[STATE] == "failed"
-    assert files_with("s3cret", tmp_path) == []
-    assert "s3cret" not in said + wrong
+    quick = ["tracking.wait=1", "hydra.launcher.processes=1", "pairs=all,[en-xx]"]
+    with unreliable(server.uri) as proxy:
+        uri = with_password(proxy.uri)
+        proxy.arm(fault=GONE, at=1 + after, since=CELL_BEGINS)
+        sweep = Sweep(tmp_path, "away", *CELL, *quick, uri=uri)
+        status, said, wrong = sweep.run()
+        assert status == 1
+        assert "Traceback" not in wrong
+        last = wrong.splitlines()[-1]
+        assert "how the sweep ended is not recorded" in last
+        assert f"`lingmix-sync output_dir={tmp_path}` sends what waits for it" in last
+        assert said.count("records wait in") == 1
+        assert "is not recorded: tracking.uri: no MLflow server answers" in said
+        assert files_with("s3cret", tmp_path) == []
+        assert "s3cret" not in said + wrong
+        proxy.repair()
+        synced = [TRAIN.replace("train", "sync"), f"output_dir={tmp_path}", f"tracking.uri='{uri}'"]
+        subprocess.run(synced, check=True, capture_output=True)
+        assert len(sweep.complete) == 1
+        assert sweep.parent.data.tags[STATE] == "running"
+        status, said, wrong = sweep.run()
+        assert "2 cells, 1 complete, 1 to run" in said
+        assert "1 of 2 cells failed (first: pairs" in wrong
+        assert sweep.parent.data.tags[STATE] == "failed"
+        assert files_with("s3cret", tmp_path) == []
+        assert "s3cret" not in said + wrong
 
 
 SLURM = [

@@ -6,128 +6,40 @@ as many of those as LINGMIX_CHAOS_ROUNDS of 8, from 8 on all. What is left to do
 `lingmix-sync` after a fault at an odd request, by the same command after one at an even request.
 """
 
-import copy
 import difflib
 import json
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from benchmarks.harness.server import Server
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from lingmix.commands.sync import sync
-from lingmix.doors import CONF, Config, resolved
-from lingmix.errors import InputError
-from lingmix.recording import complete_already, recorded
-from lingmix.sweep.cell import Outcome
-from lingmix.sweep.grid import Plan
-from lingmix.sweep.sweep import sweeping
+from lingmix.doors import CONF, resolved
 from lingmix.tracking import bounded, store
-from lingmix.tracking.identity import HASH, identity_tags, provenance
+from lingmix.tracking.identity import provenance
 from lingmix.tracking.lifecycle import COMPLETE, STATE
-from lingmix.tracking.work import emptied, work_folder
 from tests.conftest import QUICK
 from tests.stored import stored
+from tests.tracking.scenarios import HANGS, SCENARIOS, SWEEPS, Place, mended, met, prepared, quiet
 from tests.unreliable import FAULTS, GONE, LOST, UNHEARD, Unreliable, unreliable
 
 SETTINGS = [*QUICK, "tracking.system_metrics=null", "tracking.wait=0.5", "tracking.code=tested"]
 
 ROUNDS = int(os.environ.get("LINGMIX_CHAOS_ROUNDS", "2"))
 
-HANGS = 120.0
-"""Seconds after which something that goes on is taken to wait without end."""
-
-
-class Place(NamedTuple):
-    """A configuration of an experiment of its own, and what has been trained there."""
-
-    config: Config
-    tags: dict[str, str]
-    sync: DictConfig
-    trained: list[int]
-
-
-def command(place: Place, *, stops_after: int | None = None) -> None:
-    """A training as far as its record goes."""
-    config, tags = place.config, place.tags
-    with work_folder(config, tags[HASH]) as work:
-        if complete_already(config["tracking"]["uri"], config, tags=tags, work=work):
-            return
-        place.trained.append(1)
-        record(config, tags, work, stops_after=stops_after)
-
-
-def record(config: Config, tags: dict[str, str], work: Path, *, stops_after: int | None) -> None:
-    uri = config["tracking"]["uri"]
-    with recorded(uri, config, door="train", name="run", tags=tags, work=work) as recorder:
-        for step in (1, 2, 3):
-            recorder.log_metrics({"train/loss": 1 / step, "val/map": step / 4}, step)
-            if step == stops_after:
-                raise KeyboardInterrupt
-        left = emptied(work / "left")
-        (left / "model").mkdir()
-        (left / "scores.json").write_text('{"map": 0.5}')
-        (left / "model" / "weights").write_bytes(bytes(range(256)))
-        recorder.log_files(left)
-        recorder.log_metrics({"test/set/monolingual/map": 0.5})
-
-
-def interrupted(place: Place, proxy: Unreliable) -> None:
-    """After two steps; its store went away after it had taken the run."""
-    proxy.arm(fault=GONE, at=18)
-    with pytest.raises(KeyboardInterrupt):
-        command(place, stops_after=2)
-
-
-def unsent(place: Place, proxy: Unreliable) -> None:
-    """A whole run whose store was never there."""
-    proxy.arm(fault=GONE, at=1)
-    command(place)
-
-
-def synced(place: Place) -> None:
-    """It may say that something is left."""
-    try:
-        sync(place.sync)
-    except SystemExit as error:
-        assert "have something left to send" in str(error.code)
-
-
-def searched(place: Place) -> None:
-    """A sweep of a cell that is recorded, by another way than the parent, and of one that fails."""
-    direct = copy.deepcopy(place.config)
-    direct["tracking"]["uri"] = place.sync.tracking.uri
-    grid = [planned(place.config, seed) for seed in (0, 1)]
-
-    def run_all(cells, door):
-        for cell in cells:
-            place.trained.append(cell.values["seed"])
-            if cell.values["seed"]:
-                yield Outcome(cell, complete=False, text="RuntimeError: broken", seconds=0.0)
-                continue
-            config = direct | {"seed": 0}
-            config["tracking"] |= {"parent": cell.config.tracking.parent}
-            with work_folder(config, cell.identity) as work:
-                record(config, grid[0].tags, work, stops_after=None)
-            yield Outcome(cell, complete=True, text="", seconds=0.0)
-
-    composed = OmegaConf.create({"tracking": {}})
-    with sweeping(
-        place.config, ["seed"], compose=lambda _: composed.copy(), door="train", run_all=run_all
-    ) as one:
-        one.run(grid, place.config["name"])
-
-
-def planned(config: Config, seed: int) -> Plan:
-    values = {**config, "seed": seed}
-    return Plan([], values, identity_tags(values))
+CASES = [
+    (which, fault)
+    for which in SCENARIOS
+    for fault in FAULTS
+    if (which, fault) != ("complete", GONE)  # only the store knows of it: it is trained anew
+    and (which != "sweep" or fault == GONE)  # else as a run and as the parent of a sweep
+]
+ALWAYS = (UNHEARD, GONE)
+"""Faults that every request meets, whatever else."""
 
 
 @pytest.fixture(scope="module")
@@ -167,38 +79,6 @@ def place(tmp_path_factory, proxy, server) -> Callable[[str], Place]:
     return of
 
 
-class Scenario(NamedTuple):
-    """What comes before the faults, what meets them, how often it trains in all."""
-
-    before: Callable[[Place, Unreliable], None] | None
-    act: Callable[[Place], None]
-    trained: list[int]
-
-
-SCENARIOS = {
-    "run": Scenario(None, command, [1]),
-    "resumed": Scenario(interrupted, command, [1, 1]),
-    "synced": Scenario(unsent, synced, [1]),
-    "complete": Scenario(lambda place, _: command(place), command, [1]),
-    "sweep": Scenario(None, searched, [0, 1, 1]),
-}
-
-
-def prepared(scenario: Scenario, place: Place, proxy: Unreliable) -> None:
-    proxy.repair()
-    if scenario.before:
-        scenario.before(place, proxy)
-        quiet()
-
-
-def quiet() -> None:
-    """Waits for threads that would end with the process of a run."""
-    for thread in threading.enumerate():
-        if thread.name == "sender":
-            thread.join(HANGS)
-            assert not thread.is_alive()
-
-
 @pytest.fixture(scope="module")
 def disturbed(place, proxy, server, undisturbed) -> Callable[[str, str, int], list[str]]:
     """What is wrong after a fault at one request of a scenario, in words."""
@@ -215,11 +95,12 @@ def disturbed(place, proxy, server, undisturbed) -> Callable[[str, str, int], li
                 met(scenario.act, here)
                 quiet()
                 proxy.repair()
-                mended(which, here, at)
+                mended(scenario.act, here, at)
             found = stored(server.uri, name)
         except (Exception, SystemExit) as error:
             return [f"{where}: {type(error).__name__}: {error}"]
-        wrong = [f"{where}: trained {here.trained}"] if here.trained != scenario.trained else []
+        times = len(here.trained)
+        wrong = [f"{where}: trained {times} times"] if times != scenario.trained else []
         lines = difflib.unified_diff(record.splitlines(), found.splitlines(), lineterm="", n=0)
         return wrong + [f"{where}: {line}" for line in lines if line[:3] not in ("---", "+++")][:9]
 
@@ -242,22 +123,6 @@ def ending() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def met(act: Callable[[Place], None], place: Place) -> None:
-    """A run never fails; what a sweep cannot do in its store it says in one line."""
-    try:
-        act(place)
-    except InputError as error:
-        assert act is searched, error
-        assert "\n" not in str(error)
-
-
-def mended(which: str, place: Place, at: int) -> None:
-    if at % 2:
-        sync(place.sync)
-    if not at % 2 or which == "sweep":
-        searched(place) if which == "sweep" else command(place)
-
-
 @pytest.fixture(scope="module")
 def undisturbed(place, proxy, server) -> Callable[[str], tuple[str, list[str]]]:
     """What is stored of a scenario without any fault, and its requests."""
@@ -270,7 +135,7 @@ def undisturbed(place, proxy, server) -> Callable[[str], tuple[str, list[str]]]:
             proxy.repair()
             scenario.act(at)
             requests = [*proxy.requests]
-            if which == "sweep":
+            if scenario.act in SWEEPS:
                 scenario.act(at)
             known[which] = stored(server.uri, at.config["name"]), requests
         return known[which]
@@ -300,13 +165,10 @@ def test_a_run_whose_making_is_not_answered_is_made_once(fault, disturbed, undis
 
 
 @pytest.mark.chaos
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("which", SCENARIOS)
+@pytest.mark.parametrize(("which", "fault"), CASES)
 def test_any_request_may_fail(which, fault, disturbed, undisturbed):
     _, requests = undisturbed(which)
-    if which == "complete" and fault == GONE:
-        pytest.skip("nothing but the store knows that a run is complete: it is trained anew")
-    every = 1 if which == "run" or fault in (UNHEARD, GONE) else max(1, len(FAULTS) // ROUNDS)
+    every = 1 if which == "run" or fault in ALWAYS else max(1, len(FAULTS) // ROUNDS)
     tried = range(1 + FAULTS.index(fault) % every, len(requests) + 1, every)
     wrong = [found for at in tried for found in disturbed(which, fault, at)]
     assert wrong == [], f"{len(wrong)} wrong, {len(tried)} of {len(requests)} requests tried"

@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from tenacity import (
     Retrying,
-    retry_if_exception_type,
+    retry_if_exception,
     stop_after_attempt,
     stop_after_delay,
     stop_any,
@@ -54,7 +54,9 @@ _opened_by: ContextVar[float] = ContextVar("opened_by", default=inf)
 
 
 class AwayError(InputError):
-    """The server of the store does not answer; it may yet."""
+    """The server of the store does not answer; it may yet. `lasting` once it was asked again."""
+
+    lasting = False
 
 
 def is_away(error: BaseException) -> bool:
@@ -73,12 +75,16 @@ def again(call: Callable[[], T], *, seconds: float = CALL) -> T:
     """What the call gives, which may be repeated; the AwayError of its last try."""
     over = stop_any(stop_after_attempt(TRIES), stop_after_delay(seconds))
     trying = Retrying(
-        retry=retry_if_exception_type(AwayError),
+        retry=retry_if_exception(lambda error: isinstance(error, AwayError) and not error.lasting),
         wait=wait_exponential(multiplier=FIRST_PAUSE),
         stop=lambda state: over(state) or time.monotonic() >= _opened_by.get(),
         reraise=True,
     )
-    return trying(call)
+    try:
+        return trying(call)
+    except AwayError as error:
+        error.lasting = True
+        raise
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def record_failure(
         run_id = start_run(
             client, experiment=experiment, name=name, params={}, tags=tags, parent=parent
         )
-    elif found.data.tags.get(STATE, RUNNING) == RUNNING:
+    elif RUNNING in (found.data.tags.get(STATE, RUNNING), found.info.status.lower()):
         run_id = found.info.run_id
     else:
         return

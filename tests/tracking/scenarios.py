@@ -1,0 +1,165 @@
+"""What meets the store, as far as its record goes: a run, one that goes on, a sweep, a sync."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from lingmix.commands.sync import sync
+from lingmix.doors import Config
+from lingmix.errors import InputError
+from lingmix.recording import complete_already, recorded
+from lingmix.sweep.cell import Outcome
+from lingmix.sweep.grid import Plan
+from lingmix.sweep.sweep import sweeping
+from lingmix.tracking.identity import HASH, identity_tags
+from lingmix.tracking.work import emptied, work_folder
+from tests.unreliable import GONE, Unreliable
+
+HANGS = 120.0
+"""Seconds after which something that goes on is taken to wait without end."""
+
+
+class Place(NamedTuple):
+    """A configuration of an experiment of its own, and what has been trained there."""
+
+    config: Config
+    tags: dict[str, str]
+    sync: DictConfig
+    trained: list[int]
+
+
+def command(place: Place, *, stops_after: int | None = None) -> None:
+    """A training as far as its record goes."""
+    config, tags = place.config, place.tags
+    with work_folder(config, tags[HASH]) as work:
+        if complete_already(config["tracking"]["uri"], config, tags=tags, work=work):
+            return
+        place.trained.append(1)
+        record(config, tags, work, stops_after=stops_after)
+
+
+def record(config: Config, tags: dict[str, str], work: Path, *, stops_after: int | None) -> None:
+    uri = config["tracking"]["uri"]
+    with recorded(uri, config, door="train", name="run", tags=tags, work=work) as recorder:
+        for step in (1, 2, 3):
+            recorder.log_metrics({"train/loss": 1 / step, "val/map": step / 4}, step)
+            if step == stops_after:
+                raise KeyboardInterrupt
+        left = emptied(work / "left")
+        (left / "model").mkdir()
+        (left / "scores.json").write_text('{"map": 0.5}')
+        (left / "model" / "weights").write_bytes(bytes(range(256)))
+        recorder.log_files(left)
+        recorder.log_metrics({"test/set/monolingual/map": 0.5})
+
+
+def interrupted(place: Place, proxy: Unreliable) -> None:
+    """After two steps; its store went away after it had taken the run."""
+    proxy.arm(fault=GONE, at=18)
+    with pytest.raises(KeyboardInterrupt):
+        command(place, stops_after=2)
+
+
+def unsent(place: Place, proxy: Unreliable) -> None:
+    """A whole run whose store was never there."""
+    proxy.arm(fault=GONE, at=1)
+    command(place)
+
+
+def synced(place: Place) -> None:
+    """It may say that something is left."""
+    try:
+        sync(place.sync)
+    except SystemExit as error:
+        assert "have something left to send" in str(error.code)
+
+
+def swept(place: Place, *, uri: str | None = None) -> None:
+    """A sweep of a cell that is recorded, at `uri` or as its parent is, and of one that fails."""
+    grid = [planned(place.config, seed) for seed in (0, 1)]
+
+    def run_all(cells, door):
+        for cell in cells:
+            if cell.values["seed"]:
+                yield Outcome(cell, complete=False, text="RuntimeError: broken", seconds=0.0)
+                continue
+            parent = {"parent": cell.config.tracking.parent}
+            parent |= {"uri": uri} if uri else {}
+            config = {**cell.values, "tracking": {**place.config["tracking"], **parent}}
+            command(place._replace(config=config, tags=grid[0].tags))
+            yield Outcome(cell, complete=True, text="", seconds=0.0)
+
+    composed = OmegaConf.create({"tracking": {}})
+    with sweeping(
+        place.config, ["seed"], compose=lambda _: composed.copy(), door="train", run_all=run_all
+    ) as one:
+        one.run(grid, place.config["name"])
+
+
+def parent_of(place: Place) -> None:
+    """Its cells reach the store by another way."""
+    swept(place, uri=place.sync.tracking.uri)
+
+
+def planned(config: Config, seed: int) -> Plan:
+    values = {**config, "seed": seed}
+    return Plan([], values, identity_tags(values))
+
+
+class Scenario(NamedTuple):
+    """What comes before the faults, what meets them, how often it trains in all."""
+
+    before: Callable[[Place, Unreliable], None] | None
+    act: Callable[[Place], None]
+    trained: int = 1
+
+
+SCENARIOS = {
+    "run": Scenario(None, command),
+    "resumed": Scenario(interrupted, command, trained=2),
+    "synced": Scenario(unsent, synced),
+    "complete": Scenario(lambda place, _: command(place), command),
+    "parent": Scenario(None, parent_of),
+    "sweep": Scenario(None, swept),
+}
+SWEEPS = (parent_of, swept)
+
+
+def prepared(scenario: Scenario, place: Place, proxy: Unreliable) -> None:
+    proxy.repair()
+    if scenario.before:
+        scenario.before(place, proxy)
+        quiet()
+
+
+def quiet() -> None:
+    """Waits for threads that would end with the process of a run."""
+    for thread in threading.enumerate():
+        if thread.name == "sender":
+            thread.join(HANGS)
+            assert not thread.is_alive()
+
+
+def met(act: Callable[[Place], None], place: Place) -> None:
+    """A run never fails; what a sweep cannot do in its store it says in one line."""
+    try:
+        act(place)
+    except InputError as error:
+        assert act in SWEEPS, error
+        assert "\n" not in str(error)
+
+
+def mended(act: Callable[[Place], None], place: Place, at: int) -> None:
+    """The store is there again, but may be slow."""
+    patient = {**place.config["tracking"], "wait": HANGS}
+    place = place._replace(config={**place.config, "tracking": patient})
+    if at % 2:
+        sync(place.sync)
+    if act in SWEEPS:
+        act(place)
+    elif not at % 2:
+        command(place)
