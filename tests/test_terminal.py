@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from lingmix.cli.arguments import found
 from lingmix.cli.failures import input_errors
-from lingmix.doors import build, resolved
+from lingmix.doors import build, door, resolved
 from lingmix.errors import InputError
 from lingmix.terminal import PrintableRecord, end, printable, say
 from lingmix.tracking.store import open_store
@@ -176,3 +177,25 @@ def test_a_name_in_the_store_cannot_reach_the_terminal(tmp_path):
     ended = shell("$command output_dir=$folder name=another", folder=str(tmp_path))
     assert f"there are: Default, {SHOWN}" in ended.stderr or f"{SHOWN}, Default" in ended.stderr
     assert "\x1b" not in ended.stderr
+
+
+def interrupted(config: object) -> str:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_a_command_starts_is_one_line(tmp_path, monkeypatch, capsys):
+    """Such as during the imports of seconds."""
+    monkeypatch.setattr(sys, "argv", ["lingmix-sweeps", f"output_dir={tmp_path}"])
+    with pytest.raises(SystemExit) as ended:
+        door("sweeps", f"{__name__}:interrupted")()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "lingmix-sweeps: stopped\n"
+
+
+def test_ctrl_c_while_a_part_is_imported_is_not_taken_for_a_part_that_cannot_be(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "interrupted_part.py").write_text("raise KeyboardInterrupt")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        found("interrupted_part.Sampler", at="sampler")

@@ -24,7 +24,7 @@ from lingmix.cli.process_list import hide_secret
 from lingmix.cli.reading import arguments
 from lingmix.errors import InputError
 from lingmix.launchers import SRUN, TORCHRUN, is_follower, launcher
-from lingmix.terminal import end, end_unread, ready_streams, say
+from lingmix.terminal import end, end_interrupted, end_unread, ready_streams, say
 from lingmix.tracking.limits import require_experiment_name
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ def _one_line(command: str, *, of_all_ranks: bool = False) -> Iterator[None]:
             yield
     except BrokenPipeError:
         end_unread()
+    except KeyboardInterrupt:  # while no `stoppable` work is under way, such as imports
+        end_interrupted(f"lingmix-{command}: stopped")
     except InputError as error:
         if of_all_ranks and not isinstance(error.__cause__, OSError) and is_follower():
             sys.exit(1)

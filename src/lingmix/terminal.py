@@ -24,6 +24,12 @@ def end(line: str) -> NoReturn:
     sys.exit(printable(line).replace("\n", "\\n"))
 
 
+def end_interrupted(line: str) -> NoReturn:
+    """Ends the process after Ctrl-C with this one line and the status that a shell gives for it."""
+    sys.stderr.write(f"{printable(line)}\n")
+    sys.exit(128 + signal.SIGINT)
+
+
 def printable(text: str) -> str:
     """The text with every letter escaped that a terminal would obey: a name may come from a store
     that others write to."""

@@ -49,6 +49,9 @@ def found(path: str, *, at: str) -> Callable[..., Any]:
     try:
         target: Any = pydoc.locate(path)
     except pydoc.ErrorDuringImport as error:
+        cause = error.value
+        if isinstance(cause, KeyboardInterrupt | SystemExit):  # Ctrl-C, or SIGTERM
+            raise cause from None
         told = " ".join(str(error).split())
         raise InputError(f"{at}._target_: cannot be imported ({told:.300})") from error
     if not callable(target):
