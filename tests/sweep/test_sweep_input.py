@@ -266,7 +266,7 @@ def test_no_process_of_a_sweep_shows_the_password_of_its_store(server, tmp_path)
     """Neither the command, which is given it, nor a cell, nor a rank that a cell starts."""
     server.start()
     uri = with_password(server.uri)
-    devices = ("trainer.devices=2", "trainer.max_steps=400", "checkpoint.every_steps=1")
+    devices = ("trainer.devices=2", "trainer.max_steps=4000", "checkpoint.every_steps=1")
     sweep = Sweep(tmp_path, "listed", *CELL, *devices, "seed=0", uri=uri)
     process = sweep.start()
     until(lambda: [*tmp_path.glob("runs/listed/*/state-*.ckpt")] or process.poll() is not None)
