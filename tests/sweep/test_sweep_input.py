@@ -256,7 +256,7 @@ def test_a_sweep_whose_server_is_absent_from_the_beginning_is_refused_in_one_lin
     sweep = Sweep(tmp_path, "absent", *QUICK, "seed=0,1", uri=with_password(server.uri))
     status, said, wrong = sweep.run()
     assert (status, said) == (1, "")
-    shown = server.uri.replace("http://", "http://me:***@")
+    shown = server.uri.replace("http://", "http://***@")
     assert wrong.startswith(f"lingmix-train: tracking.uri: no MLflow server answers at {shown} (")
     assert wrong.endswith("start it, or leave tracking.uri at its default, a local file\n")
     assert wrong.count("\n") == 1
