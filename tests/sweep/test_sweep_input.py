@@ -266,14 +266,13 @@ def test_no_process_of_a_sweep_shows_the_password_of_its_store(server, tmp_path)
     """Neither the command, which is given it, nor a cell, nor a rank that a cell starts."""
     server.start()
     uri = with_password(server.uri)
-    devices = ("trainer.devices=2", "trainer.max_steps=4000", "checkpoint.every_steps=1")
+    devices = ("trainer.devices=2", "trainer.max_steps=60", "checkpoint.every_steps=1")
     sweep = Sweep(tmp_path, "listed", *CELL, *devices, "seed=0", uri=uri)
     process = sweep.start()
     until(lambda: [*tmp_path.glob("runs/listed/*/state-*.ckpt")] or process.poll() is not None)
     listed = process_list()
-    process.send_signal(signal.SIGINT)
     status, said, wrong = ended(process)
-    assert status == 128 + signal.SIGINT, wrong
+    assert status == 0, wrong
     assert f"output_dir={tmp_path}" in listed[process.pid]
     assert "tracking.uri=${oc.env:LINGMIX_TRACKING_URI}" in listed[process.pid]
     assert [line for line in listed.values() if "s3cret" in line] == []

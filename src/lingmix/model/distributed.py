@@ -9,10 +9,12 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.overrides.distributed import _sync_module_states
 from pytorch_lightning.strategies import DDPStrategy, StrategyRegistry
+from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 
 from lingmix.errors import InputError
+from lingmix.model.checkpoints import Checkpoints
 
 
 def gathered(own_RD: Tensor, *, count: int, rank: int, ranks: int) -> Tensor:
@@ -85,8 +87,33 @@ class SummedDDP(DDPStrategy):
     def _configure_launcher(self) -> None:
         assert self.cluster_environment is not None
         external = self.cluster_environment.creates_processes_externally
-        self._start_method = "popen" if external else "spawn"
-        super()._configure_launcher()
+        if external:
+            super()._configure_launcher()
+        else:
+            self._launcher = SpawnedRanks(self, start_method="spawn")
+
+
+class SpawnedRanks(_MultiProcessingLauncher):
+    """Starts the ranks, and brings back from rank 0, beside the weights, how far the training came,
+    whether it was to stop, and which checkpoint is the best."""
+
+    def get_extra_results(self, trainer: pl.Trainer) -> dict[str, Any]:
+        return super().get_extra_results(trainer) | {
+            "progress": trainer.fit_loop.state_dict(),
+            "should_stop": trainer.should_stop,
+            "best": [(one.best_score, one.best_step) for one in _checkpoints(trainer)],
+        }
+
+    def update_main_process_results(self, trainer: pl.Trainer, extra: dict[str, Any]) -> None:
+        super().update_main_process_results(trainer, extra)
+        trainer.fit_loop.load_state_dict(extra["progress"])
+        trainer.should_stop = extra["should_stop"]
+        for one, best in zip(_checkpoints(trainer), extra["best"], strict=True):
+            one.best_score, one.best_step = best
+
+
+def _checkpoints(trainer: pl.Trainer) -> list[Checkpoints]:
+    return [one for one in trainer.callbacks if isinstance(one, Checkpoints)]  # type: ignore[attr-defined]
 
 
 StrategyRegistry.register(SummedDDP.name, SummedDDP, override=True)
