@@ -33,7 +33,7 @@ def test_what_lightning_refuses_is_told_in_its_words(key, value, told):
         (["data.train.1.path=x"], "data.train.1: list index out of range"),
         (["sampler={alhpa: 1}"], "there is no key sampler.alhpa; the nearest is sampler.alpha"),
         (["languages.0=en"], "there is no key languages.0; `lingmix-train --cfg job` shows all"),
-        (["seed=[0"], "configuration: no viable alternative at input '[0'"),
+        (["seed=[0"], "seed=[0: must be KEY=VALUE as Hydra reads it (no viable alternative"),
         (["optimizer=null"], "configuration: Config group override must be a string or a list"),
     ],
 )

@@ -107,7 +107,7 @@ def bounded(client: MlflowClient, *, seconds: float) -> MlflowClient:
     raise AwayError where it stays so, or does not do them in these seconds."""
     for name in CALLS:
         call = getattr(client, name)
-        setattr(client, name, _bounded(call, uri=client.tracking_uri, limit=seconds))
+        setattr(client, name, _bounded(name, call, uri=client.tracking_uri, limit=seconds))
     return client
 
 
@@ -115,14 +115,14 @@ def first_line(error: BaseException) -> str:
     return shown((str(error).strip() or type(error).__name__).splitlines()[0])
 
 
-def _bounded(call: Callable[..., Any], *, uri: str, limit: float) -> Callable[..., Any]:
+def _bounded(name: str, call: Callable[..., Any], *, uri: str, limit: float) -> Callable[..., Any]:
     @wraps(call)
     def ends(*arguments: Any, **options: Any) -> Any:
         seconds = limit
-        if call.__name__ == "log_artifacts":
+        if name == "log_artifacts":
             seconds = max(limit, CALL) + _size(arguments[1]) / SLOWEST
         tried = partial(_tried, partial(call, *arguments, **options), uri=uri, seconds=seconds)
-        return tried() if call.__name__ in ONCE else again(tried)
+        return tried() if name in ONCE else again(tried)
 
     return ends
 
