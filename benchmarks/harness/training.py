@@ -79,7 +79,8 @@ def train_lingmix(work: Work, encoder: Encoder, *, cache: Path) -> Steps:
         SpeedWatch(embedder=encoder.embedder, micro_batch_tokens=config["micro_batch_tokens"]),
     ]
     precision = precision_of(config["trainer"]["precision"])
-    trainer = build(config["trainer"] | {"precision": precision})(
+    settings = {key: value for key, value in config["trainer"].items() if key != "callbacks"}
+    trainer = build(settings | {"precision": precision})(
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
