@@ -10,7 +10,7 @@ from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 
 from lingmix.tracking.identity import HASH
-from lingmix.tracking.lifecycle import LIFE
+from lingmix.tracking.lifecycle import JOURNAL_ID
 
 APART = ("tracking.uri", "tracking.wait")
 """Params that say how a run reaches its store."""
@@ -43,7 +43,7 @@ def _content(client: MlflowClient, uri: str, run: Run) -> dict[str, object]:
         "name": run.info.run_name,
         "status": run.info.status,
         "params": {key: value for key, value in data.params.items() if key not in APART},
-        "tags": {key: value for key, value in data.tags.items() if key != LIFE},
+        "tags": {key: value for key, value in data.tags.items() if key != JOURNAL_ID},
         "metrics": {
             key: [[one.step, one.value] for one in client.get_metric_history(run_id, key)]
             for key in data.metrics

@@ -1,9 +1,9 @@
 """Calls that end: a server may answer a byte at a time, or never."""
 
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from concurrent.futures import Future
 from threading import Thread
-from typing import Any, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 
@@ -14,19 +14,18 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     The call goes on in a thread that the end of the process does not wait for. A time limit of the
     connection itself would not do: it begins anew with every byte.
     """
-    outcome: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+    outcome: Future[T] = Future()
 
     def work() -> None:
         try:
-            outcome.put((call(), None))
+            outcome.set_result(call())
         except BaseException as error:
-            outcome.put((None, error))
+            outcome.set_exception(error)
 
     Thread(target=work, name="call", daemon=True).start()
     try:
-        result, error = outcome.get(timeout=seconds)
-    except Empty:
+        return outcome.result(timeout=seconds)
+    except TimeoutError:
+        if outcome.done():  # the call's own
+            raise
         raise TimeoutError(f"no answer within {seconds:g} s") from None
-    if error is not None:
-        raise error
-    return result

@@ -71,13 +71,17 @@ def test_a_dropped_connection_is_resumed_where_it_broke(origin: Origin, path: Pa
     ]
 
 
-def test_the_next_process_resumes_too(
-    origin: Origin, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def half_fetched(origin: Origin, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that tries once has fetched the first half of the file."""
     once(monkeypatch)
     origin.cuts = [HALF]
     with pytest.raises(InputError, match=r"cannot be fetched"):
         fetch(f"{origin.url}/set.zip", path=path, checksum=None)
+
+
+@pytest.mark.usefixtures("half_fetched")
+def test_the_next_process_resumes_too(origin: Origin, path: Path) -> None:
     assert not path.exists()
     fetch(f"{origin.url}/set.zip", path=path, checksum=SHA256)
     assert path.read_bytes() == CONTENT
@@ -85,26 +89,16 @@ def test_the_next_process_resumes_too(
     assert origin.requests[1]["If-Range"] == '"one"'
 
 
-def test_notes_that_a_crash_has_spoilt_count_for_nothing(
-    origin: Origin, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    once(monkeypatch)
-    origin.cuts = [HALF]
-    with pytest.raises(InputError):
-        fetch(f"{origin.url}/set.zip", path=path, checksum=None)
+@pytest.mark.usefixtures("half_fetched")
+def test_notes_that_a_crash_has_spoilt_count_for_nothing(origin: Origin, path: Path) -> None:
     path.with_name("set.zip.part.validator").write_bytes(b"\xff")
     fetch(f"{origin.url}/set.zip", path=path, checksum=SHA256)
     path.with_name("set.zip.checked").write_bytes(b"\xff\0\xfe")
     assert fetch("http://127.0.0.1:1/set.zip", path=path, checksum=SHA256).read_bytes() == CONTENT
 
 
-def test_a_whole_part_is_not_fetched_again(
-    origin: Origin, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    once(monkeypatch)
-    origin.cuts = [HALF]
-    with pytest.raises(InputError):
-        fetch(f"{origin.url}/set.zip", path=path, checksum=None)
+@pytest.mark.usefixtures("half_fetched")
+def test_a_whole_part_is_not_fetched_again(origin: Origin, path: Path) -> None:
     path.with_name("set.zip.part").write_bytes(CONTENT)
     origin.cuts = [0]
     fetch(f"{origin.url}/set.zip", path=path, checksum=SHA256)
@@ -112,13 +106,10 @@ def test_a_whole_part_is_not_fetched_again(
 
 
 @pytest.mark.parametrize("takes_ranges", [True, False])
+@pytest.mark.usefixtures("half_fetched")
 def test_a_changed_file_and_a_server_without_ranges_start_anew(
-    origin: Origin, path: Path, monkeypatch: pytest.MonkeyPatch, takes_ranges: bool
+    origin: Origin, path: Path, takes_ranges: bool
 ) -> None:
-    once(monkeypatch)
-    origin.cuts = [HALF]
-    with pytest.raises(InputError):
-        fetch(f"{origin.url}/set.zip", path=path, checksum=None)
     origin.content, origin.headers = CONTENT[::-1], {"ETag": '"two"'}
     origin.takes_ranges = takes_ranges
     fetch(f"{origin.url}/set.zip", path=path, checksum=None)
@@ -135,13 +126,10 @@ def test_what_cannot_be_told_from_another_file_starts_anew(
     assert all("Range" not in one for one in origin.requests)
 
 
+@pytest.mark.usefixtures("half_fetched")
 def test_a_part_longer_than_the_file_starts_anew(
     origin: Origin, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    once(monkeypatch)
-    origin.cuts = [HALF]
-    with pytest.raises(InputError):
-        fetch(f"{origin.url}/set.zip", path=path, checksum=None)
     monkeypatch.setattr(download, "ATTEMPTS", 2)
     path.with_name("set.zip.part").write_bytes(CONTENT + b"more")
     fetch(f"{origin.url}/set.zip", path=path, checksum=None)

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -11,12 +10,13 @@ from omegaconf import DictConfig, OmegaConf
 from lingmix.commands.sync import sync
 from lingmix.doors import Config
 from lingmix.errors import InputError
-from lingmix.recording import complete_already, recorded
+from lingmix.recording import complete_already
 from lingmix.sweep.cell import Outcome
 from lingmix.sweep.grid import Plan
 from lingmix.sweep.sweep import sweeping
 from lingmix.tracking.identity import HASH, identity_tags
-from lingmix.tracking.work import emptied, work_folder
+from lingmix.tracking.work import work_folder
+from tests.tracking.whole_run import record
 from tests.unreliable import GONE, Unreliable
 
 HANGS = 120.0
@@ -40,21 +40,6 @@ def command(place: Place, *, stops_after: int | None = None) -> None:
             return
         place.trained.append(1)
         record(config, tags, work, stops_after=stops_after)
-
-
-def record(config: Config, tags: dict[str, str], work: Path, *, stops_after: int | None) -> None:
-    uri = config["tracking"]["uri"]
-    with recorded(uri, config, door="train", name="run", tags=tags, work=work) as recorder:
-        for step in (1, 2, 3):
-            recorder.log_metrics({"train/loss": 1 / step, "val/map": step / 4}, step)
-            if step == stops_after:
-                raise KeyboardInterrupt
-        left = emptied(work / "left")
-        (left / "model").mkdir()
-        (left / "scores.json").write_text('{"map": 0.5}')
-        (left / "model" / "weights").write_bytes(bytes(range(256)))
-        recorder.log_files(left)
-        recorder.log_metrics({"test/set/monolingual/map": 0.5})
 
 
 def interrupted(place: Place, proxy: Unreliable) -> None:

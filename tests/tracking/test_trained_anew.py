@@ -6,7 +6,7 @@ import pytest
 
 from lingmix.tracking.history import complete_run
 from lingmix.tracking.identity import HASH
-from lingmix.tracking.lifecycle import ERROR, LIFE, STATE
+from lingmix.tracking.lifecycle import ERROR, JOURNAL_ID, STATE
 from lingmix.tracking.sender import journaled_run
 from lingmix.tracking.sweeps import record_failure
 
@@ -66,7 +66,7 @@ def test_a_run_whose_folder_is_there_goes_on_as_the_same_run(client, experiment,
     train(0.1)
     (run,) = client.search_runs([experiment])
     assert run.info.run_id == before.info.run_id
-    assert run.data.tags[LIFE] == before.data.tags[LIFE]
+    assert run.data.tags[JOURNAL_ID] == before.data.tags[JOURNAL_ID]
     assert run.data.tags[STATE] == "complete"
 
 

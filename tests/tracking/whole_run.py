@@ -1,10 +1,11 @@
 """A run as far as its record goes."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from lingmix.doors import Config
 from lingmix.recording import complete_already, recorded
-from lingmix.tracking.lifecycle import HASH
+from lingmix.tracking.identity import HASH
 from lingmix.tracking.work import emptied, work_folder
 
 
@@ -13,18 +14,31 @@ def command(
 ) -> bool:
     """What a training does beside its work; False where it was complete already. Calls `trained`
     when nothing but its end is left to record."""
-    uri = config["tracking"]["uri"]
     with work_folder(config, tags[HASH]) as work:
-        if complete_already(uri, config, tags=tags, work=work):
+        if complete_already(config["tracking"]["uri"], config, tags=tags, work=work):
             return False
-        with recorded(uri, config, door="train", name="run", tags=tags, work=work) as recorder:
-            for step in (1, 2, 3):
-                recorder.log_metrics({"train/loss": 1 / step, "val/map": step / 4}, step)
-            left = emptied(work / "left")
-            (left / "model").mkdir()
-            (left / "scores.json").write_text('{"map": 0.5}')
-            (left / "model" / "weights").write_bytes(bytes(range(256)))
-            recorder.log_files(left)
-            recorder.log_metrics({"test/set/monolingual/map": 0.5})
-            trained()
+        record(config, tags, work, trained=trained)
     return True
+
+
+def record(
+    config: Config,
+    tags: Mapping[str, str],
+    work: Path,
+    *,
+    trained: Callable[[], None] = lambda: None,
+    stops_after: int | None = None,
+) -> None:
+    uri = config["tracking"]["uri"]
+    with recorded(uri, config, door="train", name="run", tags=tags, work=work) as recorder:
+        for step in (1, 2, 3):
+            recorder.log_metrics({"train/loss": 1 / step, "val/map": step / 4}, step)
+            if step == stops_after:
+                raise KeyboardInterrupt
+        left = emptied(work / "left")
+        (left / "model").mkdir()
+        (left / "scores.json").write_text('{"map": 0.5}')
+        (left / "model" / "weights").write_bytes(bytes(range(256)))
+        recorder.log_files(left)
+        recorder.log_metrics({"test/set/monolingual/map": 0.5})
+        trained()

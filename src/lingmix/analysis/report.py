@@ -1,7 +1,5 @@
 """The trade-off report: one page that stands alone, its figures and tables beside it."""
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +24,7 @@ from lingmix.analysis.table import (
     gain_table,
     run_table,
 )
+from lingmix.atomic import atomic_file
 
 NOTE = (
     "mAP, averaged over languages or language pairs. Rank distance: how far apart the translations "
@@ -106,7 +105,8 @@ def write_report(
     } | {picture.file: picture.png for section in sections for picture in section.pictures}
     folder.mkdir(parents=True, exist_ok=True)
     for file in reversed(contents):
-        _write(folder / file, contents[file])
+        with atomic_file(folder / file) as stream:
+            stream.write(contents[file])
     return [folder / file for file in contents]
 
 
@@ -154,16 +154,3 @@ def _environment() -> Environment:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -69,17 +69,7 @@ class HybridSchedule:
         seed: int,
     ) -> None:
         _refuse_alpha(alpha, alpha_end, alpha_schedule)
-        require_int("sampler.min_size", min_size, at_least=1)
-        _refuse_outside("size_exponent", size_exponent)
-        if type(homogeneous) is not bool and homogeneous != "monolingual":
-            raise InputError(
-                f"sampler.homogeneous: must be true, false or monolingual, got {homogeneous!r}"
-            )
-        if type(batch_size) is not int or not 1 < batch_size <= len(pairs):
-            raise InputError(
-                f"sampler.batch_size: must be a whole number in [2, {len(pairs)}], the pairs there "
-                f"are, got {batch_size}"
-            )
+        _refuse_batches(batch_size, homogeneous, size_exponent, min_size, pairs=len(pairs))
         self.batch_size = batch_size
         self._alpha = (alpha, alpha if alpha_end is None else alpha_end)
         self._alpha_schedule, self._steps = alpha_schedule, steps
@@ -193,6 +183,22 @@ def _refuse_alpha(alpha: float, alpha_end: float | None, alpha_schedule: AlphaSc
         raise InputError(
             "sampler.alpha_end: is where a linear or cosine sampler.alpha_schedule ends, and null "
             f"where it is constant, got {alpha_end} and {alpha_schedule}"
+        )
+
+
+def _refuse_batches(
+    batch_size: int, homogeneous: Homogeneous, size_exponent: float, min_size: int, *, pairs: int
+) -> None:
+    require_int("sampler.min_size", min_size, at_least=1)
+    _refuse_outside("size_exponent", size_exponent)
+    if type(homogeneous) is not bool and homogeneous != "monolingual":
+        raise InputError(
+            f"sampler.homogeneous: must be true, false or monolingual, got {homogeneous!r}"
+        )
+    if type(batch_size) is not int or not 1 < batch_size <= pairs:
+        raise InputError(
+            f"sampler.batch_size: must be a whole number in [2, {pairs}], the pairs there "
+            f"are, got {batch_size}"
         )
 
 

@@ -13,7 +13,7 @@ from lingmix.tracking.limits import NAME_LENGTH, PARAM_LENGTH, TAG_LENGTH, cut, 
 
 STATE, KIND = "lingmix.state", "lingmix.kind"
 SWEEP, COMMAND, ERROR = "lingmix.sweep", "lingmix.command", "lingmix.error"
-LIFE = "lingmix.life"
+JOURNAL_ID = "lingmix.journal"
 """Tag: which folder of a run recorded it; one that is removed and made again is another."""
 
 COMPLETE, INTERRUPTED, FAILED, PRUNED = "complete", "interrupted", "failed", "pruned"
@@ -47,7 +47,7 @@ def begin_run(
     where an answer was lost: the run that it made then is found."""
     found = [client.get_run(known)] if known else []
     alike = found or _alike(client, experiment, tags[HASH], str(params.get("output_dir")))
-    begun = found or [one for one in alike if _goes_on(one, tags.get(LIFE), at=at)]
+    begun = found or [one for one in alike if _goes_on(one, tags.get(JOURNAL_ID), at=at)]
     if begun:
         run_id = begun[0].info.run_id
         _restart(client, begun[0], params=params, tags=_tags(tags, parent))
@@ -124,14 +124,14 @@ def _alike(client: MlflowClient, experiment: str, identity: str, output_dir: str
     return [run for run in found if run.data.params.get("output_dir", output_dir) == output_dir]
 
 
-def _goes_on(run: Run, life: str | None, *, at: int | None) -> bool:
+def _goes_on(run: Run, journal: str | None, *, at: int | None) -> bool:
     """Whether what a folder records belongs to this run: it began it, or the run is no more than
-    the word of a cell that failed. A journal of an older version has no life, and goes on with a
+    the word of a cell that failed. A journal of an older version has no id, and goes on with a
     run that is not complete now, or was not yet `at` that time."""
-    there, complete = run.data.tags.get(LIFE), run.data.tags.get(STATE) == COMPLETE
-    if life is None:
+    there, complete = run.data.tags.get(JOURNAL_ID), run.data.tags.get(STATE) == COMPLETE
+    if journal is None:
         return not complete or _lasted(run, at)
-    return there == life or (there is None and not complete and not run.data.metrics)
+    return there == journal or (there is None and not complete and not run.data.metrics)
 
 
 def _supersede(client: MlflowClient, run: Run, *, by: str) -> None:

@@ -18,7 +18,7 @@ from lingmix.tracking.bounded import FIRST_PAUSE, AwayError
 from lingmix.tracking.datasets import Input
 from lingmix.tracking.delivery import Delivery
 from lingmix.tracking.journal import JOURNAL, Journal, begun
-from lingmix.tracking.lifecycle import LIFE, ending
+from lingmix.tracking.lifecycle import JOURNAL_ID, ending
 from lingmix.tracking.recorder import RunRecorder
 from lingmix.tracking.secrets import shown
 
@@ -152,7 +152,7 @@ def journaled_run(
     begin = {
         "experiment": experiment,
         "output_dir": str(output_dir),
-        "run": {**run, "tags": {**run["tags"], LIFE: life_of(folder)}},
+        "run": {**run, "tags": {**run["tags"], JOURNAL_ID: journal_id(folder)}},
         "inputs": inputs,
         "uri": shown(uri),
     }
@@ -171,10 +171,10 @@ def journaled_run(
         journal.close()
 
 
-def life_of(folder: Path) -> str:
+def journal_id(folder: Path) -> str:
     """What tells the folder of a run from another that was there before: its journal keeps it."""
     before = begun(folder)
-    return (before["run"]["tags"].get(LIFE) if before else None) or uuid4().hex
+    return (before["run"]["tags"].get(JOURNAL_ID) if before else None) or uuid4().hex
 
 
 def send_rest(uri: str, *, folder: Path, wait: float) -> None:
