@@ -1,6 +1,7 @@
 """A proxy between a run and its MLflow server that fails at one request, chosen by its number."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -34,11 +35,16 @@ class Unreliable(ThreadingHTTPServer):
         self.released = threading.Event()
         self.arm(fault=None, at=0)
 
-    def arm(self, *, fault: str | None, at: int, since: tuple[str, int] = ("", 1)) -> None:
-        """Requests are counted `since` one that ends so has come so often, which is the first."""
+    def arm(
+        self, *, fault: str | None, at: int, since: tuple[str, int] = ("", 1), busy: int = 0
+    ) -> None:
+        """Requests are counted `since` one that ends so has come so often, which is the first. A
+        status is the answer to all that is asked in the next `busy` seconds, as it says itself."""
         with self._lock:
             self._since = since
+            self.busy, self._busy_until = busy, 0.0
             self.requests.clear()
+            self.failed: list[str] = []
             self.fault, self.at = fault, at
             self.released.set()
             self.released = threading.Event()
@@ -53,7 +59,11 @@ class Unreliable(ThreadingHTTPServer):
             self.requests.append(request)
             count = self._count()
             due = count >= self.at > 0 if self.fault == GONE else count == self.at
-            return self.fault if due else None
+            if not due and time.monotonic() >= self._busy_until:
+                return None
+            self._busy_until = max(self._busy_until, time.monotonic() + self.busy * due)
+            self.failed.append(request)
+            return self.fault
 
     def _count(self) -> int:
         end, times = self._since
@@ -74,7 +84,7 @@ class Handler(BaseHTTPRequestHandler):
         if fault in (LOST, GONE):
             self.close_connection = True
         elif fault in STATUSES:
-            self._reply(STATUSES[fault], b"out of order", {"Retry-After": "1"})
+            self._reply(STATUSES[fault], b"out of order", {"Retry-After": str(self.server.busy)})
         else:
             self._forward(body, fault)
 

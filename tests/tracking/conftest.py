@@ -64,7 +64,7 @@ class Trouble(BaseHTTPRequestHandler):
 @pytest.fixture
 def troubled(monkeypatch) -> Iterator[ThreadingHTTPServer]:
     monkeypatch.setattr(store, "ANSWER", 0.5)
-    monkeypatch.setattr(bounded, "TRY", 0.5)
+    monkeypatch.setattr(store, "TRY", 0.5)
     monkeypatch.setattr(bounded, "CALL", 0.5)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with ThreadingHTTPServer(("127.0.0.1", 0), Trouble) as server:

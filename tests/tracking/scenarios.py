@@ -108,6 +108,7 @@ SCENARIOS = {
     "resumed": Scenario(interrupted, command, trained=2),
     "synced": Scenario(unsent, synced),
     "complete": Scenario(lambda place, _: command(place), command),
+    "forgotten": Scenario(lambda place, _: command(place), command, trained=2),
     "parent": Scenario(None, parent_of),
     "sweep": Scenario(None, swept),
 }
@@ -138,10 +139,15 @@ def met(act: Callable[[Place], None], place: Place) -> None:
         assert "\n" not in str(error)
 
 
+def patient(place: Place) -> Place:
+    """Its end waits for a store that is slow."""
+    tracking = {**place.config["tracking"], "wait": HANGS}
+    return place._replace(config={**place.config, "tracking": tracking})
+
+
 def mended(act: Callable[[Place], None], place: Place, at: int) -> None:
     """The store is there again, but may be slow."""
-    patient = {**place.config["tracking"], "wait": HANGS}
-    place = place._replace(config={**place.config, "tracking": patient})
+    place = patient(place)
     if at % 2:
         sync(place.sync)
     if act in SWEEPS:

@@ -7,8 +7,9 @@ import pytest
 from lingmix.model.checkpoints import newest_state
 from lingmix.tracking.delivery import Delivery
 from lingmix.tracking.identity import HASH
-from lingmix.tracking.journal import SENT, Journal, read
+from lingmix.tracking.journal import SENT, Journal, read, unsent
 from lingmix.tracking.lifecycle import STATE
+from lingmix.tracking.sender import send_rest
 from tests.tracking.conftest import run_of
 
 
@@ -131,14 +132,37 @@ def test_a_complete_run_that_an_earlier_journal_began_is_there_once_too(
     assert_whole(client, experiment, count=5)
 
 
-def test_a_complete_run_whose_folder_was_removed_is_left_as_it_is(
+def test_a_complete_run_whose_folder_was_removed_is_left_as_it_is_and_gets_no_double(
+    client, experiment, folder, attempt, caplog
+):
+    first = attempt(range(3), "complete")
+    shutil.rmtree(folder)
+    assert attempt(range(5), "complete") is None
+    assert_whole(client, experiment, count=3)
+    assert not unsent(folder)
+    assert f"complete already (run {first})" in caplog.text
+
+
+def test_what_was_trained_again_is_sent_once_the_complete_run_is_deleted(
     client, experiment, folder, attempt
 ):
     first = attempt(range(3), "complete")
     shutil.rmtree(folder)
-    second = attempt(range(5), "complete")
-    assert second != first
-    assert [steps(client, made) for made in (first, second)] == [[*range(3)], [*range(5)]]
+    attempt(range(5), "complete")
+    client.delete_run(first)
+    send_rest(client.tracking_uri, folder=folder, wait=60.0)
+    assert_whole(client, experiment, count=5)
+
+
+def test_a_run_begun_again_is_whole_where_the_complete_one_is_deleted_meanwhile(
+    client, experiment, folder, attempt
+):
+    first = attempt(range(3), "complete")
+    shutil.rmtree(folder)
+    attempt(range(2), "interrupted")
+    client.delete_run(first)
+    attempt(range(2, 5), "complete")
+    assert_whole(client, experiment, count=5)
 
 
 def test_a_complete_run_of_another_output_dir_is_left_to_it(client, experiment, folder, attempt):

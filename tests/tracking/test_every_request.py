@@ -24,7 +24,18 @@ from lingmix.tracking.identity import provenance
 from lingmix.tracking.lifecycle import COMPLETE, STATE
 from tests.conftest import QUICK
 from tests.stored import stored
-from tests.tracking.scenarios import HANGS, SCENARIOS, SWEEPS, Place, mended, met, prepared, quiet
+from tests.tracking.scenarios import (
+    HANGS,
+    SCENARIOS,
+    SWEEPS,
+    Place,
+    command,
+    mended,
+    met,
+    patient,
+    prepared,
+    quiet,
+)
 from tests.unreliable import FAULTS, GONE, LOST, UNHEARD, Unreliable, unreliable
 
 SETTINGS = [*QUICK, "tracking.system_metrics=null", "tracking.wait=0.5", "tracking.code=tested"]
@@ -35,8 +46,8 @@ CASES = [
     (which, fault)
     for which in SCENARIOS
     for fault in FAULTS
-    if (which, fault) != ("complete", GONE)  # only the store knows of it: it is trained anew
-    and (which != "sweep" or fault == GONE)  # else as a run and as the parent of a sweep
+    if (fault == GONE or which not in ("sweep", "forgotten"))  # else as a run, and its like
+    and (which, fault) != ("complete", GONE)  # only the store knows of it: it is forgotten
 ]
 ALWAYS = (UNHEARD, GONE)
 """Faults that every request meets, whatever else."""
@@ -60,7 +71,7 @@ def proxy(server) -> Iterator[Unreliable]:
 def impatient(monkeypatch) -> None:
     """A store that hangs or is gone is given up sooner."""
     monkeypatch.setattr(bounded, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(bounded, "TRY", 1.0)
+    monkeypatch.setattr(store, "TRY", 1.0)
     monkeypatch.setattr(store, "ANSWER", 1.0)
 
 
@@ -162,6 +173,22 @@ def test_a_run_whose_making_is_not_answered_is_made_once(fault, disturbed, undis
     made = [at for at, one in enumerate(requests, 1) if one.endswith(CREATED)]
     assert len(made) == 2
     assert [found for at in made for found in disturbed("run", fault, at)] == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "asked"),
+    [("429", "/health"), ("503", "experiments/search"), ("429", "runs/create")],
+)
+def test_a_busy_server_is_left_alone_for_as_long_as_it_asks_for(
+    fault, asked, place, proxy, undisturbed
+):
+    """The client's own pauses would be over long before."""
+    record, _ = undisturbed("run")
+    here = place(f"busy-{asked.replace('/', '-')}")
+    proxy.arm(fault=fault, at=1, since=(asked, 1), busy=1)
+    command(patient(here))
+    assert [one.endswith(asked) for one in proxy.failed] == [True]
+    assert stored(here.sync.tracking.uri, here.config["name"]) == record
 
 
 @pytest.mark.chaos

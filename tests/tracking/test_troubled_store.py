@@ -12,7 +12,7 @@ from lingmix.commands.sync import sync
 from lingmix.commands.train import train
 from lingmix.errors import InputError
 from lingmix.stopping import StoppedError, stoppable
-from lingmix.tracking import bounded, store
+from lingmix.tracking import store
 from lingmix.tracking.bounded import AwayError
 from lingmix.tracking.journal import JOURNAL, ended, unsent
 from lingmix.tracking.store import open_store
@@ -39,7 +39,7 @@ def test_a_run_is_recorded_in_its_journal_and_a_sync_says_that_it_waits(
 
 def test_a_signal_ends_a_call_that_would_last_for_ever(troubled, monkeypatch):
     monkeypatch.setattr(store, "ANSWER", 3600.0)
-    monkeypatch.setattr(bounded, "TRY", 3600.0)
+    monkeypatch.setattr(store, "TRY", 3600.0)
     troubled.trouble, troubled.later = "hang", True
 
     def stop() -> None:

@@ -15,17 +15,19 @@ from google.protobuf.json_format import ParseError
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from tenacity import (
+    RetryCallState,
     Retrying,
     retry_if_exception,
     stop_after_attempt,
-    stop_after_delay,
     stop_any,
+    stop_before_delay,
     wait_exponential,
 )
 
 from lingmix.deadline import within
 from lingmix.errors import InputError
 from lingmix.tracking.contention import CALLS
+from lingmix.tracking.retry_after import asked_pause
 from lingmix.tracking.secrets import shown
 
 T = TypeVar("T")
@@ -35,7 +37,8 @@ ANSWER, TRY, CALL = 5.0, 20.0, 60.0
 of its tries and an upload."""
 
 TRIES, FIRST_PAUSE = 5, 0.1
-"""A request that a store has missed is asked again: after this many seconds, then twice as many."""
+"""A request that a store has missed is asked again: after this many seconds, then twice as many, or
+after as many as it asks for."""
 
 OPENING = 30.0
 """Seconds that what is asked before anything has begun may take together."""
@@ -73,11 +76,11 @@ def is_away(error: BaseException) -> bool:
 
 def again(call: Callable[[], T], *, seconds: float = CALL) -> T:
     """What the call gives, which may be repeated; the AwayError of its last try."""
-    over = stop_any(stop_after_attempt(TRIES), stop_after_delay(seconds))
+    over = stop_any(stop_after_attempt(TRIES), stop_before_delay(seconds))
     trying = Retrying(
         retry=retry_if_exception(lambda error: isinstance(error, AwayError) and not error.lasting),
-        wait=wait_exponential(multiplier=FIRST_PAUSE),
-        stop=lambda state: over(state) or time.monotonic() >= _opened_by.get(),
+        wait=_pause,
+        stop=lambda state: over(state) or _opening_ends(state),
         reraise=True,
     )
     try:
@@ -113,6 +116,16 @@ def bounded(client: MlflowClient, *, seconds: float) -> MlflowClient:
 
 def first_line(error: BaseException) -> str:
     return shown((str(error).strip() or type(error).__name__).splitlines()[0])
+
+
+def _pause(state: RetryCallState) -> float:
+    asked = asked_pause(state.outcome.exception()) if state.outcome else 0.0
+    return max(asked, wait_exponential(multiplier=FIRST_PAUSE)(state))
+
+
+def _opening_ends(state: RetryCallState) -> bool:
+    """Before the next try."""
+    return time.monotonic() + state.upcoming_sleep >= _opened_by.get()
 
 
 def _bounded(name: str, call: Callable[..., Any], *, uri: str, limit: float) -> Callable[..., Any]:

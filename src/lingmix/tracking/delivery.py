@@ -37,7 +37,8 @@ class Delivery:
     Everything may be sent again where an answer was lost: MLflow keeps one of two metrics that
     agree in name, step, time and value, and the journal says what their time was. After a restart,
     steps that the run has there already are left out; a run that is there no more gets a new one,
-    which everything is sent to. A run whose journal is damaged is never sent as complete.
+    which everything is sent to. A run whose journal is damaged is never sent as complete. Where
+    `begin_run` finds one that is complete already, nothing is sent, and `run_id` stays None.
     """
 
     def __init__(self, folder: Path, uri: str) -> None:
@@ -47,6 +48,7 @@ class Delivery:
         self._uri = uri
         self._client: MlflowClient | None = None
         self._recorded: dict[str, set[int]] | None = None
+        self._complete_already = False
         there = sent(folder)
         if there.get("uri") != shown(uri):
             there = {"run_id": None, "end": 0}
@@ -71,7 +73,7 @@ class Delivery:
     def confirm(self) -> None:
         """Has everything sent again where the store does not have the run as it is here, or cannot
         say so: it may have been deleted there, or an older copy of the store been put back."""
-        if self.left or self.run_id is None:
+        if self.left:
             return
         try:
             self._client = self._client or self._open()
@@ -92,7 +94,7 @@ class Delivery:
 
     def _open(self) -> MlflowClient:
         client = open_store(self._uri)
-        if self.run_id is not None and not self._is_there(client, self.run_id):
+        if self.run_id is None or not self._is_there(client, self.run_id):
             self.run_id, self._end = None, 0
         return client
 
@@ -105,6 +107,8 @@ class Delivery:
         first = group[0]
         if "begin" in first:
             self.run_id = self._begin(client, first)
+            self._complete_already = self.run_id is None
+        if self._complete_already:
             return
         assert self.run_id is not None
         if "metrics" in first:
@@ -118,7 +122,7 @@ class Delivery:
         lost = damage(self.folder)
         return {"state": FAILED, "error": str(lost)} if lost else found
 
-    def _begin(self, client: MlflowClient, record: Record) -> str:
+    def _begin(self, client: MlflowClient, record: Record) -> str | None:
         begin = record["begin"]
         run_id = begin_run(
             client,
@@ -127,7 +131,8 @@ class Delivery:
             at=record["at"],
             known=self.run_id,
         )
-        log_inputs(client, run_id, begin.get("inputs", []))
+        if run_id is not None:
+            log_inputs(client, run_id, begin.get("inputs", []))
         return run_id
 
     def _send_metrics(self, client: MlflowClient, run_id: str, group: Group) -> None:

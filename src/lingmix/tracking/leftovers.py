@@ -37,6 +37,9 @@ def sent_now(folder: Path, *, uri: str | None, wait: float) -> str:
     if state not in (None, COMPLETE) and not unsent(folder) and not damage(folder):
         return ""
     name, run_id = _send(folder, uri=uri, wait=wait)
+    if run_id is None:
+        remove(folder)
+        return f"{name}: complete in the store already, not sent a second time"
     if lost := damage(folder):
         raise InputError(
             f"{name}: {lost}; all else is sent (run {run_id}, as failed); remove {folder} when "
@@ -53,8 +56,8 @@ def sent_now(folder: Path, *, uri: str | None, wait: float) -> str:
     return f"{name}: sent (run {run_id}), and not at its end; its own command goes on"
 
 
-def _send(folder: Path, *, uri: str | None, wait: float) -> tuple[str, str]:
-    """The name of the run, and its id in the store."""
+def _send(folder: Path, *, uri: str | None, wait: float) -> tuple[str, str | None]:
+    """The name of the run, and its id in the store; None where another is complete there."""
     begin = begun(folder)
     if begin is None:
         found = damage(folder) or f"{folder / JOURNAL}: holds no record"

@@ -1,5 +1,6 @@
 """How a run begins and ends in MLflow."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
@@ -10,6 +11,8 @@ from lingmix.stopping import PrunedError
 from lingmix.tracking.flat import leaves
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.limits import NAME_LENGTH, PARAM_LENGTH, TAG_LENGTH, cut, key, told_apart
+
+log = logging.getLogger(__name__)
 
 STATE, KIND = "lingmix.state", "lingmix.kind"
 SWEEP, COMMAND, ERROR = "lingmix.sweep", "lingmix.command", "lingmix.error"
@@ -40,14 +43,22 @@ def begin_run(
     parent: str | None,
     at: int | None = None,
     known: str | None = None,
-) -> str:
+) -> str | None:
     """The `known` run goes on, else one of the same hash and `output_dir` that the same folder
     recorded. Where a folder was removed the run is trained anew: as a run of its own, so that no
-    figure of the old one stays in it, and the old one is marked superseded. So this can be repeated
-    where an answer was lost: the run that it made then is found."""
+    figure of the old one stays in it, and the old one is marked superseded; but None where that is
+    complete, which was not known while its store was away. So this can be repeated where an answer
+    was lost: the run that it made then is found."""
     found = [client.get_run(known)] if known else []
     alike = found or _alike(client, experiment, tags[HASH], str(params.get("output_dir")))
     begun = found or [one for one in alike if _goes_on(one, tags.get(JOURNAL_ID), at=at)]
+    complete = [one for one in alike if one.data.tags.get(STATE) == COMPLETE]
+    if complete and not begun:
+        log.warning(
+            "complete already (run %s): what is trained again is not recorded as a second run",
+            complete[0].info.run_id,
+        )
+        return None
     if begun:
         run_id = begun[0].info.run_id
         _restart(client, begun[0], params=params, tags=_tags(tags, parent))

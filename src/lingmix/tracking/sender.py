@@ -20,6 +20,7 @@ from lingmix.tracking.delivery import Delivery
 from lingmix.tracking.journal import JOURNAL, Journal, begun
 from lingmix.tracking.lifecycle import JOURNAL_ID, ending
 from lingmix.tracking.recorder import RunRecorder
+from lingmix.tracking.retry_after import asked_pause
 from lingmix.tracking.secrets import shown
 
 log = logging.getLogger(__name__)
@@ -119,7 +120,7 @@ class Sender:
         self._answer()
 
     def _failed(self, state: RetryCallState) -> None:
-        """Says once that the store is away."""
+        """Says once that the store is away, and leaves it alone for as long as it asks for."""
         error = state.outcome.exception() if state.outcome else None
         if self._error is None and not self._closed.is_set():
             log.warning(
@@ -127,6 +128,7 @@ class Sender:
             )
         self._error = error
         self._answer()
+        self._closed.wait(asked_pause(error))
 
     def _answer(self) -> None:
         with self._answered:

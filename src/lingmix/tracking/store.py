@@ -44,12 +44,13 @@ from lingmix.tracking.contention import (
 )
 from lingmix.tracking.limits import NAME_LENGTH
 from lingmix.tracking.local import LOCAL, local_path, refuse_unwritable
+from lingmix.tracking.retry_after import keep_headers
 from lingmix.tracking.secrets import shown
 
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
-BEHIND_PROXY = (502, 503, 504)
-"""What a proxy answers for a server that is away."""
+AWAY = (429, 502, 503, 504)
+"""What a server answers that is busy, and a proxy for one that is away."""
 
 
 def open_store(uri: str) -> MlflowClient:
@@ -59,6 +60,7 @@ def open_store(uri: str) -> MlflowClient:
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     # MLflow would itself make a run once more where the answer was lost: two for one training
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+    keep_headers()
     require_answer(uri)
     path = local_path(uri)
     try:
@@ -172,7 +174,7 @@ def _ask(uri: str) -> None:
     try:
         urlopen(f"{where.rstrip('/')}/health", timeout=ANSWER).close()  # noqa: S310 - http, or https
     except HTTPError as error:
-        if error.code in BEHIND_PROXY:
+        if error.code in AWAY:
             raise
 
 
