@@ -25,9 +25,9 @@ from torchmetrics.retrieval import (
 )
 
 from benchmarks.harness.comparison import Row, Timed, named, timed
+from lingmix.evaluation.from_search import found_ranks
 from lingmix.evaluation.metrics import Rankings, retrieval_metrics
-from lingmix.evaluation.search import Hits
-from lingmix.evaluation.searched import found_ranks
+from lingmix.search.exact import Hits
 
 QUERIES = 10_000
 DEPTH = 100

@@ -23,11 +23,11 @@ from benchmarks.harness.encoder import loaded, save_encoder
 from benchmarks.harness.training import Work, work_of
 from benchmarks.harness.xquad_r import monolingual_pairs
 from benchmarks.training_throughput import DATA
+from lingmix.assembly.parts import trained_on
 from lingmix.data.tokens import Role
 from lingmix.model.encoder import Encoder
 from lingmix.model.packed import attention_sizes, filled
 from lingmix.model.transformer import padded_sizes, quiet
-from lingmix.parts import trained_on
 
 STEPS = 200
 CPU, GPU = torch.device("cpu"), torch.device("cuda")

@@ -16,10 +16,10 @@ from mlflow.entities import Metric
 
 from benchmarks.harness.comparison import FOLDER, Row
 from benchmarks.harness.configured import SMALL
-from lingmix.doors import CONF
+from lingmix.cli.config import CONF
 from lingmix.sweep.grid import plans
 from lingmix.tracking.lifecycle import COMPLETE, end_run, start_run
-from lingmix.tracking.store import experiment_of, open_store
+from lingmix.tracking.store.client import experiment_of, open_store
 
 CELL = [*SMALL, "trainer.max_steps=1"]
 FEW, MANY, RECORDED = 2, 12, 200

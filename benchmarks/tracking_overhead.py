@@ -29,14 +29,14 @@ import torch
 from benchmarks.harness.comparison import FOLDER, Row
 from benchmarks.harness.configured import configured
 from benchmarks.harness.server import Server, free_port
-from lingmix.commands.train import fit
-from lingmix.doors import Config
-from lingmix.launched import Ranks
-from lingmix.parts import prepare
-from lingmix.stopping import Stop
+from lingmix.assembly.fit import fit
+from lingmix.assembly.parts import prepare
+from lingmix.cli.config import Config
+from lingmix.signals import Stop
 from lingmix.tracking.identity import HASH
-from lingmix.tracking.recorder import RunRecorder
-from lingmix.tracking.sender import journaled_run
+from lingmix.tracking.outbox.recorder import RunRecorder
+from lingmix.tracking.outbox.sender import journaled_run
+from lingmix.training.ranks import Ranks
 
 ROUNDS = int(os.environ.get("LINGMIX_BENCH_ROUNDS", "5"))
 STEPS = int(os.environ.get("LINGMIX_BENCH_STEPS", "200"))

@@ -45,11 +45,11 @@ from benchmarks.harness.encoder import loaded, save_encoder
 from benchmarks.harness.peer_training import train_peer
 from benchmarks.harness.training import Steps, Work, train_lingmix, work_of
 from benchmarks.harness.xquad_r import monolingual_pairs
+from lingmix.assembly.parts import trained_on
+from lingmix.cli.config import build
 from lingmix.data.training_pairs import TrainingPairs
-from lingmix.doors import build
 from lingmix.model.precision import fastest_device, fastest_precision
 from lingmix.model.transformer import quiet
-from lingmix.parts import trained_on
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"

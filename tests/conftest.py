@@ -5,7 +5,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from lingmix.doors import CONF
+from lingmix.cli.config import CONF
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 """Real multilingual data; not part of the project."""

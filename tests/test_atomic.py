@@ -6,7 +6,7 @@ import pytest
 
 from lingmix.atomic import atomic_file, opened
 from lingmix.errors import InputError
-from lingmix.tracking.work import claim, emptied, work_folder
+from lingmix.tracking.run_folder import claim, emptied, work_folder
 
 
 def test_a_file_has_its_name_when_it_is_whole_and_nothing_is_left_of_one_that_is_not(tmp_path):

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from lingmix.doors import CONF, build, resolved
+from lingmix.cli.config import CONF, build, resolved
 from tests.conftest import SHARED
 
 GROUPS = {

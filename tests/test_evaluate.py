@@ -16,9 +16,9 @@ from lingmix.commands.train import train
 from lingmix.data.sources.cldr import read_cldr
 from lingmix.errors import InputError
 from lingmix.model.encoder import load_encoder
-from lingmix.model.module import DualEncoder
 from lingmix.model.unigram import learn_unigram
 from lingmix.tracking.history import complete_runs
+from lingmix.training.module import DualEncoder
 from tests.conftest import QUICK, STATIC
 
 SPECIAL = {

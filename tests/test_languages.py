@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 from mlflow import MlflowClient
 
-from lingmix.analysis.heatmap import pair_scores
-from lingmix.analysis.measures import measures
+from lingmix.analysis.metric_columns import measures
+from lingmix.analysis.plots.heatmap import pair_scores
 from lingmix.commands.analyze import analyze
 from lingmix.commands.evaluate import evaluate
 from lingmix.commands.train import train

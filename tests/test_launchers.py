@@ -7,12 +7,12 @@ import pytest
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from mlflow import MlflowClient
 
-from lingmix import launched as room
 from lingmix.commands.evaluate import evaluate
 from lingmix.commands.train import train
 from lingmix.errors import InputError
-from lingmix.launched import environments, launched
 from lingmix.launchers import MEETING, RANKS, SIZES, SRUN, TORCHRUN, is_follower, launcher
+from lingmix.training import ranks as room
+from lingmix.training.ranks import environments, launched
 from tests.conftest import QUICK
 
 VARIABLES = (*RANKS, *SIZES, *MEETING, SRUN, TORCHRUN, "SLURM_JOB_NAME", "SLURM_NTASKS_PER_NODE")

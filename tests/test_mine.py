@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lingmix.cli.config import build, resolved
 from lingmix.commands.mine import mine_negatives
 from lingmix.commands.train import train
 from lingmix.data.content_groups import content_groups
@@ -14,9 +15,8 @@ from lingmix.data.items import Item
 from lingmix.data.sources.cldr import read_cldr
 from lingmix.data.sources.pair_rows import read_pairs
 from lingmix.data.training_pairs import TrainingPairs, training_pairs
-from lingmix.doors import build, resolved
 from lingmix.errors import InputError
-from lingmix.model.encode import encode_texts
+from lingmix.model.embed import encode_texts
 from lingmix.model.encoder import Encoder
 from tests.conftest import QUICK, STATIC
 

@@ -20,15 +20,15 @@ import yaml
 from hydra import compose, initialize_config_dir
 from mlflow import MlflowClient
 
+from lingmix.cli.config import CONF, resolved
 from lingmix.commands.train import train
-from lingmix.doors import CONF, resolved
 from lingmix.errors import InputError
-from lingmix.model.checkpoints import best_path, state_path
-from lingmix.stopping import StoppedError
+from lingmix.signals import StoppedError
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import ERROR, STATE
-from lingmix.tracking.machine import SYSTEM
-from lingmix.tracking.work import work_folder
+from lingmix.tracking.run_folder import work_folder
+from lingmix.tracking.system_metrics import SYSTEM
+from lingmix.training.checkpoints import best_path, state_path
 from tests.conftest import QUICK, STATIC
 
 STEPS = 24

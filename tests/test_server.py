@@ -12,11 +12,11 @@ from hydra import compose, initialize_config_dir
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 
+from lingmix.cli.config import CONF
 from lingmix.commands.sync import sync
 from lingmix.commands.train import train
-from lingmix.doors import CONF
 from lingmix.tracking.lifecycle import STATE
-from lingmix.tracking.machine import SYSTEM
+from lingmix.tracking.system_metrics import SYSTEM
 from tests.conftest import QUICK
 from tests.postgresql import postgresql
 from tests.test_resume import CLOCKED

@@ -7,10 +7,10 @@ from mlflow import MlflowClient
 
 from lingmix.commands.sync import sync
 from lingmix.tracking.identity import HASH
-from lingmix.tracking.journal import unsent
 from lingmix.tracking.lifecycle import STATE
-from lingmix.tracking.sender import journaled_run
-from lingmix.tracking.work import held
+from lingmix.tracking.outbox.journal import unsent
+from lingmix.tracking.outbox.sender import journaled_run
+from lingmix.tracking.run_folder import held
 
 
 @pytest.fixture

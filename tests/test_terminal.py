@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from lingmix.cli.arguments import found
+from lingmix.cli.config import build, resolved
+from lingmix.cli.entry_point import entry_point
 from lingmix.cli.failures import input_errors
-from lingmix.doors import build, door, resolved
 from lingmix.errors import InputError
 from lingmix.terminal import PrintableRecord, end, printable, say
-from lingmix.tracking.store import open_store
+from lingmix.tracking.store.client import open_store
 
 SWEEPS = [sys.executable, "-m", "lingmix.sweeps"]
 
@@ -187,7 +188,7 @@ def test_ctrl_c_while_a_command_starts_is_one_line(tmp_path, monkeypatch, capsys
     """Such as during the imports of seconds."""
     monkeypatch.setattr(sys, "argv", ["lingmix-sweeps", f"output_dir={tmp_path}"])
     with pytest.raises(SystemExit) as ended:
-        door("sweeps", f"{__name__}:interrupted")()
+        entry_point("sweeps", f"{__name__}:interrupted")()
     assert ended.value.code == 130
     assert capsys.readouterr().err == "lingmix-sweeps: stopped\n"
 

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 from mlflow import MlflowClient
 
+from lingmix.cli.config import resolved
 from lingmix.commands.train import train
-from lingmix.doors import resolved
 from lingmix.errors import InputError
 from lingmix.tracking.history import complete_runs
 from lingmix.tracking.identity import config_hash

@@ -2,7 +2,7 @@
 
 from hydra import compose, initialize_config_dir
 
-from lingmix.doors import CONF, Config, resolved
+from lingmix.cli.config import CONF, Config, resolved
 
 SMALL = [
     "encoder=static",

@@ -7,7 +7,7 @@ from tokenizers import processors
 from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
 
 from benchmarks.harness.configured import configured
-from lingmix.doors import build
+from lingmix.cli.config import build
 from lingmix.model.encoder import Encoder
 from lingmix.model.folder import Model
 from lingmix.model.scratch import seeded

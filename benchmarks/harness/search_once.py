@@ -15,7 +15,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from lingmix.evaluation.search import search
+from lingmix.search.exact import search
 
 Matrix = NDArray[np.float32]
 

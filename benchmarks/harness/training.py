@@ -7,14 +7,14 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from lingmix.cli.config import Config, build
 from lingmix.data.datamodule import HybridDataModule
 from lingmix.data.schedule import HybridSchedule
 from lingmix.data.training_pairs import TrainingPairs
-from lingmix.doors import Config, build
 from lingmix.model.encoder import Encoder
-from lingmix.model.module import DualEncoder
 from lingmix.model.precision import precision_of
-from lingmix.model.watch import GradientWatch, LossWatch, SpeedWatch
+from lingmix.training.module import DualEncoder
+from lingmix.training.monitors import GradientWatch, LossWatch, SpeedWatch
 
 
 @dataclass

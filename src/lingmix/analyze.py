@@ -1,8 +1,8 @@
 """lingmix-analyze: recorded runs -> the trade-off report."""
 
-from lingmix.doors import door
+from lingmix.cli.entry_point import entry_point
 
-main = door("analyze", "lingmix.commands.analyze:analyze")
+main = entry_point("analyze", "lingmix.commands.analyze:analyze")
 
 if __name__ == "__main__":
     main()

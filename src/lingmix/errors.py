@@ -1,16 +1,17 @@
 """The one error a user can mend, and what is refused most."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import isfinite
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
 
 class InputError(ValueError):
     """Bad input, told in one line: what, where, the rule, the value, what to do.
 
-    The doors print the message alone and exit with status 1; any other exception is our own fault
-    and keeps its traceback.
+    A command prints the message alone and exits with status 1; any other exception is a fault of
+    the package and keeps its traceback.
     """
 
 
@@ -44,3 +45,18 @@ def library_failure(what: str) -> Iterator[None]:
     except Exception as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{what} ({type(error).__name__}: {reason[:300]})") from error
+
+
+def require_same_configuration(
+    found: Mapping[str, Any], wanted: Mapping[str, Any], *, where: Path
+) -> None:
+    """Raises InputError where `where`, which lies on disk, was made under another configuration."""
+    keys = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
+    if keys:
+        differences = ", ".join(
+            f"{key} ({found.get(key)} there, {wanted.get(key)} here)" for key in keys
+        )
+        raise InputError(
+            f"{where}: is of another configuration, which differs in {differences}; remove "
+            f"{where.parent} to train anew"
+        )

@@ -1,8 +1,8 @@
 """lingmix-evaluate: any encoder, any evaluation sets -> the same scores."""
 
-from lingmix.doors import door
+from lingmix.cli.entry_point import entry_point
 
-main = door("evaluate", "lingmix.commands.evaluate:evaluate", launched=True)
+main = entry_point("evaluate", "lingmix.commands.evaluate:evaluate", launched=True)
 
 if __name__ == "__main__":
     main()

@@ -1,8 +1,8 @@
 """lingmix-mine: training data, any encoder -> the same pairs with hard negatives."""
 
-from lingmix.doors import door
+from lingmix.cli.entry_point import entry_point
 
-main = door("mine", "lingmix.commands.mine:mine_negatives")
+main = entry_point("mine", "lingmix.commands.mine:mine_negatives")
 
 if __name__ == "__main__":
     main()

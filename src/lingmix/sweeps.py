@@ -1,8 +1,8 @@
 """lingmix-sweeps: recorded sweeps -> what became of their cells."""
 
-from lingmix.doors import door
+from lingmix.cli.entry_point import entry_point
 
-main = door("sweeps", "lingmix.commands.sweeps:sweeps")
+main = entry_point("sweeps", "lingmix.commands.sweeps:sweeps")
 
 if __name__ == "__main__":
     main()

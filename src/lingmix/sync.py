@@ -1,8 +1,8 @@
 """lingmix-sync: what runs recorded while their store was away -> the store."""
 
-from lingmix.doors import door
+from lingmix.cli.entry_point import entry_point
 
-main = door("sync", "lingmix.commands.sync:sync")
+main = entry_point("sync", "lingmix.commands.sync:sync")
 
 if __name__ == "__main__":
     main()

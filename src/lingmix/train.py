@@ -1,8 +1,8 @@
 """lingmix-train: build what conf describes, fit, evaluate, record."""
 
-from lingmix.doors import door
+from lingmix.cli.entry_point import entry_point
 
-main = door("train", "lingmix.commands.train:train", launched=True)
+main = entry_point("train", "lingmix.commands.train:train", launched=True)
 
 if __name__ == "__main__":
     main()

@@ -7,7 +7,7 @@ import pytest
 from lingmix.commands.analyze import analyze
 from lingmix.commands.evaluate import evaluate
 from lingmix.errors import InputError
-from lingmix.tracking.store import experiment_of, open_store
+from lingmix.tracking.store.client import experiment_of, open_store
 
 
 def test_two_lexical_rows_are_told_beside_one_another(configure):

@@ -1,9 +1,9 @@
 import polars as pl
 import pytest
 
-from lingmix.analysis.cells import measured
-from lingmix.analysis.facts import facts, steps
 from lingmix.analysis.findings import findings
+from lingmix.analysis.groups import measured
+from lingmix.analysis.overview import facts, steps
 
 from .conftest import NO_EVALUATIONS, cell, frame
 

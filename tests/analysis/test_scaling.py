@@ -1,6 +1,6 @@
 import pytest
 
-from lingmix.analysis.cells import measured
+from lingmix.analysis.groups import measured
 from lingmix.analysis.scaling import gains
 from lingmix.analysis.summary import summarise
 

@@ -3,7 +3,7 @@ import math
 import pytest
 from scipy import stats
 
-from lingmix.analysis.cells import measured
+from lingmix.analysis.groups import measured
 from lingmix.analysis.significance import compare
 
 from .conftest import cell, frame

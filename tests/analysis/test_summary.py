@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from lingmix.analysis.cells import measured
+from lingmix.analysis.groups import measured
 from lingmix.analysis.summary import summarise
 
 from .conftest import cell, frame

@@ -1,8 +1,8 @@
 import polars as pl
 import pytest
 
-from lingmix.analysis.cells import measured
-from lingmix.analysis.encoders import evaluated
+from lingmix.analysis.baselines import evaluated
+from lingmix.analysis.groups import measured
 from lingmix.analysis.set_tables import markdown, set_tables
 from lingmix.analysis.significance import compare
 from lingmix.analysis.table import comparison_table, score, signed

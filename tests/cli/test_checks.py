@@ -12,8 +12,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from lingmix.cli.checks import check_settings
+from lingmix.cli.config import CONF, build, resolved
 from lingmix.cli.launching import check_launcher
-from lingmix.doors import CONF, build, resolved
 from lingmix.errors import InputError
 
 REMOVED = object()

@@ -13,9 +13,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from lingmix.cli.checks import check_settings
+from lingmix.cli.config import CONF, resolved
 from lingmix.cli.failures import input_errors
 from lingmix.cli.reading import arguments
-from lingmix.doors import CONF, resolved
 from lingmix.errors import InputError
 from tests.test_conf import CHOICES, FILLED
 

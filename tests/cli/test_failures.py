@@ -3,8 +3,8 @@
 import pytest
 from hydra import compose, initialize_config_dir
 
+from lingmix.cli.config import CONF, build, resolved
 from lingmix.cli.failures import input_errors
-from lingmix.doors import CONF, build, resolved
 from lingmix.errors import InputError
 
 

@@ -4,9 +4,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import MissingConfigException
 
+from lingmix.cli.config import CONF, resolved
 from lingmix.cli.failures import input_errors
 from lingmix.cli.reading import arguments, as_texts
-from lingmix.doors import CONF, resolved
 from lingmix.errors import InputError
 
 MINE = """\

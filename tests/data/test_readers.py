@@ -19,9 +19,9 @@ import zstandard
 
 from lingmix.data.sources.beir import read_beir, read_beir_items
 from lingmix.data.sources.beir_translated import read_beir_translated
-from lingmix.data.sources.columns import read_judgements, read_topics
 from lingmix.data.sources.item_rows import read_items
 from lingmix.data.sources.pair_rows import read_pairs
+from lingmix.data.sources.trec_files import read_judgements, read_topics
 from lingmix.data.sources.xquad_r import read_xquad_r
 from lingmix.data.text_column import mapped
 from lingmix.errors import InputError

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from lingmix.data.sources.stored import stored_passages
+from lingmix.data.sources.stored_corpus import stored_passages
 from lingmix.data.text_column import Repeated, TextColumn, mapped
 from lingmix.errors import InputError
 

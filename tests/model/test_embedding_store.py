@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from lingmix.errors import InputError
+from lingmix.model.embed import encode_texts, encoding
 from lingmix.model.embedding_store import EmbeddingStore, first_of_each, keys_of
-from lingmix.model.encode import encode_texts, encoding
 
 TEXTS = ["a river", "a lake", "a river", "the sea", "", "a lake and a river"]
 

@@ -6,8 +6,8 @@ import torch
 from transformers.utils.import_utils import is_flash_attn_2_available
 
 from lingmix.errors import InputError
-from lingmix.model.chunks import chunk_sizes
-from lingmix.model.encode import encode_texts
+from lingmix.model.embed import encode_texts
+from lingmix.model.micro_batches import chunk_sizes
 from tests.model.conftest import SCRATCH, TEXTS, close, embed, ragged
 
 KINDS = ["static", "tiny"]

@@ -8,10 +8,10 @@ from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer
 
 from lingmix.errors import InputError
-from lingmix.model.encode import encode_texts
+from lingmix.model.embed import encode_texts
 from lingmix.model.folder import Model, write_folder
-from lingmix.model.optimizer import adamw
 from lingmix.model.pooling import Dense
+from lingmix.training.optimizer import adamw
 from tests.model.conftest import TEXTS, close, embed, ragged
 
 LORA = {"rank": 2, "alpha": 8, "dropout": 0.0, "targets": ["query", "value"]}

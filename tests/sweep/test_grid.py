@@ -7,7 +7,7 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
-from lingmix.doors import CONF, resolved
+from lingmix.cli.config import CONF, resolved
 from lingmix.errors import InputError
 from lingmix.sweep.grid import plans, without_hydra
 from lingmix.tracking.identity import config_hash

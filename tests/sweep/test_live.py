@@ -9,7 +9,7 @@ from rich.console import Console
 
 from lingmix.sweep.cell import Cell, Outcome
 from lingmix.sweep.live import Following
-from lingmix.tracking.journal import JOURNAL, Journal
+from lingmix.tracking.outbox.journal import JOURNAL, Journal
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from lingmix.sweep.slurm import run_on_slurm
 from lingmix.tracking.history import runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import STATE
-from lingmix.tracking.machine import SYSTEM
+from lingmix.tracking.system_metrics import SYSTEM
 from tests.conftest import FAILING, FAILURE, QUICK
 
 SLURM = [

@@ -20,8 +20,8 @@ from mlflow.exceptions import MlflowException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from hydra_plugins.lingmix_optuna import LingmixOptuna
+from lingmix.cli.config import CONF
 from lingmix.commands.train import train
-from lingmix.doors import CONF
 from lingmix.errors import InputError
 from lingmix.sweep.cell import Outcome
 from lingmix.sweep.grid import without_hydra
@@ -31,8 +31,8 @@ from lingmix.sweep.study import Settings, search
 from lingmix.tracking.history import cells, complete_runs, runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import COMPLETE, ERROR, KIND, STATE, end_run, start_run
-from lingmix.tracking.store import experiment_of, open_store
-from lingmix.tracking.sweeps import FRONT
+from lingmix.tracking.pages.sweep_run import FRONT
+from lingmix.tracking.store.client import experiment_of, open_store
 from tests.conftest import FAILING, FAILURE
 from tests.sweep.test_sweep_chaos import CELL as UNDEVELOPED
 

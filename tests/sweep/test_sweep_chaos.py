@@ -17,7 +17,7 @@ from mlflow import MlflowClient
 from lingmix.tracking.history import complete_runs, runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import KIND, STATE
-from lingmix.tracking.machine import SYSTEM
+from lingmix.tracking.system_metrics import SYSTEM
 from tests.conftest import STATIC
 
 CELL = [

@@ -16,7 +16,7 @@ from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from mlflow import MlflowClient
 
-from lingmix.doors import CONF, resolved
+from lingmix.cli.config import CONF, resolved
 from lingmix.errors import InputError
 from lingmix.sweep.local import run_here
 from lingmix.tracking.history import complete_runs, runs

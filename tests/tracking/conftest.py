@@ -6,9 +6,10 @@ from threading import Event, Thread
 
 import pytest
 
-from lingmix.tracking import bounded, store
 from lingmix.tracking.lifecycle import begin_run, end_run, ending
-from lingmix.tracking.store import experiment_of, open_store
+from lingmix.tracking.store import bounded
+from lingmix.tracking.store import client as store
+from lingmix.tracking.store.client import experiment_of, open_store
 
 
 @pytest.fixture(scope="package")

@@ -7,15 +7,15 @@ from typing import NamedTuple
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
+from lingmix.cli.config import Config
 from lingmix.commands.sync import sync
-from lingmix.doors import Config
 from lingmix.errors import InputError
-from lingmix.recording import complete_already
 from lingmix.sweep.cell import Outcome
 from lingmix.sweep.grid import Plan
 from lingmix.sweep.sweep import sweeping
 from lingmix.tracking.identity import HASH, identity_tags
-from lingmix.tracking.work import work_folder
+from lingmix.tracking.run import complete_already
+from lingmix.tracking.run_folder import work_folder
 from tests.tracking.whole_run import record
 from tests.unreliable import GONE, Unreliable
 

@@ -11,9 +11,9 @@ import pytest
 from lingmix.errors import InputError
 from lingmix.tracking.history import complete_run
 from lingmix.tracking.identity import HASH
-from lingmix.tracking.journal import JOURNAL, SENT, Journal, damage, ended, read
-from lingmix.tracking.leftovers import sent_now
 from lingmix.tracking.lifecycle import COMPLETE, ERROR, FAILED, STATE
+from lingmix.tracking.outbox.journal import JOURNAL, SENT, Journal, damage, ended, read
+from lingmix.tracking.outbox.leftovers import sent_now
 
 METRICS = {f"loss/{n}": [(step, step + n / 8) for step in range(1, 8)] for n in range(8)}
 DAMAGES = 200

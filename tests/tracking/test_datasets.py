@@ -10,8 +10,8 @@ import pytest
 from lingmix.tracking import contents
 from lingmix.tracking.datasets import inputs, log_inputs
 from lingmix.tracking.identity import HASH
-from lingmix.tracking.sender import journaled_run
-from lingmix.tracking.store import open_store
+from lingmix.tracking.outbox.sender import journaled_run
+from lingmix.tracking.store.client import open_store
 
 PAIRS = "lingmix.data.sources.pair_rows.read_pairs"
 CLDR = "lingmix.data.sources.cldr.cldr_evaluation_set"

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from lingmix.errors import InputError
-from lingmix.recording import complete_already
-from lingmix.tracking import journal
 from lingmix.tracking.history import complete_run
 from lingmix.tracking.identity import HASH, identity_tags
-from lingmix.tracking.journal import JOURNAL
-from lingmix.tracking.leftovers import sent_now
-from lingmix.tracking.sender import journaled_run
-from lingmix.tracking.work import work_folder
+from lingmix.tracking.outbox import journal
+from lingmix.tracking.outbox.journal import JOURNAL
+from lingmix.tracking.outbox.leftovers import sent_now
+from lingmix.tracking.outbox.sender import journaled_run
+from lingmix.tracking.run import complete_already
+from lingmix.tracking.run_folder import work_folder
 
 ROOM = str(Path(journal.__file__).parent)
 CHANGES = ("open", "os.remove", "os.rename", "os.rmdir", "os.truncate")

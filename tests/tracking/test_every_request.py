@@ -18,10 +18,11 @@ from benchmarks.harness.server import Server
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from lingmix.doors import CONF, resolved
-from lingmix.tracking import bounded, store
+from lingmix.cli.config import CONF, resolved
 from lingmix.tracking.identity import provenance
 from lingmix.tracking.lifecycle import COMPLETE, STATE
+from lingmix.tracking.store import bounded
+from lingmix.tracking.store import client as store
 from tests.conftest import QUICK
 from tests.stored import stored
 from tests.tracking.scenarios import (

@@ -23,11 +23,13 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from sqlalchemy import Connection
 
+from lingmix.cli.config import CONF, Config, resolved
 from lingmix.commands.sync import sync
-from lingmix.doors import CONF, Config, resolved
-from lingmix.tracking import bounded, contention, sender, store
 from lingmix.tracking.identity import provenance
-from lingmix.tracking.store import open_store
+from lingmix.tracking.outbox import sender
+from lingmix.tracking.store import bounded, contention
+from lingmix.tracking.store import client as store
+from lingmix.tracking.store.client import open_store
 from tests.conftest import QUICK
 from tests.postgresql import PostgreSQL, postgresql
 from tests.stored import stored

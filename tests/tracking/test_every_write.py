@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lingmix.tracking.store import open_store
+from lingmix.tracking.store.client import open_store
 from tests.tracking.test_every_statement import Place, SQLite, differences
 
 CALLS = ("write", "fsync", "ftruncate", "replace", "rename", "unlink", "rmdir")

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from lingmix.analysis.cells import measured
-from lingmix.analysis.encoders import evaluated, label
+from lingmix.analysis.baselines import evaluated, label
 from lingmix.analysis.findings import findings
 from lingmix.analysis.generations import generations
+from lingmix.analysis.groups import measured
 from lingmix.analysis.report import write_report
 from lingmix.analysis.significance import compare
 from lingmix.analysis.summary import summarise

@@ -6,7 +6,7 @@ import pytest
 from lingmix.tracking.history import cells, complete_runs, parent_run, unfinished
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import ERROR, KIND, STATE, SWEEP, begin_run, start_run
-from lingmix.tracking.sweeps import record_failure
+from lingmix.tracking.pages.sweep_run import record_failure
 from tests.tracking.conftest import run_of
 
 

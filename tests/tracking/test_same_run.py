@@ -6,9 +6,9 @@ import huggingface_hub.constants
 import numpy as np
 import pytest
 
+from lingmix.cli.config import evaluation_sets, resolved
 from lingmix.data.items import Item
 from lingmix.data.training_pairs import training_pairs
-from lingmix.doors import evaluation_sets, resolved
 from lingmix.errors import InputError
 from lingmix.model.hub import commit_of
 from lingmix.tracking import contents, versions

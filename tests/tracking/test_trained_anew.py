@@ -7,8 +7,8 @@ import pytest
 from lingmix.tracking.history import complete_run
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import ERROR, JOURNAL_ID, STATE
-from lingmix.tracking.sender import journaled_run
-from lingmix.tracking.sweeps import record_failure
+from lingmix.tracking.outbox.sender import journaled_run
+from lingmix.tracking.pages.sweep_run import record_failure
 
 
 @pytest.fixture

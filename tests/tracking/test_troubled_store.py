@@ -11,11 +11,11 @@ from lingmix.commands.evaluate import evaluate
 from lingmix.commands.sync import sync
 from lingmix.commands.train import train
 from lingmix.errors import InputError
-from lingmix.stopping import StoppedError, stoppable
-from lingmix.tracking import store
-from lingmix.tracking.bounded import AwayError
-from lingmix.tracking.journal import JOURNAL, ended, unsent
-from lingmix.tracking.store import open_store
+from lingmix.signals import StoppedError, stoppable
+from lingmix.tracking.outbox.journal import JOURNAL, ended, unsent
+from lingmix.tracking.store import client as store
+from lingmix.tracking.store.bounded import AwayError
+from lingmix.tracking.store.client import open_store
 from tests.conftest import QUICK
 
 

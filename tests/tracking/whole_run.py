@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from lingmix.doors import Config
-from lingmix.recording import complete_already, recorded
+from lingmix.cli.config import Config
 from lingmix.tracking.identity import HASH
-from lingmix.tracking.work import emptied, work_folder
+from lingmix.tracking.run import complete_already, recorded
+from lingmix.tracking.run_folder import emptied, work_folder
 
 
 def command(
@@ -30,7 +30,15 @@ def record(
     stops_after: int | None = None,
 ) -> None:
     uri = config["tracking"]["uri"]
-    with recorded(uri, config, door="train", name="run", tags=tags, work=work) as recorder:
+    with recorded(
+        uri,
+        config,
+        name="run",
+        command=["lingmix-train"],
+        precision="32-true",
+        tags=tags,
+        work=work,
+    ) as recorder:
         for step in (1, 2, 3):
             recorder.log_metrics({"train/loss": 1 / step, "val/map": step / 4}, step)
             if step == stops_after:

@@ -6,8 +6,8 @@ from lingmix.analysis.report import write_report
 from lingmix.analysis.set_tables import every_set
 from lingmix.errors import InputError
 from lingmix.tracking.history import cells, commands, evaluations, replaced, unfinished
-from lingmix.tracking.report import log_report
-from lingmix.tracking.store import open_store
+from lingmix.tracking.pages.report_run import log_report
+from lingmix.tracking.store.client import open_store
 
 
 def report_experiment(name: str, *, uri: str, folder: Path) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from lingmix.analysis.cells import curves, groups
-from lingmix.analysis.measures import SETTINGS
+from lingmix.analysis.groups import curves, groups
+from lingmix.analysis.metric_columns import SETTINGS
 from lingmix.analysis.scaling import gains
 from lingmix.analysis.significance import compare
 from lingmix.analysis.summary import summarise

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lingmix.analysis.cells import gaps, measured
-from lingmix.analysis.encoders import evaluated
-from lingmix.analysis.facts import facts, steps
+from lingmix.analysis.baselines import evaluated
 from lingmix.analysis.findings import findings
-from lingmix.analysis.measures import SCORED, evaluation_sets
-from lingmix.analysis.pictures import Album, Picture, albums, bias_maps
+from lingmix.analysis.groups import gaps, measured
+from lingmix.analysis.metric_columns import SCORED, evaluation_sets
+from lingmix.analysis.overview import facts, steps
+from lingmix.analysis.plots.gallery import Album, Picture, albums, bias_maps
 from lingmix.analysis.scaling import gains
 from lingmix.analysis.set_tables import SetTables, markdown, set_tables
 from lingmix.analysis.significance import compare

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from lingmix.analysis.cells import keys
-from lingmix.analysis.measures import SETTINGS
+from lingmix.analysis.groups import keys
+from lingmix.analysis.metric_columns import SETTINGS
 
 
 def gains(summary: pl.DataFrame) -> pl.DataFrame:

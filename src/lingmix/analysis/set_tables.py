@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from lingmix.analysis.cells import measured
-from lingmix.analysis.encoders import evaluated
+from lingmix.analysis.baselines import evaluated
 from lingmix.analysis.generations import generations, in_lines
-from lingmix.analysis.measures import BIAS, SETTINGS, evaluation_sets
+from lingmix.analysis.groups import measured
+from lingmix.analysis.metric_columns import BIAS, SETTINGS, evaluation_sets
 from lingmix.analysis.summary import summarise
 from lingmix.analysis.table import TextTable, encoder_table, markdown_table, summary_table
 

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from lingmix.analysis.cells import keys
-from lingmix.analysis.measures import SETTINGS
+from lingmix.analysis.groups import keys
+from lingmix.analysis.metric_columns import SETTINGS
 
 
 def compare(runs: pl.DataFrame) -> pl.DataFrame:

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from lingmix.analysis.cells import keys
-from lingmix.analysis.measures import MEASURES, SETTINGS
+from lingmix.analysis.groups import keys
+from lingmix.analysis.metric_columns import MEASURES, SETTINGS
 
 
 def summarise(runs: pl.DataFrame) -> pl.DataFrame:

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from lingmix.analysis.cells import keys, scale_name
-from lingmix.analysis.encoders import label
+from lingmix.analysis.baselines import label
 from lingmix.analysis.generations import generation_columns
-from lingmix.analysis.measures import SETTINGS
+from lingmix.analysis.groups import keys, scale_name
+from lingmix.analysis.metric_columns import SETTINGS
 from lingmix.tracking.generation import named
 
 ABSENT = "—"

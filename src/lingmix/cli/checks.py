@@ -7,7 +7,7 @@ from lingmix.cli.arguments import check_arguments
 from lingmix.cli.schema import check
 from lingmix.cli.settings import COMMANDS
 from lingmix.errors import InputError
-from lingmix.tracking.limits import require_set_name
+from lingmix.tracking.store.limits import require_set_name
 
 Config = Mapping[str, Any]
 

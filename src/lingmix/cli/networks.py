@@ -98,8 +98,8 @@ Encoder = Annotated[
 
 def _target(node: Any) -> str:
     target = node.get("_target_") if isinstance(node, dict) else None
-    known = ("lingmix.model.loss.InfoNCE", "lingmix.model.optimizer.adamw")
-    return target if target in (*known, "lingmix.model.optimizer.sparse_adam") else "own"
+    known = ("lingmix.training.loss.InfoNCE", "lingmix.training.optimizer.adamw")
+    return target if target in (*known, "lingmix.training.optimizer.sparse_adam") else "own"
 
 
 class OwnLoss(Node):
@@ -115,7 +115,7 @@ class InfoNCE(OwnLoss, extra="forbid"):
 
 
 Loss = Annotated[
-    Annotated[InfoNCE, Tag("lingmix.model.loss.InfoNCE")] | Annotated[OwnLoss, Tag("own")],
+    Annotated[InfoNCE, Tag("lingmix.training.loss.InfoNCE")] | Annotated[OwnLoss, Tag("own")],
     Discriminator(_target),
 ]
 
@@ -134,8 +134,8 @@ class AdamW(SparseAdam):
 
 
 Optimizer = Annotated[
-    Annotated[AdamW, Tag("lingmix.model.optimizer.adamw")]
-    | Annotated[SparseAdam, Tag("lingmix.model.optimizer.sparse_adam")]
+    Annotated[AdamW, Tag("lingmix.training.optimizer.adamw")]
+    | Annotated[SparseAdam, Tag("lingmix.training.optimizer.sparse_adam")]
     | Annotated[Node, Tag("own")],
     Discriminator(_target),
 ]

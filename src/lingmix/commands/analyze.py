@@ -4,8 +4,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from lingmix.doors import checked
-from lingmix.tracking.local import refuse_missing
+from lingmix.cli.config import checked
+from lingmix.tracking.store.local import refuse_missing
 
 
 def analyze(composed: DictConfig) -> str:

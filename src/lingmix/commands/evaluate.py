@@ -5,9 +5,16 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from lingmix.assembly.encoding import encoding_of
+from lingmix.cli.config import (
+    Config,
+    build,
+    checked,
+    command_line,
+    evaluation_sets,
+    overrides,
+)
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.doors import Config, build, checked, evaluation_sets, overrides
-from lingmix.encoders import encoding_of
 from lingmix.errors import InputError
 from lingmix.evaluation.evaluator import (
     RunFiles,
@@ -15,15 +22,16 @@ from lingmix.evaluation.evaluator import (
     evaluate_encoder,
 )
 from lingmix.evaluation.scores import SetScores
-from lingmix.launched import refuse_several
-from lingmix.model.encode import Encoding
-from lingmix.recording import complete_already, recorded, waiting
+from lingmix.model.embed import Encoding
+from lingmix.model.precision import precision_of
 from lingmix.tracking.identity import HASH, provenance
 from lingmix.tracking.lifecycle import KIND
 from lingmix.tracking.models import model_folder
 from lingmix.tracking.results import log_results, recorded_scores, score_table
+from lingmix.tracking.run import complete_already, recorded, waiting
+from lingmix.tracking.run_folder import emptied, work_folder
 from lingmix.tracking.secrets import shown
-from lingmix.tracking.work import emptied, work_folder
+from lingmix.training.ranks import refuse_several
 
 
 def evaluate(composed: DictConfig) -> str:
@@ -35,12 +43,20 @@ def evaluate(composed: DictConfig) -> str:
     name, tags = f"evaluate {encoder['name']}", provenance(config) | {KIND: "evaluation"}
     with work_folder(config, tags[HASH]) as work:
         if known := complete_already(uri, config, tags=tags, work=work):
-            return f"{name}: {known.told}\n{score_table(recorded_scores(known.metrics))}"
+            return f"{name}: {known.message}\n{score_table(recorded_scores(known.metrics))}"
         lexical = "lexical" in encoder
         encode = None if lexical else encoding_of(config, model_folder(uri, encoder["name"]))
         left = emptied(work / "left")
         scores = list(measured(config, encode, run_files=left / "runs"))
-        with recorded(uri, config, door="evaluate", name=name, tags=tags, work=work) as recorder:
+        with recorded(
+            uri,
+            config,
+            name=name,
+            command=command_line("lingmix-evaluate"),
+            precision=precision_of(config["precision"]),
+            tags=tags,
+            work=work,
+        ) as recorder:
             log_results(
                 recorder,
                 scores,

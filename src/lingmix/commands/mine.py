@@ -6,15 +6,15 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from lingmix.assembly.encoding import encoding_of
+from lingmix.cli.config import Config, build, checked
 from lingmix.data.content_groups import content_groups
-from lingmix.data.pair_file import refuse_unwritable, rows_with_negatives, write_rows
 from lingmix.data.scales import scaled_items
 from lingmix.data.training_pairs import training_pairs
-from lingmix.doors import Config, build, checked
-from lingmix.encoders import encoding_of
 from lingmix.errors import InputError
-from lingmix.evaluation.negatives import MiningRules, mine, report
-from lingmix.tracking.flat import leaves
+from lingmix.mining.hard_negatives import MiningRules, mine, report
+from lingmix.mining.pair_file import refuse_unwritable, rows_with_negatives, write_rows
+from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.models import model_folder
 
 

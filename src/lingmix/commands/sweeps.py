@@ -4,8 +4,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from lingmix.doors import checked
-from lingmix.tracking.local import is_missing, refuse_missing
+from lingmix.cli.config import checked
+from lingmix.tracking.store.local import is_missing, refuse_missing
 
 
 def sweeps(composed: DictConfig) -> str:
@@ -15,7 +15,7 @@ def sweeps(composed: DictConfig) -> str:
     if name is not None:
         refuse_missing(uri, name)
     if not is_missing(uri):
-        from lingmix.tracking.sweep_table import sweep_table  # noqa: PLC0415 - imports MLflow
+        from lingmix.tracking.pages.sweep_table import sweep_table  # noqa: PLC0415 - imports MLflow
 
         table = sweep_table(uri, name=name, output_dir=Path(config["output_dir"]))
     return table or "no sweep is recorded"

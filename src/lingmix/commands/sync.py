@@ -5,8 +5,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from lingmix.doors import checked
-from lingmix.tracking.journal import JOURNAL
+from lingmix.cli.config import checked
+from lingmix.tracking.outbox.journal import JOURNAL
 
 
 def sync(composed: DictConfig) -> str:
@@ -14,7 +14,7 @@ def sync(composed: DictConfig) -> str:
     config = checked(composed, "sync")
     tracking, runs = config["tracking"], Path(config["output_dir"], "runs")
     if folders := [path.parent for path in sorted(runs.glob(f"*/*/{JOURNAL}"))]:
-        from lingmix.tracking.leftovers import send_all  # noqa: PLC0415 - imports MLflow
+        from lingmix.tracking.outbox.leftovers import send_all  # noqa: PLC0415 - imports MLflow
 
         if left := send_all(folders, uri=tracking["uri"], wait=tracking["wait"]):
             sys.exit(f"lingmix-sync: {left} runs have something left to send")

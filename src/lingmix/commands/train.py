@@ -1,36 +1,23 @@
 """lingmix-train: build what conf describes, fit, evaluate, record."""
 
-import math
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import pytorch_lightning as pl
-import torch
 from omegaconf import DictConfig
 
-from lingmix.completeness import require_trained
-from lingmix.doors import Config, build, checked, overrides
-from lingmix.evaluation.evaluator import RunFiles, evaluate_encoder
+from lingmix.assembly.fit import fit, measure
+from lingmix.assembly.parts import Parts, prepare
+from lingmix.cli.config import Config, checked, command_line, overrides
 from lingmix.evaluation.scores import SetScores
-from lingmix.launched import Ranks, environments, launched
-from lingmix.model.checkpoints import Checkpoints, DurableFiles, newest_state
-from lingmix.model.distributed import SummedDDP
-from lingmix.model.encode import encoding
-from lingmix.model.hub import ENCODER_FOLDER
-from lingmix.model.precision import fastest_device, precision_of
-from lingmix.model.watch import GradientWatch, LossWatch, SpeedWatch
-from lingmix.parts import Parts, prepare, ranks_of
-from lingmix.recording import complete_already, recorded, waiting
-from lingmix.stopping import PrunedError, Stop, stoppable
-from lingmix.tracking.description import DEVELOPMENT
-from lingmix.tracking.identity import HASH, deciding, provenance
-from lingmix.tracking.lightning import RunLogger
-from lingmix.tracking.recorder import RunRecorder
+from lingmix.model.precision import precision_of
+from lingmix.signals import PrunedError, Stop, stoppable
+from lingmix.tracking.identity import HASH, provenance
+from lingmix.tracking.outbox.recorder import RunRecorder
 from lingmix.tracking.results import headline, log_results
-from lingmix.tracking.secrets import masked, shown
-from lingmix.tracking.work import emptied, work_folder
+from lingmix.tracking.run import complete_already, recorded, waiting
+from lingmix.tracking.run_folder import emptied, work_folder
+from lingmix.tracking.secrets import shown
+from lingmix.training.ranks import Ranks, launched
 
 
 def train(composed: DictConfig) -> str:
@@ -62,10 +49,18 @@ def lead(config: Config, *, ranks: Ranks, stop: Stop) -> str:
     tags = provenance(config)
     with work_folder(config, tags[HASH]) as work:
         if known := complete_already(uri, config, tags=tags, work=work):
-            return f"{name}: {known.told}"
+            return f"{name}: {known.message}"
         ranks.tell(str(work))
         parts = ranks.each(partial(prepare, config))
-        with recorded(uri, config, door="train", name=name, tags=tags, work=work) as recorder:
+        with recorded(
+            uri,
+            config,
+            name=name,
+            command=command_line("lingmix-train"),
+            precision=precision_of(config["trainer"]["precision"]),
+            tags=tags,
+            work=work,
+        ) as recorder:
             fit(parts, config=config, recorder=recorder, work=work, ranks=ranks, stop=stop)
             scores = record_scores(parts, config=config, recorder=recorder, work=work)
         return f"{name}\n{headline(scores)}{waiting(work)}"
@@ -100,122 +95,3 @@ def run_name(config: Config) -> str:
         f"seed={config['seed']}",
     ]
     return " ".join(parts)
-
-
-def fit(
-    parts: Parts,
-    *,
-    config: Config,
-    recorder: RunRecorder | None,
-    work: Path,
-    ranks: Ranks,
-    stop: Stop,
-) -> None:
-    """Trains, from the newest checkpoint where there is one, and leaves rank 0 the weights that
-    scored best on the development set."""
-    configuration = masked(deciding(config))
-    start = ranks.once(partial(begin, parts, work=work, configuration=configuration))
-    checkpoints = Checkpoints(
-        work,
-        **config["checkpoint"],
-        monitor=parts.monitor,
-        configuration=configuration,
-        flush=recorder.flush if recorder else lambda: None,
-        stop=stop,
-    )
-    pl.seed_everything(config["seed"], verbose=False)
-    trainer = trainer_of(parts, config=config, recorder=recorder, checkpoints=checkpoints)
-    with stop.deferred():
-        trainer.fit(parts.module, parts.datamodule, ckpt_path=start or None, weights_only=True)
-        stop.check()
-        require_trained(trainer)
-        if parts.monitor is None or recorder is None:
-            return
-        best, last = checkpoints.best_score, -math.inf
-        if trainer.global_step % interval_of(config):  # the last steps were not validated yet
-            trainer.validate(parts.module, parts.datamodule, verbose=False)
-            last = float(trainer.callback_metrics[parts.monitor])
-        recorder.log_metrics({DEVELOPMENT: max(best, last)}, trainer.global_step)
-        if last >= best:
-            return
-    state = torch.load(checkpoints.best, weights_only=True)["state_dict"]
-    parts.module.load_state_dict(state)
-
-
-def begin(parts: Parts, *, work: Path, configuration: Mapping[str, Any]) -> str:
-    """The checkpoint to go on from, empty for none."""
-    parts.module.encoder.save(work / ENCODER_FOLDER)
-    return str(newest_state(work, configuration) or "")
-
-
-def trainer_of(
-    parts: Parts, *, config: Config, recorder: RunRecorder | None, checkpoints: Checkpoints
-) -> pl.Trainer:
-    settings = dict(config["trainer"])
-    callbacks = build(settings.pop("callbacks"))
-    if ranks_of(settings) > 1 and settings["strategy"] == "auto":
-        settings["strategy"] = SummedDDP.name
-    settings["precision"] = precision_of(settings["precision"])
-    return build(settings)(
-        logger=False if recorder is None else RunLogger(recorder),
-        callbacks=[
-            *callbacks.values(),
-            LossWatch(),
-            GradientWatch(noise_scale_window=config["noise_scale_window"]),
-            SpeedWatch(
-                embedder=parts.module.encoder.embedder,
-                micro_batch_tokens=config["micro_batch_tokens"],
-            ),
-            *pruning(config, recorder=recorder, folder=checkpoints.folder),
-            checkpoints,
-        ],
-        plugins=[DurableFiles(), *environments()],
-        default_root_dir=checkpoints.folder,
-        val_check_interval=interval_of(config) * settings["accumulate_grad_batches"],
-        limit_val_batches=0 if parts.monitor is None else None,
-    )
-
-
-def pruning(config: Config, *, recorder: RunRecorder | None, folder: Path) -> list[pl.Callback]:
-    """What a study has a cell told."""
-    asked = config["tracking"]["pruning"]
-    if asked is None:
-        return []
-    from lingmix.sweep.pruning import Pruning, studies_of  # noqa: PLC0415 - needs Optuna
-
-    return [
-        Pruning(
-            study=asked["study"],
-            objectives=asked["objectives"],
-            pruner=build(asked["pruner"]),
-            studies=partial(studies_of, config, sweep=config["tracking"]["parent"]),
-            folder=folder,
-            flush=recorder.flush if recorder else lambda: None,
-        )
-    ]
-
-
-def interval_of(config: Config) -> int:
-    """Steps between validations; Lightning itself counts batches."""
-    return min(config["trainer"]["val_check_interval"], config["trainer"]["max_steps"])
-
-
-def measure(parts: Parts, *, config: Config, run_files: Path) -> list[SetScores]:
-    """All settings of all evaluation sets, from one encoding of each text."""
-    encoder = parts.module.encoder.merged().to(fastest_device(config["trainer"]["accelerator"]))
-    encode = encoding(
-        encoder,
-        name=config["encoder"]["name"],
-        precision=precision_of(config["trainer"]["precision"]),
-        folder=None,
-    )
-    return list(
-        evaluate_encoder(
-            encode,
-            parts.sets,
-            depth=config["depth"],
-            temperature=config["loss"]["temperature"],
-            seed=0,
-            run_files=RunFiles(run_files, config["run_files"]) if config["run_files"] else None,
-        )
-    )

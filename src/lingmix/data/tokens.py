@@ -10,7 +10,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from lingmix.data.kept import keep
+from lingmix.data.file_cache import keep
 
 Role = Literal["query", "passage"]
 Tokenize = Callable[[Sequence[str], Role], list[list[int]]]

@@ -7,11 +7,11 @@ from hashlib import blake2b
 import numpy as np
 
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.data.vectors import Vectors
 from lingmix.errors import InputError
 from lingmix.evaluation.pools import BLOCK, WHOLE, Positions
 from lingmix.evaluation.ranks import Rows, Scores
 from lingmix.evaluation.tally import Matrix
+from lingmix.search.vectors import Vectors
 
 ROWS = 64
 """Queries multiplied at once."""

@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.tokens import Role
-from lingmix.data.vectors import Vectors
 from lingmix.evaluation.dense import Embeddings, dense_scores
-from lingmix.evaluation.own import others
+from lingmix.evaluation.from_search import searched_scores
 from lingmix.evaluation.ranks import Scores
 from lingmix.evaluation.scores import SetScores, score
-from lingmix.evaluation.search import Searcher
-from lingmix.evaluation.searched import searched_scores
+from lingmix.evaluation.self_matches import others
 from lingmix.evaluation.trec import write_trec
+from lingmix.search.exact import Searcher
+from lingmix.search.vectors import Vectors
 
 Encode = Callable[[Sequence[str], Role], Embeddings]
 """Texts in a role -> unit vectors, one row a text. To encode a text once, however many sets share

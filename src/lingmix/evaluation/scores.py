@@ -12,8 +12,8 @@ from lingmix.errors import InputError
 from lingmix.evaluation import bias
 from lingmix.evaluation.judged import judged_rankings
 from lingmix.evaluation.metrics import METRICS, Rankings, retrieval_metrics
-from lingmix.evaluation.own import without_own
 from lingmix.evaluation.ranks import Ranked, Scores, rank_relevant
+from lingmix.evaluation.self_matches import without_own
 
 LANGUAGES = ["setting", "query_language", "passage_language"]
 NAMES = [*LANGUAGES, "query", "relevant"]

@@ -11,11 +11,11 @@ import torch
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
 from lingmix.evaluation.judged import judged_rankings
-from lingmix.evaluation.own import BEHIND
 from lingmix.evaluation.pools import CHUNK_CELLS, Pool, Positions, blocks, pools
 from lingmix.evaluation.ranks import Rows, Scores
-from lingmix.evaluation.search import Hits, beside
+from lingmix.evaluation.self_matches import BEHIND
 from lingmix.evaluation.tally import Matrix
+from lingmix.search.exact import Hits, beside
 
 
 def write_trec(

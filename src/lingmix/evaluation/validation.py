@@ -11,8 +11,8 @@ from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.tokens import Role
 from lingmix.errors import InputError
 from lingmix.evaluation.dense import dense_scores
-from lingmix.evaluation.own import others
 from lingmix.evaluation.scores import score
+from lingmix.evaluation.self_matches import others
 
 
 class RetrievalScores(Metric):

@@ -12,8 +12,8 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from lingmix.atomic import atomic_file
-from lingmix.data.vectors import Vectors
 from lingmix.errors import InputError
+from lingmix.search.vectors import Vectors
 
 Keys = NDArray[np.uint64]
 """keys_N2: 128 bits a text."""

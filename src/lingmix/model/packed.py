@@ -10,7 +10,7 @@ from torch.nn.attention.varlen import varlen_attn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.utils.import_utils import is_flash_attn_2_available
 
-from lingmix.model.chunks import BUDGET, chunk_sizes, of_device
+from lingmix.model.micro_batches import BUDGET, chunk_sizes, of_device
 
 PACKED = "lingmix_packed"
 """Transformers' name for `attend`."""

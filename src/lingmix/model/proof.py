@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lingmix.data.tokens import Tokens
 from lingmix.errors import InputError, library_failure
-from lingmix.model.chunks import split
+from lingmix.model.micro_batches import split
 from lingmix.model.packed import implementation
 from lingmix.model.transformer import Transformer
 

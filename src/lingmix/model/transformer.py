@@ -16,7 +16,10 @@ from transformers.utils import logging as transformers_logging
 
 from lingmix.data.tokens import Tokens
 from lingmix.errors import InputError
-from lingmix.model.chunks import (
+from lingmix.model.layout import Pooling
+from lingmix.model.lora import FILE as LORA_FILE
+from lingmix.model.lora import merged, with_lora
+from lingmix.model.micro_batches import (
     BUDGET,
     chunk_sizes,
     longest_first,
@@ -24,9 +27,6 @@ from lingmix.model.chunks import (
     of_device,
     split,
 )
-from lingmix.model.layout import Pooling
-from lingmix.model.lora import FILE as LORA_FILE
-from lingmix.model.lora import merged, with_lora
 from lingmix.model.packed import Kernel, fastest_kernel, implementation, packing_of
 from lingmix.model.pooling import pool
 

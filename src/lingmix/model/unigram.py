@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from lingmix.data.kept import keep
+from lingmix.data.file_cache import keep
 from lingmix.errors import InputError
 
 UNKNOWN = "[UNK]"

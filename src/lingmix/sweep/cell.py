@@ -7,10 +7,10 @@ from typing import NamedTuple
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
+from lingmix.cli.config import Config
 from lingmix.cli.failures import input_errors
-from lingmix.doors import Config
 from lingmix.sweep.grid import Plan, without_hydra
-from lingmix.tracking.flat import leaves
+from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.identity import CODE, VERSIONS
 from lingmix.tracking.versions import from_words
 

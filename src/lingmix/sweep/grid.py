@@ -9,9 +9,9 @@ from hydra.core.override_parser.types import Override, OverrideType
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from lingmix.cli.checks import check_settings
-from lingmix.doors import Config, values_of
+from lingmix.cli.config import Config, values_of
 from lingmix.errors import InputError
-from lingmix.tracking.flat import leaves
+from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.identity import HASH, identity_tags
 
 Compose = Callable[[Sequence[str]], DictConfig]

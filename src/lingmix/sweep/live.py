@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from lingmix.sweep.cell import Cell, Outcome
-from lingmix.tracking.journal import JOURNAL, read
+from lingmix.tracking.outbox.journal import JOURNAL, read
 
 TOLD = {"train/loss": "loss", "train/pairs_per_second": "pairs/s"}
 """Metrics that a line ends with."""

@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from lingmix.errors import InputError
-from lingmix.stopping import StoppedError
+from lingmix.signals import StoppedError
 from lingmix.sweep.cell import Cell, Outcome, Outcomes, work
 
 MOST_PROCESSES = 8

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from lingmix.doors import Config
+from lingmix.cli.config import Config
 from lingmix.errors import InputError
 from lingmix.tracking.results import BIAS, METRICS, SETTINGS
 

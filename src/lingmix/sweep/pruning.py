@@ -11,10 +11,10 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial
 
-from lingmix.doors import Config
-from lingmix.model.checkpoints import state_path
-from lingmix.stopping import PrunedError
+from lingmix.cli.config import Config
+from lingmix.signals import PrunedError
 from lingmix.sweep.grid import Compose
+from lingmix.training.checkpoints import state_path
 
 
 def course_name(study: str, objective: str) -> str:

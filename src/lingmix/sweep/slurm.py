@@ -17,7 +17,7 @@ from submitit.helpers import Checkpointable, clean_env
 
 from lingmix.atomic import atomic_file
 from lingmix.errors import InputError
-from lingmix.stopping import StoppedError
+from lingmix.signals import StoppedError
 from lingmix.sweep.cell import Cell, Outcome, Outcomes, work
 from lingmix.terminal import say
 from lingmix.tracking.secrets import URI_VARIABLE, shown

@@ -13,22 +13,22 @@ from mlflow.entities import Run
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from lingmix.doors import Config, build
+from lingmix.cli.config import Config, build
 from lingmix.errors import InputError
 from lingmix.sweep.cell import RunAll
-from lingmix.sweep.front import front_table
 from lingmix.sweep.grid import Compose, Plan, plans, swept
 from lingmix.sweep.objectives import history, measured, refuse_unknown
+from lingmix.sweep.pareto_front import front_table
 from lingmix.sweep.pruning import course_name, judged, studies_of
 from lingmix.sweep.space import Space, corners, overrides_of, space_of
 from lingmix.sweep.sweep import Sweep, alone, sweeping
 from lingmix.terminal import end, say
-from lingmix.tracking.bounded import AwayError
 from lingmix.tracking.history import complete_run, runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import PRUNED, STATE
-from lingmix.tracking.store import reached
-from lingmix.tracking.sweeps import record_front
+from lingmix.tracking.pages.sweep_run import record_front
+from lingmix.tracking.store.bounded import AwayError
+from lingmix.tracking.store.client import reached
 
 CELL, AGAIN = "cell", "again"
 """What is kept with a trial: the hash of its cell, the number of the trial that it repeats."""

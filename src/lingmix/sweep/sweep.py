@@ -14,22 +14,19 @@ from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from lingmix.doors import Config
+from lingmix.cli.config import Config
 from lingmix.errors import InputError
-from lingmix.stopping import StoppedError, stoppable
+from lingmix.signals import StoppedError, stoppable
 from lingmix.sweep.cell import Outcome, RunAll, cell_of
 from lingmix.sweep.grid import Compose, Plan, swept
 from lingmix.sweep.live import followed
 from lingmix.terminal import end, say
-from lingmix.tracking.bounded import again, opening
-from lingmix.tracking.flat import leaves
+from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.history import cells as cells_of
 from lingmix.tracking.history import changes, complete_runs, evaluations, lacks_run_files
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import COMPLETE, FAILED, INTERRUPTED
-from lingmix.tracking.secrets import shown
-from lingmix.tracking.store import experiment_of, open_store, reached
-from lingmix.tracking.sweeps import (
+from lingmix.tracking.pages.sweep_run import (
     add_cells,
     begin_sweep,
     describe_sweep,
@@ -37,6 +34,9 @@ from lingmix.tracking.sweeps import (
     is_described,
     record_failure,
 )
+from lingmix.tracking.secrets import shown
+from lingmix.tracking.store.bounded import again, opening
+from lingmix.tracking.store.client import experiment_of, open_store, reached
 
 
 class Sweep:

@@ -11,17 +11,17 @@ PACKAGE = Path(__file__).parents[1]
 SOURCES = (".py", ".toml")
 """The texts of the embedded data are among them."""
 
-DECIDES_NOTHING = ("analysis", "tracking")
-"""Parts of the package that record and report."""
+DECIDING = ("assembly", "data", "evaluation", "mining", "model", "search", "training")
+"""Rooms of the package that results come from; the others compose, start, record and report."""
 
 
 @cache
 def code_version() -> str:
-    """The package's version and a digest of its sources: a checkout may have been edited."""
+    """The package's version and a digest of the deciding rooms: a checkout may have been edited."""
     digest = sha256()
     for file in sorted(PACKAGE.rglob("*")):
         name = file.relative_to(PACKAGE)
-        if file.suffix in SOURCES and name.parts[0] not in DECIDES_NOTHING:
+        if file.suffix in SOURCES and name.parts[0] in DECIDING:
             digest.update(f"{name.as_posix()}:".encode())
             digest.update(sha256(file.read_bytes()).digest())
     return f"{version('lingmix')}-{digest.hexdigest()[:10]}"

@@ -10,10 +10,10 @@ from typing import Any, TypedDict
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
-from lingmix.tracking.flat import leaves
+from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.identity import EMBEDDED, deciding
-from lingmix.tracking.limits import cut
 from lingmix.tracking.secrets import masked, shown
+from lingmix.tracking.store.limits import cut
 
 NAME_LENGTH, SOURCE_LENGTH = 500, 65_535
 LIES_AT = ("path", "folder", "data_dir", "download_dir", "url", "checksum")

@@ -25,8 +25,8 @@ from typing import Any
 from lingmix.model.hub import CHECKPOINT, ENCODER_FOLDER, RUNS, commit_of
 from lingmix.tracking.code import code_version, git_tags
 from lingmix.tracking.contents import content_of, is_path
-from lingmix.tracking.flat import leaves
-from lingmix.tracking.limits import TAG_LENGTH
+from lingmix.tracking.flat_config import leaves
+from lingmix.tracking.store.limits import TAG_LENGTH
 from lingmix.tracking.versions import counted_versions, in_words, installed
 
 HASH = "lingmix.config_hash"

@@ -7,10 +7,17 @@ from typing import Any, TypedDict
 from mlflow import MlflowClient
 from mlflow.entities import Param, Run, RunTag
 
-from lingmix.stopping import PrunedError
-from lingmix.tracking.flat import leaves
+from lingmix.signals import PrunedError
+from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.identity import HASH
-from lingmix.tracking.limits import NAME_LENGTH, PARAM_LENGTH, TAG_LENGTH, cut, key, told_apart
+from lingmix.tracking.store.limits import (
+    NAME_LENGTH,
+    PARAM_LENGTH,
+    TAG_LENGTH,
+    cut,
+    key,
+    told_apart,
+)
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from mlflow.exceptions import MlflowException
 from lingmix.deadline import within
 from lingmix.errors import InputError
 from lingmix.model.hub import RUNS
-from lingmix.tracking.store import open_store
+from lingmix.tracking.store.client import open_store
 
 LONGEST = 3600.0
 """Seconds that a model may take to be fetched."""

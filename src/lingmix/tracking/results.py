@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 import yaml
 
-from lingmix.columns import in_columns
 from lingmix.evaluation.scores import SetScores
+from lingmix.text_table import in_columns
 from lingmix.tracking.environment import environment
-from lingmix.tracking.recorder import RunRecorder
+from lingmix.tracking.outbox.recorder import RunRecorder
 from lingmix.tracking.secrets import masked
 
 SETTINGS = ("monolingual", "crosslingual", "multilingual")

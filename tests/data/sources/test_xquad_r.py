@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import yaml
 
+from lingmix.cli.config import CONF, evaluation_sets
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.sources.beir import read_beir
 from lingmix.data.sources.xquad_r import fetch_xquad_r, read_xquad_r
-from lingmix.doors import CONF, evaluation_sets
 from lingmix.errors import InputError
 from tests.data.sources.published import served
 

@@ -11,8 +11,8 @@ from lingmix.data.download import fetch
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.sources.beir import judgement_rows, read_beir
 from lingmix.data.sources.beir_rows import beir_passages, beir_queries
-from lingmix.data.sources.judged import Judgement, judged_set
-from lingmix.data.sources.stored import stored_passages
+from lingmix.data.sources.judgements import Judgement, judged_set
+from lingmix.data.sources.stored_corpus import stored_passages
 
 
 def fetch_beir(

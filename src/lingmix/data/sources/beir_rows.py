@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lingmix.data.sources.beir import corpus_rows, query_rows
-from lingmix.data.sources.judged import Query
-from lingmix.data.sources.stored import Rows, titled_text
+from lingmix.data.sources.judgements import Query
+from lingmix.data.sources.stored_corpus import Rows, titled_text
 
 
 def beir_queries(folder: Path, *, language: str, prefix: str) -> Iterator[Query]:

@@ -7,7 +7,7 @@ from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.files import Row
 from lingmix.data.sources.beir import QRELS_FORM, judgement_rows
 from lingmix.data.sources.beir_rows import beir_passages, beir_queries
-from lingmix.data.sources.judged import Judgement, Passages, judged_set
+from lingmix.data.sources.judgements import Judgement, Passages, judged_set
 from lingmix.data.text_lines import require_folder
 from lingmix.errors import InputError
 

@@ -10,7 +10,7 @@ from lingmix.data.download import hub_file
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.files import read_rows
 from lingmix.data.languages import published_languages
-from lingmix.data.sources.judged import Judgement, Passages, Query, judged_set
+from lingmix.data.sources.judgements import Judgement, Passages, Query, judged_set
 from lingmix.errors import InputError
 
 FIELDS = ("link", "question_number", "flores_passage", "question")

@@ -8,9 +8,9 @@ from lingmix.data.download import hub_file
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.files import read_rows
 from lingmix.data.languages import published_languages
-from lingmix.data.sources.columns import read_judgements, read_topics
-from lingmix.data.sources.judged import Judgement, Query, judged_set
-from lingmix.data.sources.stored import Rows, stored_passages, titled_text
+from lingmix.data.sources.judgements import Judgement, Query, judged_set
+from lingmix.data.sources.stored_corpus import Rows, stored_passages, titled_text
+from lingmix.data.sources.trec_files import read_judgements, read_topics
 
 CORPUS_FORM = "a MIRACL corpus, rows of docid, title, text"
 FILES = {

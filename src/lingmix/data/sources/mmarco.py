@@ -7,9 +7,9 @@ from pathlib import Path
 from lingmix.data.download import hub_file
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.languages import published_languages
-from lingmix.data.sources.columns import read_columns, read_judgements, read_topics
-from lingmix.data.sources.judged import Judgement, Query, judged_set
-from lingmix.data.sources.stored import Rows, stored_passages
+from lingmix.data.sources.judgements import Judgement, Query, judged_set
+from lingmix.data.sources.stored_corpus import Rows, stored_passages
+from lingmix.data.sources.trec_files import read_columns, read_judgements, read_topics
 
 REPO = "unicamp-dl/mmarco"
 CORPUS_FORM = "an mMARCO collection, a line each: id, tab, text"

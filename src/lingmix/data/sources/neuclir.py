@@ -16,9 +16,9 @@ from lingmix.data.archive import refuse_endless
 from lingmix.data.download import fetch
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.files import Row, read_rows
-from lingmix.data.sources.columns import read_judgements
-from lingmix.data.sources.judged import Judgement, Query, judged_set
-from lingmix.data.sources.stored import Rows, stored_passages, titled_text
+from lingmix.data.sources.judgements import Judgement, Query, judged_set
+from lingmix.data.sources.stored_corpus import Rows, stored_passages, titled_text
+from lingmix.data.sources.trec_files import read_judgements
 from lingmix.errors import InputError
 
 TOPICS_FORM = "NeuCLIR topics, rows of topic_id and topics with lang, source and topic_title"

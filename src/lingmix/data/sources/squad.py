@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.files import distinct
-from lingmix.data.sources.judged import Judgement, Passages, Query, judged_set
+from lingmix.data.sources.judgements import Judgement, Passages, Query, judged_set
 from lingmix.errors import InputError
 
 

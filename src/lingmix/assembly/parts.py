@@ -1,0 +1,152 @@
+"""What a training run is made of, as its configuration says."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytorch_lightning as pl
+
+from lingmix.cli.config import Config, build, evaluation_sets
+from lingmix.data.datamodule import HybridDataModule
+from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.data.leakage import (
+    audit_development,
+    audit_leakage,
+    refuse_leakage,
+    refuse_shared_queries,
+)
+from lingmix.data.scales import scaled_items
+from lingmix.data.schedule import HybridSchedule
+from lingmix.data.training_pairs import TrainingPairs, training_pairs
+from lingmix.errors import InputError
+from lingmix.evaluation.validation import RetrievalScores
+from lingmix.model.encoder import Encoder
+from lingmix.model.precision import fastest_device
+from lingmix.tracking.results import METRICS, SETTINGS
+from lingmix.training.module import DualEncoder
+
+log = logging.getLogger(__name__)
+
+RISING = tuple(f"{setting}/{metric}" for setting in SETTINGS for metric in METRICS)
+"""Scores that may pick the weights: higher is better."""
+
+
+class Parts(NamedTuple):
+    """What a run is made of."""
+
+    datamodule: HybridDataModule
+    module: DualEncoder
+    sets: list[EvaluationSet]
+    monitor: str | None
+
+
+def prepare(config: Config) -> Parts:
+    """Everything that can be wrong with the input is found here, before a run is recorded."""
+    data, seed = config["data"], config["seed"]
+    refuse_unsupported(config)
+    loss = build(config["loss"])
+    pl.seed_everything(seed, verbose=False)
+    sets = evaluation_sets(config["evaluation"], languages=config["languages"])
+    development = development_set(config, apart_from=sets)
+    pairs = trained_on(config, held_out=[*sets, development] if development else sets)
+    max_steps = config["trainer"]["max_steps"]
+    accumulated = config["trainer"]["accumulate_grad_batches"]
+    schedule = build(config["sampler"])(pairs=pairs, seed=seed, steps=max_steps * accumulated)
+    report_small(schedule, pairs)
+    cache = Path(config["output_dir"]) / "cache"
+    texts = sorted({*pairs.queries, *pairs.passages})
+    encoder: Encoder = build(config["encoder"])(texts=texts, cache=cache, seed=seed)
+    loss.cuts(encoder.dimension)
+    module = DualEncoder(
+        encoder=encoder,
+        loss=loss,
+        optimizer=build(config["optimizer"]),
+        max_steps=max_steps,
+        development=None if development is None else scores_of(development, config),
+        micro_batch_tokens=config["micro_batch_tokens"],
+    )
+    module.configure_optimizers()  # finds what is wrong with them; the training makes its own
+    datamodule = HybridDataModule(
+        pairs=pairs,
+        schedule=schedule,
+        negatives=data["negatives"],
+        seed=seed,
+        tokenize=encoder.tokenize,
+        tokenizer=encoder.tokenizer_fingerprint,
+        cache=cache / "tokens",
+        max_steps=max_steps,
+        development=development,
+    )
+    datamodule.refuse_starved(ranks=ranks_of(config["trainer"]), accumulated=accumulated)
+    monitor = None if development is None else f"val/development/{data['development_score']}"
+    return Parts(datamodule, module, sets, monitor)
+
+
+def report_small(schedule: HybridSchedule, pairs: TrainingPairs) -> None:
+    """Language pairs that cannot fill a batch are never passed over in silence."""
+    for what, names in (
+        ("give batches of all they have", schedule.short),
+        ("are left out (sampler.min_size)", schedule.left_out),
+    ):
+        if names:
+            sizes = pairs.sizes
+            smallest = ", ".join(
+                f"{name} {sizes[name]}" for name in sorted(names, key=lambda one: sizes[one])[:3]
+            )
+            log.warning("%d language pairs are small and %s: %s ...", len(names), what, smallest)
+
+
+def refuse_unsupported(config: Config) -> None:
+    """What this machine, or no run, could do."""
+    trainer, score = config["trainer"], config["data"]["development_score"]
+    on_cpu = fastest_device(trainer["accelerator"]).type == "cpu"
+    if on_cpu and trainer["precision"] in ("16-mixed", "16-true"):
+        raise InputError(
+            f"trainer.precision: {trainer['precision']} needs a GPU; a CPU has bf16-mixed and "
+            "32-true"
+        )
+    if score not in RISING:
+        raise InputError(
+            f"data.development_score: must be one of {', '.join(RISING)}, got {score!r}"
+        )
+
+
+def ranks_of(trainer: Config) -> int:
+    return trainer["devices"] * trainer["num_nodes"]
+
+
+def development_set(config: Config, *, apart_from: Sequence[EvaluationSet]) -> EvaluationSet | None:
+    """Weights are chosen by it, so it may not hold queries of the sets measured on."""
+    node = config["data"]["development"]
+    if node is None:
+        return None
+    (development,) = evaluation_sets({"development": node}, languages=config["languages"])
+    refuse_shared_queries(
+        shared=audit_development(development=development, evaluation_sets=apart_from),
+        allowed=config["data"]["allow_overlap"],
+    )
+    return development
+
+
+def trained_on(config: Config, *, held_out: Sequence[EvaluationSet]) -> TrainingPairs:
+    """All sources, with as much augmentation as asked for, in the languages asked for."""
+    data, languages = config["data"], config["languages"]
+    items = [item for source in build(data["train"]) for item in source]
+    items = scaled_items(items, **config["augmentation"])
+    refuse_leakage(
+        overlaps=audit_leakage(items=items, evaluation_sets=held_out),
+        allowed=data["allow_overlap"],
+    )
+    return training_pairs(
+        items,
+        languages=None if languages == "all" else languages,
+        pairs=config["pairs"],
+        expand_pairs=data["expand_pairs"],
+    )
+
+
+def scores_of(development: EvaluationSet, config: Config) -> RetrievalScores:
+    return RetrievalScores(
+        development, depth=config["depth"], temperature=config["loss"]["temperature"], seed=0
+    )

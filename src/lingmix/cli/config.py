@@ -1,0 +1,149 @@
+"""The configuration of a command: plain values, and the objects that it names."""
+
+import logging
+import os
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from omegaconf import DictConfig, OmegaConf
+
+from lingmix.cli.arguments import check_arguments, found
+from lingmix.cli.checks import check_settings
+from lingmix.errors import InputError
+from lingmix.tracking.store.limits import require_experiment_name
+
+if TYPE_CHECKING:
+    from lingmix.data.evaluation_set import EvaluationSet
+
+Config = dict[str, Any]
+
+KERNEL_CACHES = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
+"""Of PyTorch and oneDNN on a CPU, read at the first matrix product: a kernel for each shape met, of
+which batches have no end. 1,024 each, as they come, hold a gigabyte and are no faster than 64; 16
+are too few for the shapes of one step."""
+
+_INSTALLED = Path(__file__).parents[1] / "conf"
+CONF = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[3] / "conf"
+
+
+OmegaConf.register_new_resolver("at_home", os.path.expanduser, replace=True)
+"""For folders that Hydra itself makes."""
+
+
+def checked(config: DictConfig, command: str) -> Config:
+    """The settings of a command as plain values; raises InputError for what it does not take."""
+    values = resolved(config)
+    check_settings(values, command)
+    return values
+
+
+def resolved(config: DictConfig) -> Config:
+    """Plain values: interpolations filled in, `output_dir` absolute."""
+    for cache in KERNEL_CACHES:
+        os.environ.setdefault(cache, "64")
+    for chatty in (
+        "pytorch_lightning",
+        "lightning",
+        "lightning_fabric",
+        "bm25s",
+        "filelock",
+        "faiss",
+    ):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+    return values_of(config.copy())
+
+
+def values_of(config: DictConfig) -> Config:
+    """As `resolved`, of a configuration that may be written to."""
+    OmegaConf.set_struct(config, False)
+    output_dir = config.get("output_dir")
+    if not isinstance(output_dir, str) or not output_dir:
+        raise InputError(f"output_dir: must be a path, got {output_dir!r}")
+    config.output_dir = str(Path(output_dir).expanduser().absolute())
+    plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    plain = _at_home(plain)
+    if plain.get("name") is not None:
+        plain["name"] = require_experiment_name(plain["name"])
+    return plain
+
+
+def _at_home(value: Any) -> Any:
+    """With `~` spelt out in every path, as in `sqlite:///~/mlflow.db`: readers, the hash of the
+    data and MLflow see the same file.
+    """
+    if isinstance(value, dict):
+        return {key: _at_home(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_at_home(one) for one in value]
+    if isinstance(value, str) and (found := re.fullmatch(r"((?:sqlite:///)?)(~(?:/.*)?)", value)):
+        return f"{found[1]}{Path(found[2]).expanduser()}"
+    return value
+
+
+def build(node: Any) -> Any:
+    """The object that a `_target_` names, or with `_partial_` a function that still takes some.
+
+    Hydra's own names for this call are changing; only this function must follow.
+    """
+    _check_nodes(node)
+    try:
+        return hydra.utils.instantiate(node, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, InputError):
+            raise cause from None
+        if isinstance(cause, TypeError | ValueError | ImportError):
+            reason = " ".join(str(cause).split())
+            raise InputError(f"{node.get('_target_', 'configuration')}: {reason}") from error
+        raise (cause or error) from None
+
+
+def _check_nodes(node: Any) -> None:
+    if isinstance(node, Mapping) and "_target_" in node:
+        check_arguments(node, at=node["_target_"])
+    elif isinstance(node, Mapping):
+        for one in node.values():
+            _check_nodes(one)
+    elif isinstance(node, list):
+        for one in node:
+            _check_nodes(one)
+
+
+def evaluation_sets(
+    nodes: Mapping[str, Config], *, languages: Sequence[str] | str
+) -> "list[EvaluationSet]":
+    """The sets that `evaluation` names, within `languages` ("all", or a list)."""
+    if languages == "all":
+        return [build(node | {"name": name}) for name, node in nodes.items()]
+    return [
+        build(_narrowed(node, languages) | {"name": name}).within(languages)
+        for name, node in nodes.items()
+    ]
+
+
+def _narrowed(node: Config, languages: Sequence[str] | str) -> Config:
+    """A reader that fetches a language at a time takes those to be fetched as `within`."""
+    if node.get("languages") is None or not {"download_dir", "repo"} & set(node):
+        return node
+    takes = signature(found(node["_target_"], at=node["_target_"])).parameters
+    return node | {"within": list(languages)} if "within" in takes else node
+
+
+def overrides() -> list[str]:
+    """The command's own overrides, to write down beside what they led to."""
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
+def command_line(entry_point: str) -> list[str]:
+    """The words that compose the same configuration again, the entry point first."""
+    sources = HydraConfig.get().runtime.config_sources if HydraConfig.initialized() else []
+    own = [f"--config-dir={one.path}" for one in sources if one.provider == "command-line"]
+    return [entry_point, *own, *overrides()]

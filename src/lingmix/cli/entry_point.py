@@ -1,0 +1,84 @@
+"""The entry points of the commands: bad input ends them in one line, before heavy imports."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pkgutil import resolve_name
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from lingmix.cli.config import CONF, checked
+from lingmix.cli.failures import input_errors
+from lingmix.cli.process_list import hide_secret
+from lingmix.cli.reading import arguments
+from lingmix.errors import InputError
+from lingmix.launchers import SRUN, TORCHRUN, is_follower, launcher
+from lingmix.terminal import end, end_interrupted, end_unread, ready_streams, say
+
+
+def entry_point(command: str, work: str, *, launched: bool = False) -> Callable[[], None]:
+    """The main function of a console command.
+
+    Hydra composes `conf/<command>.yaml` and the settings are checked; only then is `work`, a
+    function by its place (`module:name`), imported with all that it needs, which takes seconds.
+    The text that it returns is printed. `launched` says that a launcher may start the command
+    several times: Lightning reads the launcher's variables when it is imported, so they are checked
+    before. Bad input ends the command with its one line and status 1.
+    """
+
+    def guarded(config: DictConfig) -> None:
+        with _one_line(command, of_all_ranks=True):
+            _refuse_one_of_many(command)
+            checked(config, command)
+            if launched:
+                launcher()
+        with _one_line(command):
+            say(resolve_name(work)(config))
+
+    composing = hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)
+
+    def main() -> None:
+        ready_streams()
+        with _one_line(command, of_all_ranks=True):
+            sys.argv[1:] = hide_secret(arguments(sys.argv[1:]))
+        if {"-m", "--multirun"} & {*sys.argv[1:]} and {TORCHRUN, SRUN} & os.environ.keys():
+            from lingmix.training.ranks import refuse_sweep  # noqa: PLC0415 - seconds of imports
+
+            with _one_line(command):
+                refuse_sweep()
+        os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # its errors are reported here
+        with _one_line(command, of_all_ranks=True):
+            composing(guarded)()
+            sys.stdout.flush()
+
+    return main
+
+
+@contextmanager
+def _one_line(command: str, *, of_all_ranks: bool = False) -> Iterator[None]:
+    """`of_all_ranks`: every rank of a run meets the same error, unless it is the machine's, and
+    rank 0 alone says it."""
+    try:
+        with input_errors(command):
+            yield
+    except BrokenPipeError:
+        end_unread()
+    except KeyboardInterrupt:  # while no `stoppable` work is under way, such as imports
+        end_interrupted(f"lingmix-{command}: stopped")
+    except InputError as error:
+        if of_all_ranks and not isinstance(error.__cause__, OSError) and is_follower():
+            sys.exit(1)
+        end(f"lingmix-{command}: {error}")
+
+
+def _refuse_one_of_many(command: str) -> None:
+    """A grid that is asked for without `-m` would be one ordinary run."""
+    hydra_config = HydraConfig.get()
+    if hydra_config.runtime.choices.get("sweep") or hydra_config.sweeper.get("params"):
+        raise InputError(
+            f"sweep: is a grid or a search, which one run is not; start it as `lingmix-{command} "
+            "-m ...`"
+        )

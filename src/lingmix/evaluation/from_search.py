@@ -1,0 +1,215 @@
+"""Scores from what a search finds, for corpora too large to rank whole or indexed to save time."""
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.errors import InputError
+from lingmix.evaluation.dense import refuse_bad
+from lingmix.evaluation.pools import Pool, Positions, pools
+from lingmix.evaluation.ranks import Ranked, with_query_language
+from lingmix.evaluation.scores import SetScores, set_scores
+from lingmix.evaluation.self_matches import own_passages
+from lingmix.search.exact import Hits, Searcher, merged, recall_against_exact
+from lingmix.search.vectors import Vectors
+
+NOT_FOUND = 2**31
+"""A rank beyond every depth."""
+
+RECALL_SAMPLE = 100
+"""Queries a corpus that are searched exactly too."""
+
+SHARD_MIB = 256
+SLAB = 2**16
+
+COMPARED = 2048
+"""Rows of hits looked through at once: they stay in the processor's cache."""
+
+
+class Found(NamedTuple):
+    """Of a pool's queries: the hits in each language's corpus and in all; passages are positions in
+    the evaluation set. `recalls` are those against exact search, a language."""
+
+    languages: list[Hits]
+    pool: Hits
+    recalls: list[float]
+
+
+def searched_scores(
+    evaluation_set: EvaluationSet,
+    queries: Vectors,
+    passages: Vectors,
+    searcher: Searcher,
+    *,
+    depth: int,
+    seed: int,
+) -> SetScores:
+    """A passage that is not among the first `depth` found counts as not retrieved, so there are no
+    figures that need every rank (rank distance, PEER), nor the contrastive entropy."""
+    refuse_bad(evaluation_set.name, "query", queries, evaluation_set.query_ids)
+    refuse_bad(evaluation_set.name, "passage", passages, evaluation_set.passage_ids)
+    relevant, places, recalls = [], [], []
+    for pool in pools(evaluation_set):
+        asked = depth + evaluation_set.ignore_own
+        found = _search(evaluation_set, pool, queries, passages, searcher, depth=asked, seed=seed)
+        if evaluation_set.ignore_own:
+            own_Q = own_passages(evaluation_set)[pool.queries]
+            found = _without_own(found, own_Q, depth=depth)
+        relevant.append(_relevant(evaluation_set, pool, found, queries, passages))
+        places.append(_places(evaluation_set, pool, found, relevant[-1]))
+        recalls += found.recalls
+    if not sum(map(len, relevant)):
+        raise InputError(
+            f"evaluation set {evaluation_set.name}: no query has a relevant passage to be found: "
+            "check its judgements and languages"
+        )
+    ranked = Ranked(
+        with_query_language(evaluation_set, pl.concat(relevant)),
+        with_query_language(evaluation_set, pl.concat(places)),
+        whole=False,
+    )
+    scores = set_scores(evaluation_set, ranked, depth=depth)
+    scores.metrics["search_recall"] = float(np.mean(recalls))
+    return scores
+
+
+def _search(
+    evaluation_set: EvaluationSet,
+    pool: Pool,
+    queries: Vectors,
+    passages: Vectors,
+    searcher: Searcher,
+    *,
+    depth: int,
+    seed: int,
+) -> Found:
+    """The pool's hits are its corpora's, in one order."""
+    queries_QD = queries[pool.queries]
+    languages, recalls, ties = [], [], []
+    for begin, end in zip(pool.begin_L, pool.end_L, strict=True):
+        corpus_P = begin + np.argsort(pool.tie_P[begin:end])
+        ties.append(pool.tie_P[corpus_P])
+        vectors = Vectors(passages.distinct_UD, passages.row_N[pool.passages_P[corpus_P]])
+        languages.append(searcher(queries_QD, vectors, depth=depth))
+        recalls.append(
+            recall_against_exact(
+                languages[-1],
+                queries_QD,
+                vectors,
+                sample=RECALL_SAMPLE,
+                seed=seed,
+                shard_mib=SHARD_MIB,
+            )
+        )
+    by_id = evaluation_set.by_descending_id
+    return Found(
+        [_positions(hits, by_id[tie_P]) for hits, tie_P in zip(languages, ties, strict=True)],
+        _positions(merged(languages, ties, depth=depth), by_id),
+        recalls,
+    )
+
+
+def _positions(hits: Hits, position_P: Positions) -> Hits:
+    found_QK = position_P[np.maximum(hits.passage_QK, 0)]
+    return Hits(np.where(hits.found, found_QK, -1), hits.score_QK)
+
+
+def _without_own(found: Found, own_Q: Positions, *, depth: int) -> Found:
+    """At most `depth` hits, none of them the query's own passage: where it was found, the list ends
+    in a hit that is not there."""
+
+    def without(hits: Hits) -> Hits:
+        own_QK = hits.passage_QK == own_Q[:, None]
+        order_QK = np.argsort(own_QK, axis=1, kind="stable")[:, :depth]
+        return Hits(
+            np.take_along_axis(np.where(own_QK, -1, hits.passage_QK), order_QK, axis=1),
+            np.take_along_axis(np.where(own_QK, -np.inf, hits.score_QK), order_QK, axis=1),
+        )
+
+    return Found([without(hits) for hits in found.languages], without(found.pool), found.recalls)
+
+
+def _relevant(
+    evaluation_set: EvaluationSet, pool: Pool, found: Found, queries: Vectors, passages: Vectors
+) -> pl.DataFrame:
+    row_of, language_P = _in_pool(evaluation_set, pool)
+    judged = (evaluation_set.grade_J > 0) & (row_of[evaluation_set.query_J] >= 0)
+    judgement_J = np.flatnonzero(judged & (language_P[evaluation_set.passage_J] >= 0))
+    query_J = evaluation_set.query_J[judgement_J].astype(np.int64)
+    passage_J = evaluation_set.passage_J[judgement_J].astype(np.int64)
+    row_J, language_J = row_of[query_J], language_P[passage_J]
+    language_rank_J = np.empty(len(row_J), dtype=np.int64)
+    for language, hits in enumerate(found.languages):
+        here_J = language_J == language
+        language_rank_J[here_J] = found_ranks(hits, row_J[here_J], passage_J[here_J])
+    pool_rank_J = found_ranks(found.pool, row_J, passage_J)
+    first_J = np.minimum(np.bincount(query_J)[query_J], found.pool.found.sum(1)[row_J])
+    return pl.DataFrame(
+        {
+            "query": query_J,
+            "passage_language": pl.Series(pool.languages, dtype=pl.String).gather(language_J),
+            "grade": evaluation_set.grade_J[judgement_J],
+            "score": _scores(queries, passages, query_J, passage_J),
+            "language_rank": language_rank_J,
+            "pool_rank": pool_rank_J,
+            "language_entropy": pl.Series([None] * len(row_J), dtype=pl.Float64),
+            "pool_entropy": pl.Series([None] * len(row_J), dtype=pl.Float64),
+            "first_share": (pool_rank_J <= first_J) / np.maximum(first_J, 1),
+        }
+    )
+
+
+def _in_pool(evaluation_set: EvaluationSet, pool: Pool) -> tuple[Positions, Positions]:
+    """The row of each query of the set, and the language of each passage; -1: not in the pool."""
+    row_Q = np.full(len(evaluation_set.query_ids), -1)
+    row_Q[pool.queries] = np.arange(len(pool.queries))
+    language_P = np.full(len(evaluation_set.passage_ids), -1)
+    language_P[pool.passages_P] = pool.language_of(np.arange(len(pool.passages_P)))
+    return row_Q, language_P
+
+
+def found_ranks(hits: Hits, row_J: Positions, passage_J: Positions) -> Positions:
+    """Of each passage in the hits of its row, from 1."""
+    rank_J = np.full(len(row_J), NOT_FOUND)
+    for begin in range(0, len(row_J), COMPARED):
+        some = slice(begin, begin + COMPARED)
+        match_SK = hits.passage_QK[row_J[some]] == passage_J[some, None]
+        rank_J[some] = np.where(match_SK.any(1), match_SK.argmax(1) + 1, NOT_FOUND)
+    return rank_J
+
+
+def _scores(
+    queries: Vectors, passages: Vectors, query_J: Positions, passage_J: Positions
+) -> NDArray[np.float64]:
+    parts = [
+        np.vecdot(
+            queries[query_J[begin : begin + SLAB]].astype(np.float64),
+            passages[passage_J[begin : begin + SLAB]].astype(np.float64),
+        )
+        for begin in range(0, len(query_J), SLAB)
+    ]
+    return np.concatenate([np.zeros(0), *parts])
+
+
+def _places(
+    evaluation_set: EvaluationSet, pool: Pool, found: Found, relevant: pl.DataFrame
+) -> pl.DataFrame:
+    """Who holds the first places among the hits; ties stand by id here."""
+    row_of, language_P = _in_pool(evaluation_set, pool)
+    counts = relevant.group_by("query", maintain_order=True).len()
+    query_C, count_C1 = counts["query"].to_numpy(), counts["len"].to_numpy()[:, None]
+    passage_CK = found.pool.passage_QK[row_of[query_C]]
+    first_CK = (np.arange(passage_CK.shape[1]) < count_C1) & (passage_CK >= 0)
+    language_CK = np.where(first_CK, language_P[passage_CK], -1)
+    held_CL = np.stack([(language_CK == of).sum(1) for of in range(len(pool.languages))], axis=1)
+    return pl.DataFrame(
+        {
+            "query": query_C.repeat(len(pool.languages)),
+            "passage_language": pl.Series(list(pool.languages) * len(query_C), dtype=pl.String),
+            "share": (held_CL / np.maximum(held_CL.sum(1, keepdims=True), 1)).reshape(-1),
+            "passages": np.tile(pool.end_L - pool.begin_L, len(query_C)),
+        }
+    )

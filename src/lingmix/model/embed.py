@@ -1,0 +1,133 @@
+"""Many texts to vectors: longest first, hardly any padding, results in the order given."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lingmix.data.tokens import Role, Tokens
+from lingmix.errors import InputError
+from lingmix.model.embedding_store import EmbeddingStore, Keys, first_of_each, keys_of
+from lingmix.model.encoder import Encoder
+from lingmix.progress import shown
+from lingmix.search.vectors import Vectors
+
+AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+"""By Lightning's names; any other precision is float32."""
+
+BATCH_TOKENS = 16_384
+
+SLAB = 200_000
+"""Texts encoded, and kept, at a time."""
+
+
+class Encoding:
+    """Texts in a role -> unit vectors. A text that was encoded before, or that the store holds, is
+    not encoded again."""
+
+    def __init__(
+        self, encoder: Encoder, *, name: str, precision: str, store: EmbeddingStore
+    ) -> None:
+        self._encoder = encoder
+        self._name = name
+        self._precision = precision
+        self._store = store
+        self.encoded = 0
+        self.known = 0
+
+    def __call__(self, texts: Sequence[str], role: Role) -> Vectors:
+        keys_N2 = keys_of(self._encoder.seen(texts, role))
+        self._complete(texts, role, keys_N2)
+        return self._store.vectors(keys_N2)
+
+    def _complete(self, texts: Sequence[str], role: Role, keys_N2: Keys) -> None:
+        first_U = first_of_each(keys_N2)
+        missing_U = first_U[self._store.rows(keys_N2[first_U]) < 0]
+        self.encoded += len(missing_U)
+        self.known += len(first_U) - len(missing_U)
+        for begin in range(0, len(missing_U), SLAB):
+            slab = missing_U[begin : begin + SLAB]
+            vectors_ND = encode_texts(
+                self._encoder,
+                [texts[text] for text in slab],
+                role,
+                batch_tokens=BATCH_TOKENS,
+                precision=self._precision,
+            )
+            bad = np.flatnonzero(~np.isfinite(vectors_ND).all(1))
+            if len(bad):
+                raise InputError(
+                    f"encoder {self._name}: the vector of {role} {texts[slab[bad[0]]]!r:.80} is "
+                    "not finite: has it diverged? lower the learning rate, or evaluate another "
+                    "checkpoint"
+                )
+            self._store.add(keys_N2[slab], vectors_ND)
+
+
+def encoding(encoder: Encoder, *, name: str, precision: str, folder: Path | None) -> Encoding:
+    """Vectors are kept below `folder`, apart for each model and precision; None: in memory."""
+    fingerprint = f"{encoder.fingerprint()}-{precision}"
+    store = EmbeddingStore(
+        folder and folder / fingerprint,
+        name=name,
+        fingerprint=fingerprint,
+        dimension=encoder.dimension,
+    )
+    return Encoding(encoder, name=name, precision=precision, store=store)
+
+
+def encode_texts(
+    encoder: Encoder,
+    texts: Sequence[str],
+    role: Role,
+    *,
+    batch_tokens: int,
+    precision: str,
+) -> NDArray[np.float32]:
+    """Unit vectors, one row a text, computed where the encoder is."""
+    vectors_ND = np.zeros((len(texts), encoder.dimension), dtype=np.float32)
+    ids_T, starts_N = _tokenized(encoder, texts, role)
+    lengths_N = np.diff(starts_N)
+    device = next(encoder.parameters()).device
+    dtype = AUTOCAST.get(precision)
+    training = encoder.training
+    encoder.eval()
+    try:
+        with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=bool(dtype)):
+            batches = list(_batches(lengths_N, batch_tokens))
+            for rows_B in shown(
+                batches,
+                f"Encoding {len(texts):,} texts",
+                total=int(lengths_N.sum()),
+                size=lambda rows_B: int(lengths_N[rows_B].sum()),
+            ):
+                parts = [ids_T[starts_N[row] : starts_N[row + 1]] for row in rows_B]
+                tokens = Tokens(
+                    torch.from_numpy(np.concatenate(parts, dtype=np.int64)).to(device),
+                    torch.from_numpy(lengths_N[rows_B]).to(device),
+                )
+                vectors_ND[rows_B] = encoder(tokens).cpu().numpy()
+    finally:
+        encoder.train(training)
+    return vectors_ND
+
+
+def _tokenized(
+    encoder: Encoder, texts: Sequence[str], role: Role
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """All ids in one array, and where each text's start."""
+    ids = encoder.tokenize(texts, role)
+    lengths_N = np.fromiter(map(len, ids), np.int64, count=len(ids))
+    ids_T = np.fromiter((one for text in ids for one in text), np.int32, count=lengths_N.sum())
+    return ids_T, np.concatenate([[0], lengths_N.cumsum()])
+
+
+def _batches(lengths_N: NDArray[np.int64], batch_tokens: int) -> Iterator[NDArray[np.int64]]:
+    """Rows, longest text first, by the tokens they hold together."""
+    order_N = np.argsort(-lengths_N, kind="stable")
+    if not len(order_N):
+        return
+    batch_N = lengths_N[order_N].cumsum() // batch_tokens
+    yield from np.split(order_N, np.flatnonzero(np.diff(batch_N)) + 1)

@@ -1,0 +1,29 @@
+"""The runs that no other of a study beats, to be read."""
+
+from collections.abc import Sequence
+
+from mlflow.entities import Run
+from optuna.trial import FrozenTrial
+
+from lingmix.text_table import in_columns
+
+
+def front_table(
+    front: Sequence[tuple[FrozenTrial, Run]], *, objectives: Sequence[str], keys: Sequence[str]
+) -> str:
+    """A row a run: its scores, what it was, its name."""
+    if not front:
+        return "the front is empty: no trial is complete"
+    rows = [
+        (
+            *(f"{score:.4f}" for score in trial.values),
+            *(_shown(trial.params[key]) for key in keys),
+            str(run.info.run_name),
+        )
+        for trial, run in front
+    ]
+    return in_columns((*objectives, *keys, "run"), rows, figures=slice(len(objectives)))
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

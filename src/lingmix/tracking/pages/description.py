@@ -1,0 +1,168 @@
+"""What MLflow shows as the description of a run, in Markdown."""
+
+import getpass
+import math
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from mlflow.entities import Run
+
+from lingmix.tracking.identity import decides
+from lingmix.tracking.lifecycle import KIND
+from lingmix.tracking.store.limits import cut
+
+COMMAND_LENGTH, VALUES_LENGTH, LINE_LENGTH = 2500, 120, 76
+CONTINUED = " \\\n  "
+BEST_SHOWN = 5
+DEVELOPMENT = "val/development/best"
+"""The score of the weights that a run kept."""
+
+
+def run_note(command: str, tags: Mapping[str, str]) -> str:
+    """What makes the run again, and of which code it is."""
+    commit = tags.get("mlflow.source.git.commit")
+    edited = ", edited since" if tags.get("mlflow.source.git.dirty") == "true" else ""
+    code = f"commit `{commit[:10]}`{edited}" if commit else "an installed package"
+    return f"To make this run again, with the code of {code}:\n\n{_block(command)}"
+
+
+def sweep_note(
+    command: str,
+    complete: Sequence[Run],
+    *,
+    front: str | None,
+    report: str | None,
+    view: str | None,
+) -> str:
+    """What came of the sweep, and what makes it again; `front` is the table of a study's best,
+    `report` and `view` are links."""
+    parts, score = [], score_of(complete)
+    if score and (found := ranked(complete)):
+        parts.append(_best(found, score=score, of=len(complete)))
+        parts.append(_links(report=report, view=view))
+        parts.append(_varied(complete))
+        parts.append(_table(found[:BEST_SHOWN], "development" if score == DEVELOPMENT else score))
+    if front:
+        parts.append(f"```\n{front}\n```")
+    parts += ["To make or finish this sweep again:", _block(command)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def ranked(complete: Sequence[Run]) -> list[tuple[float, Run]]:
+    """Runs by the score to choose one by, the best first."""
+    score = score_of(complete)
+    if score is None:
+        return []
+    scored = [(run.data.metrics.get(score, math.nan), run) for run in complete]
+    found = [(value, run) for value, run in scored if math.isfinite(value)]
+    return sorted(found, key=lambda one: (-one[0], one[1].info.run_name))
+
+
+def maker(command: str) -> dict[str, str]:
+    """Tags that MLflow shows beside a run: which command, of whom."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container may have a number alone
+        user = "unknown"
+    return {"mlflow.source.name": command, "mlflow.source.type": "LOCAL", "mlflow.user": user}
+
+
+def link(run: Run, *path: str) -> str:
+    """To a page of the UI, from within it."""
+    info = run.info
+    return "/".join((f"#/experiments/{info.experiment_id}/runs/{info.run_id}", *path))
+
+
+def score_of(complete: Sequence[Run]) -> str | None:
+    """The metric to choose by: a test score only where there is no development set."""
+    names = {name for run in complete for name in run.data.metrics}
+    if DEVELOPMENT in names:
+        return DEVELOPMENT
+    for setting in ("multilingual", "crosslingual", "monolingual"):
+        tested = sorted(name for name in names if re.fullmatch(rf"test/[^/]+/{setting}/map", name))
+        if tested:
+            return tested[0]
+    return None
+
+
+def varying(complete: Sequence[Run]) -> dict[str, list[str]]:
+    """Params that decide a result and differ between runs, with their values."""
+    params = [run.data.params for run in complete]
+    keys = sorted({key for one in params for key in one if decides(key)})
+    values = {key: {one.get(key, "") for one in params} for key in keys}
+    return {key: sorted(values[key], key=_by_number) for key in keys if len(values[key]) > 1}
+
+
+def _by_number(value: str) -> tuple[float, str]:
+    try:
+        return float(value), value
+    except ValueError:
+        return math.inf, value
+
+
+def _varied(complete: Sequence[Run]) -> str:
+    varied = varying(complete).items()
+    told = (f"`{key}` {cut(', '.join(values), VALUES_LENGTH)}" for key, values in varied)
+    return f"Varied: {'; '.join(told)}." if varied else ""
+
+
+def _links(*, report: str | None, view: str | None) -> str:
+    found = [f"[the report]({report}), with all figures"] if report else []
+    found += [f"[all runs by what differs]({view})"] if view else []
+    return f"See {' and '.join(found)}." if found else ""
+
+
+def _best(found: Sequence[tuple[float, Run]], *, score: str, of: int) -> str:
+    best = found[0][1]
+    by = f"{score}, for want of a development set"
+    if score == DEVELOPMENT:
+        by = f"development {best.data.params.get('data.development_score', 'score')}"
+    told = f"**Best of {of} complete runs** by {by}: [{best.info.run_name}]({link(best)})"
+    if best.data.tags.get(KIND) == "evaluation":
+        return told
+    return (
+        f"{told}, [its model]({link(best, 'artifacts', 'model')}), for `lingmix-evaluate "
+        f"encoder.name=runs:/{best.info.run_id}`"
+    )
+
+
+def _table(found: Sequence[tuple[float, Run]], score: str) -> str:
+    tested = [_test_maps(run.data.metrics) for _, run in found]
+    settings = list(dict.fromkeys(name for one in tested for name in one))
+    head = ["run", score, *(f"test mAP {setting}" for setting in settings)]
+    rows = [
+        [f"[{run.info.run_name}]({link(run)})", f"{value:.4f}"]
+        + [f"{maps[setting]:.4f}" if setting in maps else "" for setting in settings]
+        for (value, run), maps in zip(found, tested, strict=True)
+    ]
+    cells = [head, ["---" for _ in head], *rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+
+
+def _test_maps(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Means over the evaluation sets, by setting."""
+    by_setting: dict[str, list[float]] = {}
+    for name in sorted(metrics):
+        if match := re.fullmatch(r"test/[^/]+/(\w+)/map", name):
+            by_setting.setdefault(match[1], []).append(metrics[name])
+    return {setting: fmean(by_setting[setting]) for setting in sorted(by_setting)}
+
+
+def _block(command: str) -> str:
+    """In lines, as the page is as wide as the longest; a word is never split."""
+    lines: list[str] = []
+    for word in _words(command):
+        if lines and len(lines[-1]) + len(word) < LINE_LENGTH:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return f"```sh\n{cut(CONTINUED.join(lines), COMMAND_LENGTH)}\n```"
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return [shlex.quote(word) for word in shlex.split(command)]
+    except ValueError:  # it was too long for a tag, and cut
+        return [command]

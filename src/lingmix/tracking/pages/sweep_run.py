@@ -1,0 +1,134 @@
+"""The parent run of a sweep: which cells it is of, and how it ended."""
+
+from collections.abc import Mapping, Sequence
+
+from mlflow import MlflowClient
+from mlflow.entities import Run, RunTag
+
+from lingmix.tracking.code import git_tags
+from lingmix.tracking.history import complete_runs, newest, parent_run, runs
+from lingmix.tracking.identity import HASH
+from lingmix.tracking.lifecycle import (
+    COMMAND,
+    FAILED,
+    KIND,
+    NOTE,
+    RUNNING,
+    STATE,
+    STATUS,
+    SWEEP,
+    end_run,
+    start_run,
+)
+from lingmix.tracking.pages.description import link, maker, ranked, sweep_note
+from lingmix.tracking.pages.saved_view import save_view
+from lingmix.tracking.store.limits import TAG_LENGTH, cut
+
+CELLS = "lingmix.cells"
+REPORT = "report/report.html"
+HASHES_A_TAG = 290
+FRONT, FRONT_TABLE = "lingmix.front", "lingmix.front_table"
+BEST_RUN = "lingmix.best_run"
+DESCRIBED = "lingmix.described"
+"""Tag: of how many complete cells the note of a sweep is."""
+
+RUNS_A_TAG = 150
+
+
+def begin_sweep(
+    client: MlflowClient, experiment: str, *, identity: str, name: str, command: str
+) -> str:
+    """The run of a sweep, which may have begun before."""
+    found = parent_run(client, experiment, identity)
+    if found is None:
+        note = sweep_note(command, [], front=None, report=None, view=None)
+        tags = {SWEEP: identity, KIND: "sweep", NOTE: note}
+        tags |= maker(command.split(maxsplit=1)[0]) | git_tags()
+        run_id = start_run(client, experiment=experiment, name=name, params={}, tags=tags)
+    else:
+        run_id = found.info.run_id
+        client.update_run(run_id, status="RUNNING")
+    written = {COMMAND: cut(command, TAG_LENGTH), STATE: RUNNING}
+    client.log_batch(run_id, tags=[RunTag(*tag) for tag in written.items()])
+    return run_id
+
+
+def add_cells(client: MlflowClient, parent: str, cells: Sequence[str]) -> None:
+    """To those that the sweep was of before; they are given by their hashes."""
+    known = cells_of(client.get_run(parent))
+    tags = _cell_tags(list(dict.fromkeys([*known, *cells])))
+    client.log_batch(parent, tags=[RunTag(*tag) for tag in tags.items()])
+
+
+def record_failure(
+    client: MlflowClient,
+    experiment: str,
+    *,
+    parent: str,
+    name: str,
+    tags: Mapping[str, str],
+    error: str,
+) -> None:
+    """Of a cell that has failed before it had a run, or was killed before it could say so."""
+    found = next(runs(client, experiment, f"tags.`{HASH}` = '{tags[HASH]}'"), None)
+    if found is None:
+        run_id = start_run(
+            client, experiment=experiment, name=name, params={}, tags=tags, parent=parent
+        )
+    elif RUNNING in (found.data.tags.get(STATE, RUNNING), found.info.status.lower()):
+        run_id = found.info.run_id
+    else:
+        return
+    end_run(client, run_id, state=FAILED, error=error[:1000])
+
+
+def record_front(client: MlflowClient, parent: str, front: Sequence[str], *, table: str) -> None:
+    """Ids of the runs that no other of the study is better than, and what is to be read of them."""
+    written = {FRONT: " ".join(front[:RUNS_A_TAG]), FRONT_TABLE: cut(table, TAG_LENGTH)}
+    client.log_batch(parent, tags=[RunTag(*tag) for tag in written.items()])
+    describe_sweep(client, parent)
+
+
+def end_sweep(client: MlflowClient, run_id: str, state: str) -> None:
+    client.set_terminated(run_id, STATUS[state])
+    client.set_tag(run_id, STATE, state)
+
+
+def describe_sweep(client: MlflowClient, run_id: str) -> None:
+    """Says what came of it by now, and which of its runs is the best."""
+    parent = client.get_run(run_id)
+    tags, cells = parent.data.tags, set(cells_of(parent))
+    complete = complete_runs(client, parent.info.experiment_id)
+    done = [run for cell, run in complete.items() if cell in cells]
+    found = newest(done)
+    reported = any(one.path == REPORT for one in client.list_artifacts(run_id, "report"))
+    report = link(parent, "artifacts", REPORT) if reported else None
+    view = save_view(client, parent, found) if found else None
+    front = tags.get(FRONT_TABLE)
+    note = sweep_note(tags.get(COMMAND, ""), found, front=front, report=report, view=view)
+    written = {NOTE: cut(note, TAG_LENGTH), DESCRIBED: str(len(done))}
+    if best := ranked(found):
+        written[BEST_RUN] = best[0][1].info.run_id
+    client.log_batch(run_id, tags=[RunTag(*tag) for tag in written.items()])
+
+
+def is_described(client: MlflowClient, run_id: str, complete: Mapping[str, Run]) -> bool:
+    """Whether the note is of all cells that are complete by now; `lingmix-sync` may have sent some
+    since, or the store have been away when the sweep ended."""
+    parent = client.get_run(run_id)
+    done = sum(cell in complete for cell in cells_of(parent))
+    return parent.data.tags.get(DESCRIBED) == str(done)
+
+
+def cells_of(parent: Run) -> list[str]:
+    """The hashes of all cells that a sweep was ever of."""
+    tags = parent.data.tags
+    parts = sorted(tag for tag in tags if tag.startswith(f"{CELLS}."))
+    return [cell for part in parts for cell in tags[part].split()]
+
+
+def _cell_tags(cells: Sequence[str]) -> dict[str, str]:
+    return {
+        f"{CELLS}.{start // HASHES_A_TAG:04d}": " ".join(cells[start : start + HASHES_A_TAG])
+        for start in range(0, len(cells), HASHES_A_TAG)
+    }

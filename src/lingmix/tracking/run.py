@@ -1,0 +1,136 @@
+"""A run is recorded once: what is complete is found, what is begun goes on."""
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mlflow.entities import Run
+
+from lingmix.terminal import say
+from lingmix.tracking.datasets import inputs
+from lingmix.tracking.environment import hardware
+from lingmix.tracking.generation import HARDWARE
+from lingmix.tracking.history import as_before, complete_run, lacks_run_files
+from lingmix.tracking.identity import HASH, deciding
+from lingmix.tracking.lifecycle import COMPLETE, NOTE
+from lingmix.tracking.outbox.journal import damage, ended, last_values, refuse_damaged, unsent
+from lingmix.tracking.outbox.recorder import RunRecorder
+from lingmix.tracking.outbox.sender import journaled_run, send_rest
+from lingmix.tracking.pages.description import maker, run_note
+from lingmix.tracking.run_folder import claim
+from lingmix.tracking.secrets import masked, shown
+from lingmix.tracking.store.bounded import AwayError, opening
+from lingmix.tracking.store.client import experiment_of, open_store
+from lingmix.tracking.system_metrics import watched_machine
+
+Config = dict[str, Any]
+
+
+class Known(NamedTuple):
+    """A run that is complete already: what to say of it, its metrics."""
+
+    message: str
+    metrics: Mapping[str, float]
+
+
+def complete_already(
+    uri: str, config: Config, *, tags: Mapping[str, str], work: Path
+) -> Known | None:
+    """As far as the store can say, and what waits in the run's own folder for it."""
+    found = _recorded(uri, config, tags)
+    if ended(work) != COMPLETE or (found and damage(work)):
+        return found
+    refuse_damaged(work)
+    claim(work, masked(deciding(config)))
+    metrics = last_values(work)
+    send_rest(uri, folder=work, wait=config["tracking"]["wait"])
+    return found or Known(f"complete already{waiting(work)}", metrics)
+
+
+@contextmanager
+def recorded(
+    uri: str,
+    config: Config,
+    *,
+    name: str,
+    command: Sequence[str],
+    precision: str,
+    tags: Mapping[str, str],
+    work: Path,
+) -> Iterator[RunRecorder]:
+    """Records the run as long as the block lasts; `work` is claimed for it.
+
+    `command` makes the run again: the entry point and its arguments. `precision` is the one that
+    the run computes in, by Lightning's name.
+    """
+    claim(work, masked(deciding(config)))
+    tracking = config["tracking"]
+    run = {
+        "name": name,
+        "params": masked(config),
+        "tags": {**tags, **_descriptive_tags(command, precision, tags)},
+        "parent": tracking["parent"],
+    }
+    with (
+        journaled_run(
+            uri,
+            folder=work,
+            experiment=config["name"],
+            output_dir=Path(config["output_dir"]),
+            run=run,
+            inputs=inputs(config),
+            wait=tracking["wait"],
+        ) as recorder,
+        watched_machine(recorder, every=tracking["system_metrics"]),
+    ):
+        yield recorder
+
+
+def _descriptive_tags(
+    command: Sequence[str], precision: str, tags: Mapping[str, str]
+) -> dict[str, str]:
+    """Tags for a reader: what makes the run again, what it runs on, who began it."""
+    return {
+        NOTE: run_note(shlex.join(shown(one) for one in command), tags),
+        HARDWARE: f"{hardware()}, {precision}",
+        **maker(command[0]),
+    }
+
+
+def waiting(work: Path) -> str:
+    """What is still to be sent, and how; empty for nothing."""
+    if not (left := unsent(work)):
+        return ""
+    return (
+        f"\n  {left} records wait in {work} for the store: `lingmix-sync "
+        f"output_dir={work.parents[2]}` sends them, or this command again"
+    )
+
+
+def _recorded(uri: str, config: Config, tags: Mapping[str, str]) -> Known | None:
+    output_dir = Path(config["output_dir"])
+    try:
+        with opening():
+            client = open_store(uri)
+            experiment = experiment_of(client, config["name"], output_dir=output_dir)
+            if found := complete_run(client, experiment, tags[HASH]):
+                return Known(_complete(found, config), found.data.metrics)
+            if config["tracking"]["parent"] is None:  # a sweep has said it
+                for line in as_before(client, experiment, tags):
+                    say(line)
+    except AwayError:
+        return None
+    return None
+
+
+def _complete(run: Run, config: Config) -> str:
+    run_id = run.info.run_id
+    message = f"complete already (run {run_id})"
+    if not lacks_run_files(run, config["run_files"]):
+        return message
+    return (
+        f"{message}\n  run_files: those of {config['run_files']} passages were not written then, "
+        f"nor now; delete the run (`mlflow runs delete --run-id {run_id}`) to have them made"
+    )

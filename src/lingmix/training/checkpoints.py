@@ -1,0 +1,246 @@
+"""Checkpoints: a training goes on from any of them as if it had never stopped."""
+
+import errno
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Checkpoint, WeightAveraging
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch import distributed
+
+from lingmix.atomic import atomic_file
+from lingmix.data.file_cache import sync_folder
+from lingmix.errors import InputError, require_same_configuration
+from lingmix.signals import Stop
+
+log = logging.getLogger(__name__)
+
+KEPT = 2
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+
+
+class DurableFiles(TorchCheckpointIO):
+    """Files that are whole or not there, after a power loss too.
+
+    Lightning's own are written in the temporary folder and moved, which is a copy where that is
+    another file system, and never synced.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None
+    ) -> None:
+        path = Path(path)
+        try:
+            with atomic_file(path, durable=True) as file:
+                torch.save(checkpoint, file)
+        except (OSError, RuntimeError) as error:  # torch hides the one behind the other
+            cause = error if isinstance(error, OSError) else error.__context__
+            if not isinstance(cause, OSError) or cause.errno not in FULL:
+                raise
+            raise InputError(
+                f"output_dir: the checkpoint {path.name} does not fit into {path.parent} "
+                f"({cause.strerror}); make room and start the same command again, which goes on "
+                "from the checkpoint before"
+            ) from error
+        sync_folder(path.parent)
+
+
+class Checkpoints(Checkpoint):
+    """The newest two states of the training and the weights that scored best, in `folder`.
+
+    A state is kept between two steps, when all that belongs to the step before is done: its
+    validation, its metrics (`flush` sends them), the choice of the best weights. `configuration`
+    is what decides the result, to know a checkpoint of another run by.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        every_steps: int | None,
+        every_minutes: float | None,
+        monitor: str | None,
+        configuration: Mapping[str, Any],
+        flush: Callable[[], None],
+        stop: Stop,
+    ) -> None:
+        self.folder = folder
+        self.best_score, self.best_step = -math.inf, 0
+        self._every_steps, self._every_minutes = every_steps, every_minutes
+        self._monitor = monitor
+        self._configuration = dict(configuration)
+        self._flush, self._stop = flush, stop
+        self._random: list[dict[str, torch.Tensor]] | None = None
+        self._saved_step, self._saved_at = 0, 0.0
+
+    @property
+    def best(self) -> Path:
+        """The newest: none is kept that did not score above all before it."""
+        return list(_by_step(self.folder, "best").values())[-1]
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if self._random is not None:
+            _set_random_state(self._random[trainer.global_rank % len(self._random)])
+        self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
+        self._stop.listen()
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, batch: object, batch_idx: int
+    ) -> None:
+        if batch_idx % trainer.accumulate_grad_batches:
+            return
+        told = _agreed(trainer, self._stop)
+        if trainer.global_step > self._saved_step and (told or self._due(trainer)):
+            self._save(trainer)
+        if told:
+            log.warning("told to stop at step %d: the same command goes on", trainer.global_step)
+            self._stop.check()
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if self._monitor is None or trainer.sanity_checking or trainer.state.fn != "fit":
+            return
+        score = float(trainer.callback_metrics[self._monitor])
+        if score > self.best_score:
+            self.best_score, self.best_step = score, trainer.global_step
+            averaged = any(isinstance(one, WeightAveraging) for one in trainer.callbacks)  # type: ignore[attr-defined]
+            path = best_path(self.folder, self.best_step)
+            trainer.save_checkpoint(path, weights_only=not averaged)  # else the raw weights
+            self._forget(trainer)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "best_score": self.best_score,
+            "best_step": self.best_step,
+            "configuration": self._configuration,
+            "random": _random_states(),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best_score, self.best_step = state_dict["best_score"], state_dict["best_step"]
+        self._random = state_dict["random"]
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """As Lightning leaves it when it saves after a step's validation: the batch that is about
+        to start does not count as begun, and the step is counted on resuming where it ended with
+        a validation."""
+        loops = checkpoint["loops"]["fit_loop"]
+        progress = loops["epoch_loop.batch_progress"]
+        progress["is_last_batch"] = False
+        for counts in (progress["total"], progress["current"]):
+            counts["ready"] = counts["completed"]
+        if self._monitor and progress["total"]["completed"] % trainer.val_check_interval == 0:
+            loops["epoch_loop.state_dict"]["_batches_that_stepped"] -= 1
+
+    def _due(self, trainer: pl.Trainer) -> bool:
+        if self._every_steps and trainer.global_step % self._every_steps == 0:
+            return True
+        if self._every_minutes is None:
+            return False
+        late = time.monotonic() - self._saved_at >= 60 * self._every_minutes
+        return bool(trainer.strategy.broadcast(late))
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        self._flush()
+        trainer.save_checkpoint(state_path(self.folder, trainer.global_step))
+        self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
+        self._forget(trainer)
+
+    def _forget(self, trainer: pl.Trainer) -> None:
+        """The best weights that a kept state names stay."""
+        if not trainer.is_global_zero:
+            return
+        states = _by_step(self.folder, "state")
+        oldest = min(list(states)[-KEPT:], default=self.best_step)
+        bests = _by_step(self.folder, "best")
+        named = max((step for step in bests if step <= oldest), default=0)
+        for path in [
+            *list(states.values())[:-KEPT],
+            *(path for step, path in bests.items() if step < named),
+        ]:
+            path.unlink()
+
+
+def state_path(folder: Path, step: int) -> Path:
+    return folder / f"state-{step:09d}.ckpt"
+
+
+def best_path(folder: Path, step: int) -> Path:
+    return folder / f"best-{step:09d}.ckpt"
+
+
+def newest_state(folder: Path, configuration: Mapping[str, Any]) -> Path | None:
+    """The newest checkpoint that can be read; what was written after it is forgotten, as it is
+    about to be written again."""
+    states = _by_step(folder, "state")
+    chosen = None
+    for step, path in reversed(states.items()):
+        if reason := _broken(path, configuration):
+            log.warning("%s cannot be used (%s): going back to the one before", path, reason)
+        else:
+            chosen = step
+            break
+    if states and chosen is None:
+        log.warning("no checkpoint in %s can be used: the training starts anew", folder)
+    later = [*states.items(), *_by_step(folder, "best").items()]
+    for path in [path for step, path in later if step > (chosen or 0)]:
+        path.unlink()
+    for path in [*folder.glob("state-*.unfinished"), *folder.glob("best-*.unfinished")]:
+        path.unlink()
+    return None if chosen is None else states[chosen]
+
+
+def _broken(path: Path, configuration: Mapping[str, Any]) -> str | None:
+    """Why a state cannot be gone on from."""
+    try:
+        kept = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+        state = kept["callbacks"][Checkpoints.__qualname__]
+        require_same_configuration(state["configuration"], configuration, where=path)
+        if state["best_step"]:
+            path = best_path(path.parent, state["best_step"])
+            torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    except InputError:
+        raise
+    except (OSError, EOFError, RuntimeError, LookupError, ValueError, UnpicklingError) as error:
+        return f"{path.name}: {' '.join(str(error).split())[:120]}"
+    return None
+
+
+def _by_step(folder: Path, kind: str) -> dict[int, Path]:
+    """In the order of their steps."""
+    return {
+        int(path.stem.rpartition("-")[2]): path for path in sorted(folder.glob(f"{kind}-*.ckpt"))
+    }
+
+
+def _agreed(trainer: pl.Trainer, stop: Stop) -> bool:
+    """Whether any rank has been told to stop: then all have been."""
+    number = torch.tensor(stop.number or 0, device=trainer.strategy.root_device)
+    stop.number = int(trainer.strategy.reduce(number, reduce_op="max")) or None
+    return stop.number is not None
+
+
+def _random_states() -> list[dict[str, torch.Tensor]]:
+    """What dropout draws from, on each rank."""
+    own = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        own["cuda"] = torch.cuda.get_rng_state()
+    if not distributed.is_available() or not distributed.is_initialized():
+        return [own]
+    states: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(states, own)
+    return states
+
+
+def _set_random_state(state: Mapping[str, torch.Tensor]) -> None:
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])

@@ -1,0 +1,95 @@
+"""How weights move: an optimizer and its learning-rate schedule."""
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any, Literal, get_args
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from lingmix.errors import InputError, require_choice, require_number
+from lingmix.training.row_adam import RowAdam
+
+Decay = Literal["constant", "linear", "cosine"]
+
+
+def adamw(
+    parameters: Iterable[nn.Parameter],
+    *,
+    max_steps: int,
+    lr: float,
+    weight_decay: float,
+    betas: Sequence[float],
+    warmup: float,
+    decay: Decay,
+) -> dict[str, Any]:
+    """AdamW; `warmup` is the share of the steps in which the learning rate rises."""
+    _refuse_rates(lr, betas)
+    require_number(
+        "optimizer.weight_decay", weight_decay, "at least 0 and finite", lambda one: one >= 0
+    )
+    trained = [one for one in parameters if one.requires_grad]
+    chosen = torch.optim.AdamW(
+        trained, lr=lr, weight_decay=weight_decay, betas=(betas[0], betas[1])
+    )
+    return _scheduled(chosen, max_steps=max_steps, warmup=warmup, decay=decay)
+
+
+def sparse_adam(
+    parameters: Iterable[nn.Parameter],
+    *,
+    max_steps: int,
+    lr: float,
+    betas: Sequence[float],
+    warmup: float,
+    decay: Decay,
+) -> dict[str, Any]:
+    """Adam on the rows a batch touches: a step costs what its texts cost, not the vocabulary."""
+    _refuse_rates(lr, betas)
+    chosen = RowAdam(list(parameters), lr=lr, betas=(betas[0], betas[1]))
+    return _scheduled(chosen, max_steps=max_steps, warmup=warmup, decay=decay)
+
+
+def _refuse_rates(lr: float, betas: Sequence[float]) -> None:
+    require_number("optimizer.lr", lr, "above 0 and finite", lambda one: one > 0)
+    if not isinstance(betas, Sequence) or len(betas) != 2:
+        raise InputError(f"optimizer.betas: must be two numbers in [0, 1), got {betas!r}")
+    for beta in betas:
+        require_number("optimizer.betas", beta, "two numbers in [0, 1)", lambda one: 0 <= one < 1)
+
+
+def _scheduled(
+    optimizer: Optimizer, *, max_steps: int, warmup: float, decay: Decay
+) -> dict[str, Any]:
+    require_number(
+        "optimizer.warmup", warmup, "in [0, 1], a share of the steps", lambda one: 0 <= one <= 1
+    )
+    require_choice("optimizer.decay", decay, get_args(Decay))
+    rises = round(warmup * max_steps)
+    share = partial(share_of_rate, rises=rises, max_steps=max_steps, decay=decay)
+    scheduler = LambdaLR(optimizer, share)
+    return {
+        "optimizer": optimizer,
+        "lr_scheduler": {"scheduler": scheduler, "interval": "step", "name": "train/lr"},
+    }
+
+
+def share_of_rate(step: int, *, rises: int, max_steps: int, decay: Decay) -> float:
+    """The learning rate of a step as a share of the highest: it rises from 0 in the first `rises`
+    steps, then falls to 0 at `max_steps`, or stays.
+
+    The same as transformers' `get_scheduler`, whose import brings peft and half its trainer along.
+    """
+    if step < rises:
+        return step / rises
+    falls = max(1, max_steps - rises)
+    match decay:
+        case "constant":
+            return 1.0
+        case "linear":
+            return max(0.0, (max_steps - step) / falls)
+        case "cosine":
+            return 0.5 * (1.0 + math.cos(math.pi * min(1.0, (step - rises) / falls)))

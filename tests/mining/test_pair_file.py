@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from lingmix.data.items import Item
+from lingmix.data.sources.pair_rows import read_pairs
+from lingmix.data.training_pairs import training_pairs
+from lingmix.errors import InputError
+from lingmix.mining.pair_file import refuse_unwritable, rows_with_negatives, write_rows
+
+ITEMS = [
+    Item("a", "one", {"en": ("qa",), "de": ("fa",)}, {"en": ("Pa",), "de": ("Ka",)}),
+    Item("a", "two", {"en": ("qb",)}, {"en": ("Pb",)}),
+    Item("a#2", "", {"en": ("qc",)}, {"en": ("Pc",)}),
+]
+PAIRS = training_pairs(ITEMS, languages=None, pairs=["en-en", "de-en"], expand_pairs=False)
+NEGATIVES = np.array([[PAIRS.passages.index("Pb"), -1], [-1, -1], [0, 2], [-1, 1]])
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz", ".jsonl.zst"])
+def test_pairs_are_read_as_they_were_with_their_negatives(tmp_path, ending):
+    path = tmp_path / f"pairs{ending}"
+    rows = rows_with_negatives(ITEMS, PAIRS, NEGATIVES)
+    write_rows(rows, path=path)
+    read = read_pairs(path=path)
+    assert [item.domain for item in read] == ["one", "two", ""]
+    assert [[tuple(pair) for pair in item.listed] for item in read] == [
+        [("qa", "Pa", ("en", "en"), ("Pb",)), ("fa", "Pa", ("de", "en"), ())],
+        [("qb", "Pb", ("en", "en"), ("Pa", "Pc"))],
+        [("qc", "Pc", ("en", "en"), ("Pb",))],
+    ]
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_items_of_several_sources_with_one_id_stay_apart():
+    rows = list(rows_with_negatives(ITEMS, PAIRS, NEGATIVES))
+    assert [row["source_id"] for row in rows] == ["a", "a", "a#3", "a#2"]
+
+
+def test_a_file_that_cannot_be_finished_leaves_the_one_before(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("before")
+
+    def rows():
+        yield {"query": "q"}
+        raise OSError("No space left on device")
+
+    with pytest.raises(InputError, match=r"pairs\.jsonl: cannot be written: No space left"):
+        write_rows(rows(), path=path)
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_place_that_cannot_be_written_to_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.jsonl").mkdir()
+    for path, says in (
+        (tmp_path / "pairs.tsv", r"must end in one of .jsonl .* got .*pairs\.tsv"),
+        (tmp_path / "folder.jsonl", r"is a folder; name a file"),
+        (tmp_path / "file" / "pairs.jsonl", r"file cannot be made"),
+    ):
+        with pytest.raises(InputError, match=rf"path: .*{says}"):
+            refuse_unwritable(path)
