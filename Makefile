@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 EXTRA := $(shell test -e /dev/nvidia0 && echo gpu || echo cpu)
 INSTALLED := $(VENV)/installed-$(EXTRA)
 
-.PHONY: help install demo test lint bench ui clean
+.PHONY: help install demo test lint docs bench ui clean
 
 help:
 	@echo "make install   set up $(VENV)"
 	@echo "make demo      set up, sweep alpha x scale on the embedded data, write the report"
 	@echo "make test      set up, run the tests"
 	@echo "make lint      ruff, mypy and the import rules"
+	@echo "make docs      set up, build the documentation into build/site"
 	@echo "make bench     set up, run the comparisons in benchmarks/ (NAME=x for one)"
 	@echo "make ui        the MLflow UI on loopback"
 
@@ -37,6 +38,13 @@ lint: install
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+$(VENV)/installed-docs: $(INSTALLED)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[$(EXTRA),dev,docs]'
+	touch $@
 
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks $(NAME)

@@ -1,0 +1,281 @@
+"""Reference pages of the configuration, made from `conf/` and the types of `lingmix.cli` at each
+build: a page a group, a table a choice, a row a key."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from pydantic import BaseModel
+
+from lingmix.cli import arguments, launching, schema, settings
+
+CONF = Path(__file__).parents[1] / "conf"
+FOLDER = "reference/configuration"
+COMMANDS = {name: f"lingmix-{name}" for name in settings.COMMANDS}
+KEY = re.compile(r"( *)(- )?([\w/@.]+):(?: +([^ #].*?))?(?: +# (.*))?")
+HYDRA = re.compile(r"hydra\.(output_subdir|run|sweep|help)\b")
+"""Hydra's own settings, which are no user's."""
+COMMENT = re.compile(r" *# (.*)")
+
+
+@dataclass(frozen=True)
+class Key:
+    """A line of a YAML file: a dotted key, its value as written, and its comment."""
+
+    name: str
+    value: str
+    comment: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A YAML file: what its first comment says, the files it extends, the keys that it states."""
+
+    name: str
+    about: str
+    extends: tuple[str, ...]
+    keys: tuple[Key, ...]
+    text: str
+
+
+def on_config(config: MkDocsConfig) -> None:
+    """Called by MkDocs: the pages follow each other under "Configuration"."""
+    reference = next(entry["Reference"] for entry in config.nav or [] if "Reference" in entry)
+    for entry in reference:
+        if "Configuration" in entry:
+            entry["Configuration"] = list(pages())
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Called by MkDocs."""
+    for path, text in pages().items():
+        files.append(File.generated(config, path, content=text))
+    return files
+
+
+@cache
+def pages() -> dict[str, str]:
+    """Markdown by its path below `docs/`."""
+    groups = sorted(path.name for path in CONF.iterdir() if path.is_dir())
+    return {
+        f"{FOLDER}/index.md": _commands_page(groups),
+        **{f"{FOLDER}/{group}.md": _group_page(group) for group in groups},
+    }
+
+
+def read(path: Path) -> Choice:
+    about, extends, keys = [], [], []
+    parents: list[tuple[int, str]] = []
+    items: dict[str, int] = {}
+    in_defaults = False
+    for line in path.read_text("utf-8").splitlines():
+        comment, matched = COMMENT.fullmatch(line), KEY.fullmatch(line)
+        if comment and keys and line.startswith("  "):
+            keys[-1] = replace(keys[-1], comment=f"{keys[-1].comment} {comment[1]}".strip())
+        elif comment:
+            about += [] if keys or "@package" in line else [comment[1]]
+        elif line == "defaults:":
+            in_defaults = True
+        elif in_defaults and line.startswith("  - "):
+            extends.append(line.removeprefix("  - ").partition(" #")[0].strip())
+        elif matched:
+            in_defaults = False
+            indent, item, name, value, said = matched.groups()
+            depth = len(indent)
+            while parents and parents[-1][0] >= depth + (1 if item else 0):
+                parents.pop()
+            if item:
+                above = ".".join(name for _, name in parents)
+                items[above] = items.get(above, -1) + 1
+                parents = [one for one in parents if one[0] < depth]
+                parents.append((depth + 1, str(items[above])))
+                depth += 2
+            dotted = ".".join([*(name for _, name in parents), name])
+            parents.append((depth, name))
+            keys.append(Key(dotted, value or "", said or ""))
+        elif line.strip() and keys:
+            keys[-1] = replace(keys[-1], value=f"{keys[-1].value} {line.strip()}")
+    return Choice(path.stem, " ".join(about), tuple(extends), tuple(keys), path.read_text("utf-8"))
+
+
+def _group_page(group: str) -> str:
+    choices = [read(path) for path in sorted((CONF / group).glob("*.yaml"))]
+    readers = [
+        f"`{title}`" + (f" (default: `{default}`)" if default not in ("null", "none") else "")
+        for command, title in COMMANDS.items()
+        if (default := _default(command, group)) is not None
+    ]
+    lines = [f"# `{group}`", "", f"Read by {', '.join(readers)}.", ""]
+    for choice in choices:
+        lines += [f"## `{group}={choice.name}`", "", choice.about, ""]
+        local = [one for one in choice.extends if one in {other.name for other in choices}]
+        other = [one.removeprefix("override ") for one in choice.extends if one not in local]
+        if local:
+            links = ", ".join(f"[`{group}={one}`](#{group}{one})" for one in local)
+            lines += [f"Extends {links}; it differs in these keys:", ""]
+        if other:
+            lines += ["Selects " + ", ".join(f"`{one.strip('/')}`" for one in other) + ".", ""]
+        lines += _table(choice, group=group, known=choices)
+        lines += [f'??? note "conf/{group}/{choice.name}.yaml"', "", "    ```yaml"]
+        lines += [f"    {line}".rstrip() for line in choice.text.splitlines()] + ["    ```", ""]
+    return "\n".join(lines)
+
+
+def _commands_page(groups: Sequence[str]) -> str:
+    lines = [
+        "# Configuration",
+        "",
+        "A group is a set of choices: `sampler=hybrid` reads `conf/sampler/hybrid.yaml`. Any key of"
+        " any choice can be set on the command line: `sampler.alpha=0.3`. `null` means that nothing"
+        " is chosen, `???` that the user must say it. These pages are made from `conf/` itself.",
+        "",
+        "| group | choices |",
+        "|---|---|",
+        *(
+            f"| [`{group}`]({group}.md) | "
+            + ", ".join(f"`{path.stem}`" for path in sorted((CONF / group).glob("*.yaml")))
+            + " |"
+            for group in groups
+        ),
+        "",
+        "Beside the groups, each command has keys of its own.",
+        "",
+    ]
+    files = sorted(CONF.glob("*.yaml"), key=lambda path: list(COMMANDS).index(path.stem)
+                   if path.stem in COMMANDS else -1)  # fmt: skip
+    for path in files:
+        choice = read(path)
+        title = f"`{COMMANDS[path.stem]}`" if path.stem in COMMANDS else "Every command"
+        lines += [f"## {title}", "", choice.about, "", *_table(choice, group="", known=[])]
+    return "\n".join(lines)
+
+
+def _default(command: str, group: str, file: str | None = None) -> str | None:
+    """What a command chooses of a group, in its own file or one that it extends."""
+    for line in read(CONF / f"{file or command}.yaml").extends:
+        name, _, choice = line.partition(": ")
+        if name == group:
+            return choice
+        if not choice and (CONF / f"{name}.yaml").is_file():
+            above = _default(command, group, name)
+            if above is not None:
+                return above
+    return None
+
+
+def _table(choice: Choice, *, group: str, known: Sequence[Choice]) -> list[str]:
+    keys = [key for key in choice.keys if not _is_above(key, choice) and not HYDRA.match(key.name)]
+    if not keys:
+        return []
+    lines = ["| key | value | type | meaning |", "|---|---|---|---|"]
+    for key in keys:
+        placed = key.name if "@package _global_" in choice.text or not group else None
+        name = placed or f"{group}.{key.name}"
+        value = f"`{key.value}`" if key.value else ""
+        rule = type_of(name, choice=choice, key=key.name, known=known)
+        lines.append(_row(f"`{key.name}`", value, rule, _meaning(key, [choice, *known])))
+    return [*lines, ""]
+
+
+def _is_above(key: Key, choice: Choice) -> bool:
+    """Whether other keys stand below it; its comment is then theirs."""
+    return not key.value and any(one.name.startswith(f"{key.name}.") for one in choice.keys)
+
+
+def _meaning(key: Key, choices: Sequence[Choice]) -> str:
+    """What the file's comments say of a key or of a key above it; else what another choice's do."""
+    for choice in choices:
+        for one in choice.keys:
+            above = choice is choices[0] and key.name.startswith(f"{one.name}.")
+            if one.comment and (above or one.name == key.name):
+                return one.comment
+    return ""
+
+
+def _row(*parts: str) -> str:
+    return "| " + " | ".join(part.replace("|", "\\|") for part in parts) + " |"
+
+
+def type_of(name: str, *, choice: Choice, key: str, known: Sequence[Choice]) -> str:
+    """The rule of a key in words: of `lingmix.cli`'s types, else of what its `_target_` takes."""
+    last = key.rpartition(".")[2]
+    if last in ("_target_", "_partial_"):
+        return {"_target_": "class or function", "_partial_": "true or false"}[last]
+    rules = dict.fromkeys(schema.words(rule) for rule in _declared(name))
+    rule = "; ".join(rules) or _of_target(key, choice, known)
+    return rule.replace("keys with their values", "a mapping")
+
+
+def _declared(name: str) -> list[Any]:
+    if name.startswith("hydra.launcher."):
+        types: list[Any] = list(launching.LAUNCHERS.values())
+    elif name.startswith("hydra.sweeper."):
+        types = [launching.Study]
+    else:
+        types = [settings.Command, *settings.COMMANDS.values()]
+    keys = name.removeprefix("hydra.launcher.").removeprefix("hydra.sweeper.").split(".")
+    for one in types:
+        if found := _at(one, keys):
+            return found
+    return []
+
+
+def _at(rule: Any, keys: Sequence[str]) -> list[Any]:
+    rules = [rule]
+    for key in keys:
+        rules = [below for one in rules for below in _below(one, key)]
+    return rules
+
+
+def _below(rule: Any, part: str) -> Iterator[Any]:
+    """The types that may stand at `part` of a mapping, list or model."""
+    origin, inner = get_origin(rule), get_args(rule)
+    if origin is Annotated:
+        yield from _below(inner[0], part)
+    elif origin in (Union, UnionType):
+        for one in inner:
+            yield from _below(one, part)
+    elif isinstance(rule, type) and issubclass(rule, BaseModel):
+        for name, field in rule.model_fields.items():
+            if part == (field.alias or name):
+                marks = tuple(field.metadata)
+                yield Annotated[field.annotation, *marks] if marks else field.annotation
+    elif origin is dict or (origin is list and part.isdecimal()):
+        yield inner[-1]
+
+
+def _of_target(key: str, choice: Choice, known: Sequence[Choice]) -> str:
+    place, _, name = key.rpartition(".")
+    target = _target(place, choice, known)
+    if target is None:
+        return ""
+    built = arguments.found(target, at=key)
+    hints = get_type_hints(
+        built.__init__ if isinstance(built, type) else built, include_extras=True
+    )
+    return _words(hints[name]) if name in hints else ""
+
+
+def _target(place: str, choice: Choice, known: Sequence[Choice]) -> str | None:
+    named = f"{place}._target_".lstrip(".")
+    for key in choice.keys:
+        if key.name == named:
+            return key.value
+    for above in known:
+        if above.name in choice.extends:
+            return _target(place, above, known)
+    return None
+
+
+def _words(hint: Any) -> str:
+    """As the settings' own rules are said."""
+    inner = get_args(hint)
+    if hint is Path or Path in inner:
+        return "a path, or null" if NoneType in inner else "a path"
+    return schema.words(hint)
