@@ -11,8 +11,8 @@ from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.tokens import Role
 from lingmix.errors import InputError
 from lingmix.evaluation.evaluator import evaluate_encoder
+from lingmix.evaluation.score_table import score_table
 from lingmix.evaluation.scores import SetScores, score
-from lingmix.tracking.results import score_table
 from tests.evaluation.made import matrix_scores, parallel_set, random_set, unit
 from tests.evaluation.xquad_r import xquad_r
 

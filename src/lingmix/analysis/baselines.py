@@ -6,18 +6,18 @@ from typing import Any
 import polars as pl
 
 from lingmix.analysis.generations import bears_on, generation_columns
-from lingmix.analysis.metric_columns import SCORED, measures
+from lingmix.analysis.metric_columns import SCORED, set_columns
 from lingmix.tracking.generation import is_generation
 
 
 def evaluated(evaluations: pl.DataFrame, set_name: str) -> pl.DataFrame:
     """One row an evaluation: `encoder`, `settings` (in words, what tells the evaluations of this
     encoder apart, and of which generation it is where the set's evaluations are of several) and
-    `measures`; of those alike the first, which is the newest.
+    the set's columns; of those alike the first, which is the newest.
     """
     params = [c for c in evaluations.columns if c.startswith("param.") and bears_on(set_name, c)]
     runs = evaluations.select(
-        "encoder", pl.col(params).cast(pl.String), *measures(evaluations, set_name)
+        "encoder", pl.col(params).cast(pl.String), *set_columns(evaluations, set_name)
     ).filter(SCORED)
     apart = {
         encoder: [c for c in params if not is_generation(c) and part[c].n_unique() > 1]

@@ -6,11 +6,12 @@ from typing import Any
 import polars as pl
 
 from lingmix.analysis.groups import curves, groups
-from lingmix.analysis.metric_columns import SETTINGS
+from lingmix.analysis.metric_columns import LABELS
 from lingmix.analysis.scaling import gains
 from lingmix.analysis.significance import compare
 from lingmix.analysis.summary import summarise
-from lingmix.analysis.table import NAMES, estimate, signed
+from lingmix.analysis.table import estimate, signed
+from lingmix.evaluation.metric_names import SETTINGS
 
 Row = dict[str, Any]
 
@@ -30,13 +31,13 @@ def _sentences(group: pl.DataFrame) -> Iterable[str]:
         hybrids = [row for row in rows if 0 < row["alpha"] < 1]
         pure = sorted((r for r in rows if r["alpha"] in (0, 1)), key=lambda r: -r["alpha"])
         if not hybrids or not pure:
-            yield f"{_place(name)}, {NAMES[measure]} mAP is {_listed(rows, measure)}."
+            yield f"{_place(name)}, {LABELS[measure]} mAP is {_listed(rows, measure)}."
             continue
         best = max(hybrids, key=lambda row: row[measure])
         differences = compare(curve).filter(alpha=best["alpha"]).drop_nulls(measure).to_dicts()
         choice = f" (the best of {len(hybrids)} hybrids)" if len(hybrids) > 1 else ""
         yield (
-            f"{_place(name)}, alpha {best['alpha']:g}{choice} reaches {NAMES[measure]} mAP "
+            f"{_place(name)}, alpha {best['alpha']:g}{choice} reaches {LABELS[measure]} mAP "
             f"{estimate(best, measure)}, against {_listed(pure, measure)}: "
             f"{_difference(differences, measure)}."
         )
@@ -68,7 +69,9 @@ def _cost(alpha: float, place: str, differences: list[Row], main: str) -> str | 
         for row in differences
         if (
             parts := [
-                f"{signed(row[s])} {NAMES[s]}" for s in SETTINGS if s != main and row[s] is not None
+                f"{signed(row[s])} {LABELS[s]}"
+                for s in SETTINGS
+                if s != main and row[s] is not None
             ]
         )
     ]
@@ -92,7 +95,7 @@ def _trend(group: pl.DataFrame) -> str | None:
     if len(moves) < 2:
         return None
     return (
-        f"The gain of alpha {alpha:g} over the better pure strategy in {NAMES[measure]} mAP is "
+        f"The gain of alpha {alpha:g} over the better pure strategy in {LABELS[measure]} mAP is "
         f"{_and(moves)}."
     )
 

@@ -7,14 +7,14 @@ from typing import Any
 import polars as pl
 
 from lingmix.analysis.generations import UNKNOWN, bears_on, generations_differ
-from lingmix.analysis.metric_columns import SCORED, measures
+from lingmix.analysis.metric_columns import SCORED, set_columns
 from lingmix.tracking.generation import is_generation
 
 STEPS = "param.trainer.max_steps"
 
 
 def measured(cells: pl.DataFrame, set_name: str) -> pl.DataFrame:
-    """One row a seed: the keys (see `keys`), `scale`, `alpha`, `seed` and the set's `measures`; of
+    """One row a seed: the keys (see `keys`), `scale`, `alpha`, `seed` and the `set_columns`; of
     runs alike the first, which is the newest.
 
     Code, libraries, hardware and data are keys where they differ: what is of several generations is
@@ -27,7 +27,7 @@ def measured(cells: pl.DataFrame, set_name: str) -> pl.DataFrame:
         pl.col("scale").cast(pl.Int64),
         pl.col("alpha").cast(pl.Float64),
         "seed",
-        *measures(cells, set_name),
+        *set_columns(cells, set_name),
     ).filter(SCORED)
     same = [c for c in keys(runs) if c != "pairs" and not _tells_runs_apart(runs, c)]
     runs = runs.drop(same)

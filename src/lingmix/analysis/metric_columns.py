@@ -1,24 +1,43 @@
 """What is read of a run's metrics on one evaluation set."""
 
-import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
 import polars as pl
 
+from lingmix.data.items import LanguagePair
 from lingmix.errors import InputError
-
-SETTINGS = ("monolingual", "crosslingual", "multilingual")
-BIAS = (
-    "rank_distance",
-    "share_gap",
-    "same_language_preference",
-    "same_language_excess",
-    "peer",
+from lingmix.evaluation.bias import BIAS
+from lingmix.evaluation.metric_names import (
+    EXCESS_SHARE,
+    MAP,
+    SETTINGS,
+    TEST,
+    Measure,
+    MetricName,
+    ScoreName,
+    on_test_set,
+    parse_score,
+    parsed,
+    setting_maps,
 )
-MEASURES = (*SETTINGS, *BIAS)
+from lingmix.evaluation.metrics import METRICS
+
+LABELS = {
+    "monolingual": "monolingual",
+    "crosslingual": "cross-lingual",
+    "multilingual": "multilingual",
+}
+PAIR_METRICS = (MAP, EXCESS_SHARE)
 SCORED = pl.any_horizontal(pl.col(SETTINGS).is_not_null())
 """Rows with mAP in some setting."""
 
-_SETTING_MAP = re.compile(rf"test/(.+)/(?:{'|'.join(SETTINGS)})/map")
+
+def measures() -> dict[str, Measure[Any]]:
+    """By the columns' names: the mAP in each setting, and each figure of language bias."""
+    maps = {setting: replace(METRICS[MAP], label=LABELS[setting], digits=3) for setting in SETTINGS}
+    return maps | BIAS
 
 
 def evaluation_sets(*recorded: pl.DataFrame) -> list[str]:
@@ -30,10 +49,10 @@ def evaluation_sets(*recorded: pl.DataFrame) -> list[str]:
             "`lingmix-evaluate` first"
         )
     names = {
-        match[1]
+        name.set
         for table in recorded
-        for column in table.columns
-        if (match := _SETTING_MAP.fullmatch(column)) and table[column].count()
+        for name in setting_maps(table.columns)
+        if table[str(name)].count()
     }
     if not names:
         raise InputError(
@@ -43,20 +62,38 @@ def evaluation_sets(*recorded: pl.DataFrame) -> list[str]:
     return sorted(names)
 
 
-def measures(recorded: pl.DataFrame, set_name: str) -> list[pl.Expr]:
-    """The mAP in each setting under its name, each figure of language bias, and of each language
-    pair `pair/<en-de>/map` and `pair/<en-de>/excess_share`; null where not measured."""
-    paths = {setting: f"test/{set_name}/{setting}/map" for setting in SETTINGS}
-    paths |= {figure: f"test/{set_name}/multilingual/{figure}" for figure in BIAS}
-    pair = re.compile(rf"test/{re.escape(set_name)}/(pair/[^/]+/(?:map|excess_share))")
-    paths |= {
-        match[1]: column
-        for column in recorded.columns
-        if (match := pair.fullmatch(column)) and recorded[column].count()
+def set_columns(recorded: pl.DataFrame, set_name: str) -> list[pl.Expr]:
+    """The `measures` under their names, and of each language pair `pair/<en-de>/map` and
+    `pair/<en-de>/excess_share`; null where not measured."""
+    scores = {name: ScoreName(name, "multilingual") for name in BIAS}
+    scores |= {setting: ScoreName(MAP, setting) for setting in SETTINGS}
+    metrics = {name: on_test_set(set_name, str(scores[name])) for name in measures()}
+    metrics |= {
+        str(name.score): str(name)
+        for name in parsed(recorded.columns)
+        if _is_of_pair(name, set_name) and recorded[str(name)].count()
     }
     return [
         (pl.col(path).cast(pl.Float64).fill_nan(None) if path in recorded.columns else pl.lit(None))
         .cast(pl.Float64)
         .alias(name)
-        for name, path in paths.items()
+        for name, path in metrics.items()
     ]
+
+
+def pair_columns(columns: Iterable[str]) -> dict[str, tuple[str, LanguagePair]]:
+    """The metric and the language pair of those of `set_columns` that are of one."""
+    scores = {column: parse_score(column) for column in columns}
+    return {
+        column: (score.metric, score.scope)
+        for column, score in scores.items()
+        if score and isinstance(score.scope, LanguagePair)
+    }
+
+
+def _is_of_pair(name: MetricName, set_name: str) -> bool:
+    return (
+        (name.split, name.set) == (TEST, set_name)
+        and isinstance(name.score.scope, LanguagePair)
+        and name.score.metric in PAIR_METRICS
+    )

@@ -9,6 +9,7 @@ from lingmix.analysis.generations import APART, generations
 from lingmix.analysis.groups import STEPS, keys, measured, scale_name
 from lingmix.analysis.metric_columns import evaluation_sets
 from lingmix.analysis.plots.heatmap import pair_scores
+from lingmix.evaluation.metric_names import MAP
 from lingmix.tracking.generation import is_generation
 
 
@@ -74,7 +75,7 @@ def _apart(values: list[str]) -> str:
 
 def _languages(cells: pl.DataFrame, evaluations: pl.DataFrame, set_name: str) -> list[str]:
     found = [
-        pair_scores(runs, "map")
+        pair_scores(runs, MAP)
         for runs in (measured(cells, set_name), evaluated(evaluations, set_name))
     ]
     return sorted({language for one in found for language in (*one.queries, *one.passages)})

@@ -25,6 +25,7 @@ from lingmix.analysis.table import (
     run_table,
 )
 from lingmix.atomic import atomic_file
+from lingmix.evaluation.bias import BIAS
 
 NOTE = (
     "mAP, averaged over languages or language pairs. Rank distance: how far apart the translations "
@@ -34,18 +35,6 @@ SEEDS_NOTE = (
     "Mean ± one sample standard deviation over seeds (the mean alone where there is one seed); n: "
     "how many have the measure, where not all do. "
     "Bold: the best alpha of a scale, in language bias the least biased one."
-)
-BIAS_NOTE = (
-    "Of the multilingual setting's pooled ranking. Rank distance: how many places lie between the "
-    "languages' relevant passages that rank first and last; lower is better. The next three are 0 "
-    "in expectation for an encoder blind to language. Share gap: which part of a query's first "
-    "places (as many as it has relevant passages) languages hold in excess of what a ranking blind "
-    "to language would give them, which has as many relevant passages there. Same-language "
-    "preference: how often a relevant passage in the query's language scores above one in another "
-    "language, less how often below; from −1 to 1. Same-language excess: how much more of the "
-    "first places than that the query's own language holds. PEER: the p-value of the test that "
-    "relevant passages of all languages rank alike; low is biased, one half is what an encoder "
-    "blind to language scores on average. It needs several relevant passages in a language."
 )
 
 
@@ -89,7 +78,7 @@ def write_report(
     html = page.render(
         name=name,
         note=_note(trained),
-        bias_note=BIAS_NOTE,
+        bias_note=bias_note(),
         facts=facts(cells, evaluations),
         sections=sections,
         missing=missing,
@@ -130,6 +119,12 @@ def _note(trained: str) -> str:
     return f"{NOTE} {SEEDS_NOTE}" if trained else NOTE
 
 
+def bias_note() -> str:
+    """What the figures of language bias are."""
+    notes = (figure.note for figure in BIAS.values())
+    return " ".join(["Of the multilingual setting's pooled ranking.", *notes])
+
+
 def _numbers(
     cells: pl.DataFrame, evaluations: pl.DataFrame, set_names: Sequence[str]
 ) -> pl.DataFrame:
@@ -145,7 +140,7 @@ def _numbers(
 def _markdown(sections: Sequence[Section], name: str, trained: str) -> str:
     about = f"{trained}. {_note(trained)}" if trained else NOTE
     tables = [f"## {section.name}\n\n{markdown(section.tables)}" for section in sections]
-    return "\n".join([f"# {name}\n\n{about}\n\n{BIAS_NOTE}\n", *tables])
+    return "\n".join([f"# {name}\n\n{about}\n\n{bias_note()}\n", *tables])
 
 
 def _environment() -> Environment:

@@ -3,7 +3,7 @@
 import polars as pl
 
 from lingmix.analysis.groups import keys
-from lingmix.analysis.metric_columns import SETTINGS
+from lingmix.evaluation.metric_names import SETTINGS
 
 
 def gains(summary: pl.DataFrame) -> pl.DataFrame:

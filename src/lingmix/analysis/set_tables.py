@@ -7,9 +7,11 @@ import polars as pl
 from lingmix.analysis.baselines import evaluated
 from lingmix.analysis.generations import generations, in_lines
 from lingmix.analysis.groups import measured
-from lingmix.analysis.metric_columns import BIAS, SETTINGS, evaluation_sets
+from lingmix.analysis.metric_columns import evaluation_sets
 from lingmix.analysis.summary import summarise
 from lingmix.analysis.table import TextTable, encoder_table, markdown_table, summary_table
+from lingmix.evaluation.bias import BIAS
+from lingmix.evaluation.metric_names import SETTINGS
 
 SCORES = (*SETTINGS, "rank_distance")
 ENCODERS_TITLE = "Encoders evaluated as they are"
@@ -28,12 +30,12 @@ class SetTables(NamedTuple):
 def set_tables(runs: pl.DataFrame, encoders: pl.DataFrame) -> SetTables:
     """Of what `cells.measured` and `encoders.evaluated` hold."""
     summary = summarise(runs)
-    pooled = pl.any_horizontal(pl.col(BIAS).is_not_null())
+    pooled = pl.any_horizontal(pl.col([*BIAS]).is_not_null())
     return SetTables(
         scores=summary_table(summary, SCORES),
         encoders=encoder_table(encoders, SCORES),
-        bias=summary_table(summary.filter(pooled), BIAS),
-        encoder_bias=encoder_table(encoders.filter(pooled), BIAS),
+        bias=summary_table(summary.filter(pooled), [*BIAS]),
+        encoder_bias=encoder_table(encoders.filter(pooled), [*BIAS]),
     )
 
 

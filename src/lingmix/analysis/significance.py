@@ -5,7 +5,7 @@ import polars as pl
 from scipy import stats
 
 from lingmix.analysis.groups import keys
-from lingmix.analysis.metric_columns import SETTINGS
+from lingmix.evaluation.metric_names import SETTINGS
 
 
 def compare(runs: pl.DataFrame) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 import polars as pl
 
 from lingmix.analysis.groups import keys
-from lingmix.analysis.metric_columns import MEASURES, SETTINGS
+from lingmix.analysis.metric_columns import measures
 
 
 def summarise(runs: pl.DataFrame) -> pl.DataFrame:
@@ -11,24 +11,23 @@ def summarise(runs: pl.DataFrame) -> pl.DataFrame:
     over the `<measure>_seeds` that have it, `<measure>_spread` (sample standard deviation; null for
     one seed) and `<measure>_best`.
 
-    Best is within a scale: the highest mAP and PEER, of the other figures of language bias the one
-    closest to 0; a lone value is not marked.
+    Best is within a scale; a lone value is not marked.
     """
-    level = [*keys(runs), "scale"]
+    level, columns = [*keys(runs), "scale"], measures()
     return (
         runs.group_by([*level, "alpha"], maintain_order=True)
         .agg(
             pl.len().alias("seeds"),
-            *(pl.col(m).mean() for m in MEASURES),
-            *(pl.col(m).std().alias(f"{m}_spread") for m in MEASURES),
-            *(pl.col(m).count().alias(f"{m}_seeds") for m in MEASURES),
+            *(pl.col(m).mean() for m in columns),
+            *(pl.col(m).std().alias(f"{m}_spread") for m in columns),
+            *(pl.col(m).count().alias(f"{m}_seeds") for m in columns),
         )
-        .with_columns(_best(m, level).alias(f"{m}_best") for m in MEASURES)
+        .with_columns(_best(m, columns[m].best, level).alias(f"{m}_best") for m in columns)
     )
 
 
-def _best(measure: str, level: list[str]) -> pl.Expr:
+def _best(measure: str, best: str, level: list[str]) -> pl.Expr:
     value = pl.col(measure)
-    worth = value if measure in (*SETTINGS, "peer") else -value.abs()
+    worth = value if best == "highest" else -value.abs()
     contest = value.count().over(level) > 1
     return (contest & (worth == worth.max().over(level))).fill_null(value=False)

@@ -8,22 +8,11 @@ import polars as pl
 from lingmix.analysis.baselines import label
 from lingmix.analysis.generations import generation_columns
 from lingmix.analysis.groups import keys, scale_name
-from lingmix.analysis.metric_columns import SETTINGS
+from lingmix.analysis.metric_columns import LABELS, measures
+from lingmix.evaluation.metric_names import SETTINGS
 from lingmix.tracking.generation import named
 
 ABSENT = "—"
-NAMES = {
-    "monolingual": "monolingual",
-    "crosslingual": "cross-lingual",
-    "multilingual": "multilingual",
-    "rank_distance": "rank distance",
-    "share_gap": "share gap",
-    "same_language_preference": "same-language preference",
-    "same_language_excess": "same-language excess",
-    "peer": "PEER",
-}
-
-
 Row = dict[str, Any]
 
 
@@ -37,21 +26,22 @@ class TextTable(NamedTuple):
     rows: tuple[tuple[Entry, ...], ...]
 
 
-def summary_table(summary: pl.DataFrame, measures: Sequence[str]) -> TextTable:
+def summary_table(summary: pl.DataFrame, columns: Sequence[str]) -> TextTable:
     def entries(row: Row) -> list[Entry]:
         return [
             Entry(str(row["seeds"])),
-            *(Entry(estimate(row, m), best=row[f"{m}_best"]) for m in measures),
+            *(Entry(estimate(row, column), best=row[f"{column}_best"]) for column in columns),
         ]
 
-    return _rows(summary, ("seeds", *(NAMES[m] for m in measures)), entries)
+    return _rows(summary, ("seeds", *_labels(columns)), entries)
 
 
-def encoder_table(encoders: pl.DataFrame, measures: Sequence[str]) -> TextTable:
+def encoder_table(encoders: pl.DataFrame, columns: Sequence[str]) -> TextTable:
     lines = [
-        [label(row), *(_shown(row, m) for m in measures)] for row in encoders.iter_rows(named=True)
+        [label(row), *(_shown(row, column) for column in columns)]
+        for row in encoders.iter_rows(named=True)
     ]
-    return _text_table(("encoder", *(NAMES[m] for m in measures)), lines)
+    return _text_table(("encoder", *_labels(columns)), lines)
 
 
 def comparison_table(comparisons: pl.DataFrame) -> TextTable:
@@ -59,7 +49,7 @@ def comparison_table(comparisons: pl.DataFrame) -> TextTable:
         differences = (_difference(row, s) + _fewer(row, s) for s in SETTINGS)
         return [Entry(f"{row['against']:g}"), Entry(str(row["seeds"])), *map(Entry, differences)]
 
-    return _rows(comparisons, ("against alpha", "n", *(NAMES[s] for s in SETTINGS)), entries)
+    return _rows(comparisons, ("against alpha", "n", *(LABELS[s] for s in SETTINGS)), entries)
 
 
 def gain_table(gains: pl.DataFrame) -> TextTable:
@@ -68,7 +58,9 @@ def gain_table(gains: pl.DataFrame) -> TextTable:
         return Entry(ABSENT if over is None else f"{signed(row[setting])} over alpha {over}")
 
     return _rows(
-        gains, tuple(NAMES[s] for s in SETTINGS), lambda row: [entry(row, s) for s in SETTINGS]
+        gains,
+        tuple(LABELS[s] for s in SETTINGS),
+        lambda row: [entry(row, s) for s in SETTINGS],
     )
 
 
@@ -134,15 +126,22 @@ def _fewer(row: Row, measure: str) -> str:
     return f" (n {seeds})" if 0 < seeds < row["seeds"] else ""
 
 
-def _shown(row: Row, measure: str) -> str:
-    value = row[measure]
+def _labels(columns: Sequence[str]) -> list[str]:
+    known = measures()
+    return [known[column].label for column in columns]
+
+
+def _shown(row: Row, column: str) -> str:
+    value = row[column]
     if value is None:
         return ABSENT
-    return signed(value) if measure.startswith("same_language") else _size(value, measure)
+    return signed(value) if measures()[column].signed else _size(value, column)
 
 
-def _size(value: float, measure: str) -> str:
-    return f"{value:.1f}" if measure == "rank_distance" else score(value)
+def _size(value: float, column: str) -> str:
+    """A share, or a number of places, which keeps its leading zero."""
+    digits = measures()[column].digits
+    return score(value, digits) if digits > 1 else f"{value:.{digits}f}"
 
 
 def _rows(

@@ -12,6 +12,7 @@ import torch
 from lingmix.assembly.parts import Parts, ranks_of
 from lingmix.cli.config import Config, build
 from lingmix.evaluation.evaluator import RunFiles, evaluate_encoder
+from lingmix.evaluation.metric_names import KEPT_SCORE
 from lingmix.evaluation.scores import SetScores
 from lingmix.model.embed import encoding
 from lingmix.model.hub import ENCODER_FOLDER
@@ -20,7 +21,6 @@ from lingmix.signals import Stop
 from lingmix.tracking.identity import deciding
 from lingmix.tracking.lightning_logger import RunLogger
 from lingmix.tracking.outbox.recorder import RunRecorder
-from lingmix.tracking.pages.description import DEVELOPMENT
 from lingmix.tracking.secrets import masked
 from lingmix.training.checkpoints import Checkpoints, DurableFiles, newest_state
 from lingmix.training.completeness import require_trained
@@ -62,7 +62,7 @@ def fit(
         if trainer.global_step % interval_of(config):  # the last steps were not validated yet
             trainer.validate(parts.module, parts.datamodule, verbose=False)
             last = float(trainer.callback_metrics[parts.monitor])
-        recorder.log_metrics({DEVELOPMENT: max(best, last)}, trainer.global_step)
+        recorder.log_metrics({KEPT_SCORE: max(best, last)}, trainer.global_step)
         if last >= best:
             return
     state = torch.load(checkpoints.best, weights_only=True)["state_dict"]

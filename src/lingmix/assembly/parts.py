@@ -20,16 +20,14 @@ from lingmix.data.scales import scaled_items
 from lingmix.data.schedule import HybridSchedule
 from lingmix.data.training_pairs import TrainingPairs, training_pairs
 from lingmix.errors import InputError
+from lingmix.evaluation.metric_names import SETTINGS, ScoreName, on_development_set
+from lingmix.evaluation.metrics import METRICS
 from lingmix.evaluation.validation import RetrievalScores
 from lingmix.model.encoder import Encoder
 from lingmix.model.precision import fastest_device
-from lingmix.tracking.results import METRICS, SETTINGS
 from lingmix.training.module import DualEncoder
 
 log = logging.getLogger(__name__)
-
-RISING = tuple(f"{setting}/{metric}" for setting in SETTINGS for metric in METRICS)
-"""Scores that may pick the weights: higher is better."""
 
 
 class Parts(NamedTuple):
@@ -79,7 +77,7 @@ def prepare(config: Config) -> Parts:
         development=development,
     )
     datamodule.refuse_starved(ranks=ranks_of(config["trainer"]), accumulated=accumulated)
-    monitor = None if development is None else f"val/development/{data['development_score']}"
+    monitor = None if development is None else on_development_set(data["development_score"])
     return Parts(datamodule, module, sets, monitor)
 
 
@@ -106,9 +104,10 @@ def refuse_unsupported(config: Config) -> None:
             f"trainer.precision: {trainer['precision']} needs a GPU; a CPU has bf16-mixed and "
             "32-true"
         )
-    if score not in RISING:
+    choosing = [str(ScoreName(metric, setting)) for setting in SETTINGS for metric in METRICS]
+    if score not in choosing:
         raise InputError(
-            f"data.development_score: must be one of {', '.join(RISING)}, got {score!r}"
+            f"data.development_score: must be one of {', '.join(choosing)}, got {score!r}"
         )
 
 

@@ -21,13 +21,14 @@ from lingmix.evaluation.evaluator import (
     evaluate_by_search,
     evaluate_encoder,
 )
+from lingmix.evaluation.score_table import recorded_scores, score_table
 from lingmix.evaluation.scores import SetScores
 from lingmix.model.embed import Encoding
 from lingmix.model.precision import precision_of
 from lingmix.tracking.identity import HASH, provenance
 from lingmix.tracking.lifecycle import KIND
 from lingmix.tracking.models import model_folder
-from lingmix.tracking.results import log_results, recorded_scores, score_table
+from lingmix.tracking.results import log_results
 from lingmix.tracking.run import complete_already, recorded, waiting
 from lingmix.tracking.run_folder import emptied, work_folder
 from lingmix.tracking.secrets import shown

@@ -8,12 +8,13 @@ from omegaconf import DictConfig
 from lingmix.assembly.fit import fit, measure
 from lingmix.assembly.parts import Parts, prepare
 from lingmix.cli.config import Config, checked, command_line, overrides
+from lingmix.evaluation.score_table import headline
 from lingmix.evaluation.scores import SetScores
 from lingmix.model.precision import precision_of
 from lingmix.signals import PrunedError, Stop, stoppable
 from lingmix.tracking.identity import HASH, provenance
 from lingmix.tracking.outbox.recorder import RunRecorder
-from lingmix.tracking.results import headline, log_results
+from lingmix.tracking.results import log_results
 from lingmix.tracking.run import complete_already, recorded, waiting
 from lingmix.tracking.run_folder import emptied, work_folder
 from lingmix.tracking.secrets import shown

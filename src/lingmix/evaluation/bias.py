@@ -1,16 +1,38 @@
 """Whether a pooled ranking favours languages.
 
 An encoder that is blind to language scores 0 in expectation in the same-language figures and in
-those of shares (but see `share_figures`), one half in PEER, and at least the number of languages
-less one in rank distance. All functions take what `Ranked` holds and give a row a query, or a row a
-language; where a figure says nothing about a query it is null.
+those of shares (but see `share_gap`), one half in PEER, and at least the number of languages less
+one in rank distance. The functions take what `Ranked` holds, or its `excess_shares`, and give a row
+a query, with the figure under its name; where it says nothing about a query it is null.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 from scipy.stats import chi2
 
-from lingmix.data.items import LanguagePair
+from lingmix.evaluation.metric_names import Measure
+
+
+class PooledRanking(NamedTuple):
+    """The multilingual setting's ranking of every query: `Ranked.relevant`, and what
+    `excess_shares` makes of it."""
+
+    relevant: pl.DataFrame
+    excess: pl.DataFrame
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bias(Measure[Callable[[PooledRanking], pl.DataFrame]]):
+    """`note` explains the measure to a reader of the report; `whole`: it needs the rank of every
+    relevant passage, not only of those that a search found."""
+
+    note: str
+    digits: int = 3
+    whole: bool = False
 
 
 def rank_distance(relevant: pl.DataFrame) -> pl.DataFrame:
@@ -114,41 +136,74 @@ def same_language_excess(excess: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def share_figures(excess: pl.DataFrame) -> dict[str, float]:
-    """`pair/<en-de>/excess_share`: how much more of the first places German holds for English
-    queries than a ranking blind to language would give it. `multilingual/excess_share/<language>`:
-    its mean over query languages.
+def share_gap(excess: pl.DataFrame) -> pl.DataFrame:
+    """The part of the places that languages hold in excess (total variation), in each query
+    language first, so that each favouring itself does not cancel out.
 
-    `multilingual/share_gap`: the part of the places that languages hold in excess (total
-    variation), in each query language first, so that each favouring itself does not cancel out. A
-    query's excess counts with the sign that the language's excess has for the other queries of its
-    language, not with that of its own: chance cancels out, and rankings that are blind to language
-    and independent score 0 in expectation, where a sum of absolute means would grow as queries get
-    fewer. An encoder's rankings share their passages, whose luck remains where they are few; random
-    vectors on XQuAD-R score .000, on 180 passages up to .015. No figure where no query is pooled.
+    A query's excess counts with the sign that the language's excess has for the other queries of
+    its language, not with that of its own: chance cancels out, and rankings that are blind to
+    language and independent score 0 in expectation, where a sum of absolute means would grow as
+    queries get fewer. An encoder's rankings share their passages, whose luck remains where they are
+    few; random vectors on XQuAD-R score .000, on 180 passages up to .015.
     """
-    if excess.is_empty():
-        return {}
-    languages = ["query_language", "passage_language"]
     share = pl.col("excess_share")
-    others = share.sum().over(languages) - share
-    mean = (
+    others = share.sum().over("query_language", "passage_language") - share
+    return (
         excess.with_columns(gap=share * others.sign())
-        .group_by(languages)
-        .agg(share.mean(), pl.col("gap").mean())
-        .sort(languages)
+        .group_by("query")
+        .agg(share_gap=pl.col("gap").sum() / 2)
     )
-    gaps = mean.group_by("query_language", maintain_order=True).agg(pl.col("gap").sum() / 2)
-    shares = mean.group_by("passage_language", maintain_order=True).agg(share.mean())
-    pairs = mean.select(*languages, share)
-    return {
-        **{
-            f"pair/{LanguagePair(query, passage)}/excess_share": of
-            for query, passage, of in pairs.iter_rows()
-        },
-        "multilingual/share_gap": gaps["gap"].mean(),
-        **{
-            f"multilingual/excess_share/{language}": of
-            for language, of in sorted(shares.iter_rows())
-        },
-    }
+
+
+def pair_shares(excess: pl.DataFrame) -> pl.DataFrame:
+    """Of each query and passage language: how much more of the first places the passage language
+    holds for these queries than a ranking blind to language would give it."""
+    languages = ["query_language", "passage_language"]
+    return excess.group_by(languages).agg(pl.col("excess_share").mean()).sort(languages)
+
+
+BIAS = {
+    "rank_distance": Bias(
+        compute=lambda pooled: rank_distance(pooled.relevant),
+        whole=True,
+        label="rank distance",
+        digits=1,
+        best="nearest 0",
+        note="Rank distance: how many places lie between the languages' relevant passages that "
+        "rank first and last; lower is better.",
+    ),
+    "share_gap": Bias(
+        compute=lambda pooled: share_gap(pooled.excess),
+        label="share gap",
+        best="nearest 0",
+        note="The next three are 0 in expectation for an encoder blind to language. Share gap: "
+        "which part of a query's first places (as many as it has relevant passages) languages hold "
+        "in excess of what a ranking blind to language would give them, which has as many relevant "
+        "passages there.",
+    ),
+    "same_language_preference": Bias(
+        compute=lambda pooled: same_language_preference(pooled.relevant),
+        label="same-language preference",
+        signed=True,
+        best="nearest 0",
+        note="Same-language preference: how often a relevant passage in the query's language "
+        "scores above one in another language, less how often below; from −1 to 1.",
+    ),
+    "same_language_excess": Bias(
+        compute=lambda pooled: same_language_excess(pooled.excess),
+        label="same-language excess",
+        signed=True,
+        best="nearest 0",
+        note="Same-language excess: how much more of the first places than that the query's own "
+        "language holds.",
+    ),
+    "peer": Bias(
+        compute=lambda pooled: peer(pooled.relevant),
+        whole=True,
+        label="PEER",
+        note="PEER: the p-value of the test that relevant passages of all languages rank alike; "
+        "low is biased, one half is what an encoder blind to language scores on average. It needs "
+        "several relevant passages in a language.",
+    ),
+}
+"""By name: a row here is all that a new figure of language bias asks for."""

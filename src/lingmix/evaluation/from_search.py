@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
 from lingmix.evaluation.dense import refuse_bad
+from lingmix.evaluation.metric_names import SEARCH_RECALL
 from lingmix.evaluation.pools import Pool, Positions, pools
 from lingmix.evaluation.ranks import Ranked, with_query_language
 from lingmix.evaluation.scores import SetScores, set_scores
@@ -72,7 +73,7 @@ def searched_scores(
         whole=False,
     )
     scores = set_scores(evaluation_set, ranked, depth=depth)
-    scores.metrics["search_recall"] = float(np.mean(recalls))
+    scores.metrics[SEARCH_RECALL] = float(np.mean(recalls))
     return scores
 
 

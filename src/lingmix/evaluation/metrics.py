@@ -7,6 +7,8 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from lingmix.evaluation.metric_names import MAP, Measure
+
 Figures = NDArray[np.float64]
 
 
@@ -67,15 +69,18 @@ def reciprocal_rank(rankings: Rankings, *, k: int) -> Figures:
     return rankings.total(first_J / rankings.rank_J)
 
 
-METRICS: dict[str, Callable[[Rankings], Figures]] = {
-    "map": average_precision,
-    "ndcg_at_10": partial(ndcg, k=10),
-    "recall_at_1": partial(recall, k=1),
-    "recall_at_10": partial(recall, k=10),
-    "recall_at_100": partial(recall, k=100),
-    "mrr_at_10": partial(reciprocal_rank, k=10),
+Retrieval = Measure[Callable[[Rankings], Figures]]
+
+METRICS: dict[str, Retrieval] = {
+    MAP: Retrieval(compute=average_precision, label="mAP"),
+    "ndcg_at_10": Retrieval(compute=partial(ndcg, k=10), label="nDCG@10"),
+    "recall_at_1": Retrieval(compute=partial(recall, k=1), label="R@1"),
+    "recall_at_10": Retrieval(compute=partial(recall, k=10), label="R@10"),
+    "recall_at_100": Retrieval(compute=partial(recall, k=100), label="R@100"),
+    "mrr_at_10": Retrieval(compute=partial(reciprocal_rank, k=10), label="MRR@10"),
 }
+"""By name: a row here is all that a new metric asks for."""
 
 
 def retrieval_metrics(rankings: Rankings) -> dict[str, Figures]:
-    return {name: metric(rankings) for name, metric in METRICS.items()}
+    return {name: metric.compute(rankings) for name, metric in METRICS.items()}

@@ -11,12 +11,26 @@ from lingmix.data.items import LanguagePair
 from lingmix.errors import InputError
 from lingmix.evaluation import bias
 from lingmix.evaluation.judged import judged_rankings
+from lingmix.evaluation.metric_names import (
+    CONTRASTIVE_ENTROPY,
+    EXCESS_SHARE,
+    RANKED,
+    SKIPPED,
+    UNJUDGED,
+    WITHOUT_RELEVANT,
+    Scope,
+    ScoreName,
+    answerable,
+    excess_share_of,
+)
 from lingmix.evaluation.metrics import METRICS, Rankings, retrieval_metrics
 from lingmix.evaluation.ranks import Ranked, Scores, rank_relevant
 from lingmix.evaluation.self_matches import without_own
 
 LANGUAGES = ["setting", "query_language", "passage_language"]
 NAMES = [*LANGUAGES, "query", "relevant"]
+
+Averages = dict[ScoreName, float]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -38,6 +52,10 @@ class SetScores:
     metrics: dict[str, float]
     per_query: pl.DataFrame
     counts: dict[str, int]
+
+    def figure(self, metric: str, scope: Scope = None) -> float | None:
+        """None where the set does not measure it."""
+        return self.metrics.get(str(ScoreName(metric, scope)))
 
 
 def score(
@@ -64,7 +82,7 @@ def set_scores(evaluation_set: EvaluationSet, ranked: Ranked, *, depth: int | No
     ids = pl.Series(evaluation_set.query_ids)
     return SetScores(
         name=evaluation_set.name,
-        metrics={**_averages(rankings), **_answerable(rankings), **bias.share_figures(excess)},
+        metrics={str(name): value for name, value in _metrics(rankings, excess).items()},
         per_query=rankings.select(
             pl.lit(evaluation_set.name).alias("set"),
             "setting",
@@ -86,11 +104,12 @@ def _rankings(
     monolingual = _measured(judged.filter(setting="monolingual"), in_language, depth=depth)
     crosslingual = _measured(judged.filter(setting="crosslingual"), in_language, depth=depth)
     multilingual = _measured(judged.filter(setting="multilingual"), pooled, depth=depth)
-    figures = [bias.same_language_preference(ranked.relevant), bias.same_language_excess(excess)]
-    if ranked.whole:
-        figures += [bias.rank_distance(ranked.relevant), bias.peer(ranked.relevant)]
-    for figure in figures:
-        multilingual = multilingual.join(figure, on="query", how="left", maintain_order="left")
+    pooled_ranking = bias.PooledRanking(ranked.relevant, excess)
+    for figure in bias.BIAS.values():
+        if ranked.whole or not figure.whole:
+            multilingual = multilingual.join(
+                figure.compute(pooled_ranking), on="query", how="left", maintain_order="left"
+            )
     return pl.concat([monolingual, crosslingual, multilingual], how="diagonal")
 
 
@@ -109,78 +128,93 @@ def _measured(judged: pl.DataFrame, relevant: pl.DataFrame, *, depth: int | None
     )
     rankings = found.group_by("ranking", maintain_order=True).agg(
         pl.col(of).first(),
-        relevant=pl.len().cast(pl.Int64),
-        contrastive_entropy=pl.col("entropy").mean().cast(pl.Float64),
+        pl.len().cast(pl.Int64).alias("relevant"),
+        pl.col("entropy").mean().cast(pl.Float64).alias(CONTRASTIVE_ENTROPY),
     )
     measured = rankings.select(
-        *of, "relevant", *map(pl.Series, metrics, metrics.values()), "contrastive_entropy"
+        *of, "relevant", *map(pl.Series, metrics, metrics.values()), CONTRASTIVE_ENTROPY
     )
     return judged.join(
         measured, on=of, how="left", nulls_equal=True, maintain_order="left"
     ).with_columns(pl.col("relevant", *metrics).fill_null(0))
 
 
-def _averages(rankings: pl.DataFrame) -> dict[str, float]:
+def _metrics(rankings: pl.DataFrame, excess: pl.DataFrame) -> Averages:
+    return {**_averages(rankings), **_answerable(rankings), **_excess_shares(excess)}
+
+
+def _averages(rankings: pl.DataFrame) -> Averages:
     """Macro over query languages, or over language pairs."""
     mean = pl.exclude(NAMES).mean()
     corpora = rankings.group_by(LANGUAGES, maintain_order=True).agg(mean).sort(LANGUAGES)
-    averages: dict[str, float] = {}
+    averages: Averages = {}
     for row in corpora.group_by("setting", maintain_order=True).agg(mean).iter_rows(named=True):
-        averages |= _prefixed(row["setting"], row)
+        averages |= _named(row, row["setting"])
     for row in corpora.drop_nulls("passage_language").iter_rows(named=True):
-        pair = LanguagePair(row["query_language"], row["passage_language"])
-        averages |= _prefixed(f"pair/{pair}", row)
-    if "multilingual/contrastive_entropy" in averages:
-        averages["contrastive_entropy"] = averages["multilingual/contrastive_entropy"]
+        averages |= _named(row, LanguagePair(row["query_language"], row["passage_language"]))
+    pooled = ScoreName(CONTRASTIVE_ENTROPY, "multilingual")
+    if pooled in averages:
+        averages[ScoreName(CONTRASTIVE_ENTROPY)] = averages[pooled]
     return averages
 
 
-def _answerable(rankings: pl.DataFrame) -> dict[str, float]:
+def _answerable(rankings: pl.DataFrame) -> Averages:
     """Of the settings and pairs that have rankings without a relevant passage: how many, and the
     means over the others."""
     without = _tallied(rankings.filter(relevant=0))
-    others = rankings.filter(pl.col("relevant") > 0).select(*NAMES, *METRICS)
-    averages = {
-        f"{name}_answerable": value
-        for name, value in _averages(others).items()
-        if name.rpartition("/")[0] in without
+    metrics = {answerable(metric): pl.col(metric) for metric in METRICS}
+    means = _averages(rankings.filter(pl.col("relevant") > 0).select(*NAMES, **metrics))
+    return {name: mean for name, mean in means.items() if name.scope in without} | {
+        ScoreName(WITHOUT_RELEVANT, scope): float(n) for scope, n in without.items()
     }
-    return averages | {f"{prefix}/without_relevant": float(n) for prefix, n in without.items()}
 
 
-def _tallied(rankings: pl.DataFrame) -> Counter[str]:
+def _excess_shares(excess: pl.DataFrame) -> Averages:
+    """Of each language pair, and of each passage language the mean over query languages."""
+    pairs = bias.pair_shares(excess)
+    languages = pairs.group_by("passage_language").agg(pl.col("excess_share").mean())
+    return {
+        ScoreName(EXCESS_SHARE, LanguagePair(query, passage)): share
+        for query, passage, share in pairs.iter_rows()
+    } | {
+        ScoreName(excess_share_of(language), "multilingual"): share
+        for language, share in languages.sort("passage_language").iter_rows()
+    }
+
+
+def _tallied(rankings: pl.DataFrame) -> Counter[Scope]:
     """How many rankings each setting has, and each language pair."""
-    tally: Counter[str] = Counter()
+    tally: Counter[Scope] = Counter()
     corpora = rankings.group_by(LANGUAGES).len().sort(LANGUAGES)
     for setting, query, passage, n in corpora.iter_rows():
         tally[setting] += n
         if passage is not None:
-            tally[f"pair/{LanguagePair(query, passage)}"] += n
+            tally[LanguagePair(query, passage)] += n
     return tally
 
 
-def _prefixed(prefix: str, figures: dict[str, Any]) -> dict[str, float]:
+def _named(figures: dict[str, Any], scope: Scope) -> Averages:
     return {
-        f"{prefix}/{name}": figure
-        for name, figure in figures.items()
-        if name not in NAMES and figure is not None
+        ScoreName(metric, scope): figure
+        for metric, figure in figures.items()
+        if metric not in NAMES and figure is not None
     }
 
 
 def _counts(evaluation_set: EvaluationSet, rankings: pl.DataFrame) -> dict[str, int]:
     ranked, without = _tallied(rankings), _tallied(rankings.filter(relevant=0))
     corpora = set(evaluation_set.passage_languages)
-    possible: Counter[str] = Counter()
+    possible: Counter[Scope] = Counter()
     for query, n in sorted(Counter(evaluation_set.query_languages).items()):
         possible["multilingual"] += n
         for passage in sorted(
             corpora - ({query} if evaluation_set.other_languages_only else set())
         ):
             possible["monolingual" if query == passage else "crosslingual"] += n
-            possible[f"pair/{LanguagePair(query, passage)}"] += n
-    counts = {"unjudged": evaluation_set.unjudged}
-    for name, n in possible.items():
-        counts[f"{name}/ranked"] = ranked[name]
-        counts[f"{name}/without_relevant"] = without[name]
-        counts[f"{name}/skipped"] = n - ranked[name]
+            possible[LanguagePair(query, passage)] += n
+    counts = {UNJUDGED: evaluation_set.unjudged}
+    for scope, n in possible.items():
+        counts[str(ScoreName(RANKED, scope))] = ranked[scope]
+        counts[str(ScoreName(WITHOUT_RELEVANT, scope))] = without[scope]
+        counts[str(ScoreName(SKIPPED, scope))] = n - ranked[scope]
     return counts

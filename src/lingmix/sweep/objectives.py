@@ -1,32 +1,65 @@
 """What a study reads of a complete run."""
 
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from lingmix.cli.config import Config
+from lingmix.data.items import LanguagePair
 from lingmix.errors import InputError
-from lingmix.tracking.results import BIAS, METRICS, SETTINGS
+from lingmix.evaluation.bias import BIAS
+from lingmix.evaluation.metric_names import (
+    EXCESS_SHARE,
+    SETTINGS,
+    VAL,
+    MetricName,
+    ScoreName,
+    on_development_set,
+    on_test_set,
+    parse,
+)
+from lingmix.evaluation.metrics import METRICS
 
-FORMS = [f"{setting}/{name}" for setting in SETTINGS for name in (*METRICS, *BIAS)]
+ANY_PAIR = LanguagePair("query", "passage")
+"""Stands for all language pairs: which of them a run measures is not known yet."""
 
 
 def refuse_unknown(objectives: Sequence[str], cells: Sequence[Config]) -> None:
-    """What no run of such cells can have; which language pairs they measure is not known yet."""
-    sets = {f"test/{name}" for values in cells for name in values["evaluation"]}
+    """What no run of such cells can have."""
+    sets = {name for values in cells for name in values["evaluation"]}
+    scores = [*map(str, _scores())]
+    known = [on_test_set(name, score) for name in sets for score in scores]
     if any(values.get("data", {}).get("development") for values in cells):
-        sets.add("val/development")
-    known = sorted(f"{of}/{form}" for of in sets for form in FORMS)
+        known += [on_development_set(score) for score in scores]
+    known.sort()
     for objective in objectives:
-        if re.sub("/pair/[^/]+-[^/]+/", "/multilingual/", objective) not in known:
+        name = parse(objective)
+        if name is None or str(_of_any_pair(name)) not in known:
             near = ", ".join(get_close_matches(objective, known, n=3, cutoff=0.0))
             raise InputError(
                 f"hydra.sweeper.objectives: no run has {objective!r}; the nearest scores are {near}"
             )
+
+
+def is_validation(objective: str) -> bool:
+    name = parse(objective)
+    return name is not None and name.split == VAL
+
+
+def _scores() -> Iterator[ScoreName]:
+    for setting in SETTINGS:
+        yield from (ScoreName(metric, setting) for metric in METRICS)
+    yield from (ScoreName(figure, "multilingual") for figure in BIAS)
+    yield from (ScoreName(metric, ANY_PAIR) for metric in (*METRICS, EXCESS_SHARE))
+
+
+def _of_any_pair(name: MetricName) -> MetricName:
+    if not isinstance(name.score.scope, LanguagePair):
+        return name
+    return name._replace(score=name.score._replace(scope=ANY_PAIR))
 
 
 def measured(client: MlflowClient, run: Run, objectives: Sequence[str]) -> list[float]:
@@ -35,13 +68,13 @@ def measured(client: MlflowClient, run: Run, objectives: Sequence[str]) -> list[
     for objective in objectives:
         _refuse_missing(run, objective)
     kept = None
-    if any(objective.startswith("val/") for objective in objectives):
-        chosen_by = f"val/development/{run.data.params['data.development_score']}"
+    if any(map(is_validation, objectives)):
+        chosen_by = on_development_set(run.data.params["data.development_score"])
         scores = history(client, run, chosen_by)
         kept = max(scores, key=lambda step: scores[step])
     found = [
         history(client, run, objective).get(kept, math.nan)
-        if kept is not None and objective.startswith("val/")
+        if kept is not None and is_validation(objective)
         else run.data.metrics[objective]
         for objective in objectives
     ]

@@ -17,7 +17,7 @@ from lingmix.cli.config import Config, build
 from lingmix.errors import InputError
 from lingmix.sweep.cell import RunAll
 from lingmix.sweep.grid import Compose, Plan, plans, swept
-from lingmix.sweep.objectives import history, measured, refuse_unknown
+from lingmix.sweep.objectives import history, is_validation, measured, refuse_unknown
 from lingmix.sweep.pareto_front import front_table
 from lingmix.sweep.pruning import course_name, judged, studies_of
 from lingmix.sweep.space import Space, corners, overrides_of, space_of
@@ -50,7 +50,7 @@ class Settings(NamedTuple):
     @property
     def courses(self) -> list[str]:
         """The objectives that a pruner can judge by."""
-        return [one for one in self.objectives if one.startswith("val/")]
+        return [*filter(is_validation, self.objectives)]
 
     def refuse_unsupported(self) -> None:
         for key, count in (("trials", self.trials), ("at_once", self.at_once)):
@@ -151,7 +151,7 @@ class Study:
 
     def run(self, name: str) -> None:
         for objective in self._settings.objectives:
-            if objective.startswith("test/"):
+            if not is_validation(objective):
                 say(f"{objective}: the study chooses by a test set, which then tests nothing")
         count = self._settings.trials
         while (left := count - len(self._trials(*SETTLED)) - self._failed) > 0:

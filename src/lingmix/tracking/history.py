@@ -8,6 +8,7 @@ import polars as pl
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from lingmix.evaluation.metric_names import TEST, parsed
 from lingmix.tracking.generation import generation, is_generation, named
 from lingmix.tracking.identity import ASKED, CODE, DATA, HASH, VERSIONS, decides
 from lingmix.tracking.lifecycle import COMMAND, COMPLETE, KIND, STATE, SWEEP
@@ -203,7 +204,8 @@ def _params(run: Run, *, besides: Sequence[str]) -> dict[str, str]:
 
 
 def _test_metrics(run: Run) -> dict[str, float]:
-    return {key: value for key, value in run.data.metrics.items() if key.startswith("test/")}
+    metrics = run.data.metrics
+    return {str(name): metrics[str(name)] for name in parsed(metrics) if name.split == TEST}
 
 
 def _table(columns: pl.Schema, rows: list[dict[str, object]]) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from lingmix.data.batches import Batch
 from lingmix.data.datamodule import DevelopmentBatch, HybridDataModule
 from lingmix.data.tokens import Tokens
 from lingmix.errors import InputError
+from lingmix.evaluation.metric_names import on_development_set
 from lingmix.model.encoder import Encoder
 from lingmix.training.distributed import SummedDDP, gathered
 from lingmix.training.gradient_cache import embed
@@ -81,7 +82,7 @@ class DualEncoder(pl.LightningModule):
             return
         scores = self.development.compute()
         self.development.reset()
-        self._keep({f"val/development/{name}": value for name, value in scores.items()})
+        self._keep({on_development_set(name): value for name, value in scores.items()})
 
     def _keep(self, scores: dict[str, float]) -> None:
         """Where Lightning has what modules log; its own way takes a millisecond a score."""

@@ -3,8 +3,8 @@
 import polars as pl
 from matplotlib.figure import Figure
 
+from lingmix.analysis.metric_columns import LABELS
 from lingmix.analysis.plots.style import draw_line, legend, new_figure, score_axes, styled_curves
-from lingmix.analysis.table import NAMES
 
 
 def against_alpha(summary: pl.DataFrame, setting: str, *, title: str) -> Figure:
@@ -12,7 +12,7 @@ def against_alpha(summary: pl.DataFrame, setting: str, *, title: str) -> Figure:
     figure, axes = new_figure(title, width=4.2, height=3.9)
     score_axes(axes)
     axes.set_xlabel("alpha (share of monolingual batches)")
-    axes.set_ylabel(f"{NAMES[setting]} mAP")
+    axes.set_ylabel(f"{LABELS[setting]} mAP")
     styled = styled_curves(summary.drop_nulls(setting))
     for style, curve in styled:
         points_N2 = curve.select("alpha", setting).to_numpy()

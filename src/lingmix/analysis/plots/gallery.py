@@ -10,13 +10,13 @@ import polars as pl
 
 from lingmix.analysis.baselines import label
 from lingmix.analysis.groups import groups, scale_name
-from lingmix.analysis.metric_columns import SETTINGS
+from lingmix.analysis.metric_columns import LABELS
 from lingmix.analysis.plots.against_alpha import against_alpha
 from lingmix.analysis.plots.heatmap import PairScores, heatmap, pair_scores
 from lingmix.analysis.plots.style import png
 from lingmix.analysis.plots.tradeoff import tradeoff
 from lingmix.analysis.summary import summarise
-from lingmix.analysis.table import NAMES
+from lingmix.evaluation.metric_names import EXCESS_SHARE, MAP, SETTINGS
 
 
 class Picture(NamedTuple):
@@ -88,7 +88,7 @@ def _groups(runs: pl.DataFrame, set_name: str) -> Iterator[tuple[str, Place, pl.
 
 def _bias_of_alphas(runs: pl.DataFrame, set_name: str) -> Iterator[tuple[Place, PairScores]]:
     for _, (stem, about), group in _groups(runs, set_name):
-        scale, by_alpha = _at_largest_scale(group, "excess_share")
+        scale, by_alpha = _at_largest_scale(group, EXCESS_SHARE)
         for alpha, scores in by_alpha.items():
             title = f"{about}, scale {scale}: excess share at alpha {alpha:g}"
             yield Place(f"{stem}-bias-alpha-{alpha:g}", title), scores
@@ -96,7 +96,7 @@ def _bias_of_alphas(runs: pl.DataFrame, set_name: str) -> Iterator[tuple[Place, 
 
 def _bias_of_encoders(encoders: pl.DataFrame, set_name: str) -> Iterator[tuple[Place, PairScores]]:
     for number, row in enumerate(encoders.iter_slices(1), start=1):
-        scores = pair_scores(row[[c.name for c in row if c.count()]], "excess_share")
+        scores = pair_scores(row[[c.name for c in row if c.count()]], EXCESS_SHARE)
         if scores.queries:
             title = f"{set_name}: excess share of {label(row.row(0, named=True))}"
             yield Place(f"{_slug(set_name)}-bias-encoder-{number}", title), scores
@@ -113,7 +113,7 @@ def _lines(summary: pl.DataFrame, stem: str, about: str, steps: str) -> Iterator
         return
     for setting in SETTINGS:
         if summary[setting].count():
-            title = f"{about}: {NAMES[setting]} mAP ({steps})"
+            title = f"{about}: {LABELS[setting]} mAP ({steps})"
             figure = against_alpha(summary, setting, title=title)
             yield Picture(f"{stem}-alpha-{setting}", title, png(figure))
 
@@ -133,7 +133,7 @@ def _at_largest_scale(group: pl.DataFrame, figure: str) -> tuple[str, dict[float
 
 def _heatmaps(group: pl.DataFrame, stem: str, about: str) -> tuple[list[Picture], list[Picture]]:
     """Of each alpha at the largest scale, and of each hybrid minus alpha 1."""
-    scale, by_alpha = _at_largest_scale(group, "map")
+    scale, by_alpha = _at_largest_scale(group, MAP)
     changes = {
         alpha: found._replace(scores_QP=found.scores_QP - by_alpha[1.0].scores_QP)
         for alpha, found in by_alpha.items()

@@ -7,9 +7,9 @@ import polars as pl
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from lingmix.analysis.metric_columns import pair_columns
 from lingmix.analysis.plots.style import new_figure
 from lingmix.analysis.table import score, signed
-from lingmix.data.items import LanguagePair
 
 _MOST_NUMBERED = 12
 
@@ -22,14 +22,17 @@ class PairScores(NamedTuple):
     scores_QP: NDArray[np.float64]
 
 
-def pair_scores(runs: pl.DataFrame, figure: str) -> PairScores:
-    """Mean over the given rows of `pair/<en-de>/<figure>`."""
-    columns = [c for c in runs.columns if c.startswith("pair/") and c.endswith(f"/{figure}")]
-    pairs = [LanguagePair.parse(column.split("/")[1]) for column in columns]
-    queries = tuple(sorted({pair.query for pair in pairs}))
-    passages = tuple(sorted({pair.passage for pair in pairs}))
+def pair_scores(runs: pl.DataFrame, metric: str) -> PairScores:
+    """Mean of a metric over the given rows."""
+    columns = {
+        pair: column
+        for column, (name, pair) in pair_columns(runs.columns).items()
+        if name == metric
+    }
+    queries = tuple(sorted({pair.query for pair in columns}))
+    passages = tuple(sorted({pair.passage for pair in columns}))
     scores_QP = np.full((len(queries), len(passages)), np.nan)
-    for column, pair in zip(columns, pairs, strict=True):
+    for pair, column in columns.items():
         spot = queries.index(pair.query), passages.index(pair.passage)
         scores_QP[spot] = runs[column].mean()
     return PairScores(queries, passages, scores_QP)

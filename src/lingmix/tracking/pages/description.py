@@ -2,13 +2,13 @@
 
 import getpass
 import math
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from mlflow.entities import Run
 
+from lingmix.evaluation.metric_names import KEPT_SCORE, SETTINGS, setting_maps
 from lingmix.tracking.identity import decides
 from lingmix.tracking.lifecycle import KIND
 from lingmix.tracking.store.limits import cut
@@ -16,8 +16,6 @@ from lingmix.tracking.store.limits import cut
 COMMAND_LENGTH, VALUES_LENGTH, LINE_LENGTH = 2500, 120, 76
 CONTINUED = " \\\n  "
 BEST_SHOWN = 5
-DEVELOPMENT = "val/development/best"
-"""The score of the weights that a run kept."""
 
 
 def run_note(command: str, tags: Mapping[str, str]) -> str:
@@ -43,7 +41,7 @@ def sweep_note(
         parts.append(_best(found, score=score, of=len(complete)))
         parts.append(_links(report=report, view=view))
         parts.append(_varied(complete))
-        parts.append(_table(found[:BEST_SHOWN], "development" if score == DEVELOPMENT else score))
+        parts.append(_table(found[:BEST_SHOWN], "development" if score == KEPT_SCORE else score))
     if front:
         parts.append(f"```\n{front}\n```")
     parts += ["To make or finish this sweep again:", _block(command)]
@@ -78,12 +76,11 @@ def link(run: Run, *path: str) -> str:
 def score_of(complete: Sequence[Run]) -> str | None:
     """The metric to choose by: a test score only where there is no development set."""
     names = {name for run in complete for name in run.data.metrics}
-    if DEVELOPMENT in names:
-        return DEVELOPMENT
-    for setting in ("multilingual", "crosslingual", "monolingual"):
-        tested = sorted(name for name in names if re.fullmatch(rf"test/[^/]+/{setting}/map", name))
-        if tested:
-            return tested[0]
+    if KEPT_SCORE in names:
+        return KEPT_SCORE
+    for setting in reversed(SETTINGS):
+        if tested := [name for name in setting_maps(names) if name.score.scope == setting]:
+            return str(tested[0])
     return None
 
 
@@ -117,7 +114,7 @@ def _links(*, report: str | None, view: str | None) -> str:
 def _best(found: Sequence[tuple[float, Run]], *, score: str, of: int) -> str:
     best = found[0][1]
     by = f"{score}, for want of a development set"
-    if score == DEVELOPMENT:
+    if score == KEPT_SCORE:
         by = f"development {best.data.params.get('data.development_score', 'score')}"
     told = f"**Best of {of} complete runs** by {by}: [{best.info.run_name}]({link(best)})"
     if best.data.tags.get(KIND) == "evaluation":
@@ -144,9 +141,8 @@ def _table(found: Sequence[tuple[float, Run]], score: str) -> str:
 def _test_maps(metrics: Mapping[str, float]) -> dict[str, float]:
     """Means over the evaluation sets, by setting."""
     by_setting: dict[str, list[float]] = {}
-    for name in sorted(metrics):
-        if match := re.fullmatch(r"test/[^/]+/(\w+)/map", name):
-            by_setting.setdefault(match[1], []).append(metrics[name])
+    for name in setting_maps(metrics):
+        by_setting.setdefault(str(name.score.scope), []).append(metrics[str(name)])
     return {setting: fmean(by_setting[setting]) for setting in sorted(by_setting)}
 
 

@@ -4,12 +4,12 @@ Its form is that of the UI's own "Views"; an MLflow that has another form shows 
 """
 
 import json
-import re
 from collections.abc import Sequence
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from lingmix.evaluation.metric_names import setting_maps
 from lingmix.tracking.pages.description import score_of, varying
 
 VIEW = "mlflow.sharedViewState."
@@ -34,7 +34,7 @@ def save_view(client: MlflowClient, parent: Run, complete: Sequence[Run]) -> str
 
 def _columns(complete: Sequence[Run], score: str | None) -> list[str]:
     names = {name for run in complete for name in run.data.metrics}
-    maps = sorted(name for name in names if re.fullmatch(r"test/[^/]+/\w+/map", name))
+    maps = map(str, setting_maps(names))
     metrics = dict.fromkeys([score, *maps] if score else maps)
     columns = [f"params.`{key}`" for key in varying(complete)]
     return [*columns, *(f"metrics.`{name}`" for name in metrics)][:MOST_COLUMNS]

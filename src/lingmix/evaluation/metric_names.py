@@ -1,0 +1,142 @@
+"""The names of metrics, built and parsed in this one place, and how measures are shown.
+
+A metric of an evaluation set is `<split>/<set>/<score>`, and a score is one of
+
+- `<setting>/<metric>`, the macro average of a setting: `multilingual/map`;
+- `pair/<en-de>/<metric>`, of a language pair;
+- `<metric>`, of the whole set: `contrastive_entropy`.
+
+What a training logs on its way (`train/...`) has no set, and is named where it is computed.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+from lingmix.data.items import LanguagePair
+from lingmix.errors import InputError
+
+TEST, VAL = "test", "val"
+DEVELOPMENT = "development"
+"""The set of `val`."""
+
+SETTINGS = ("monolingual", "crosslingual", "multilingual")
+MAP = "map"
+CONTRASTIVE_ENTROPY = "contrastive_entropy"
+EXCESS_SHARE = "excess_share"
+WITHOUT_RELEVANT = "without_relevant"
+RANKED, SKIPPED, UNJUDGED = "ranked", "skipped", "unjudged"
+"""Counts of queries, which are named as scores are."""
+
+SEARCH_RECALL = "search_recall"
+PAIR = "pair"
+
+Compute = TypeVar("Compute", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure(Generic[Compute]):
+    """What computes a measure, its label, how it is shown (`digits` after the point, with a sign
+    where it goes both ways), and which of several values is the best."""
+
+    compute: Compute
+    label: str
+    digits: int = 4
+    signed: bool = False
+    best: Literal["highest", "nearest 0"] = "highest"
+
+    def shown(self, value: float) -> str:
+        return f"{value:{'+' if self.signed else ''}.{self.digits}f}"
+
+
+Scope = str | LanguagePair | None
+"""What a score is of: a setting, a language pair, or the whole set."""
+
+
+class ScoreName(NamedTuple):
+    """A figure of an evaluation set."""
+
+    metric: str
+    scope: Scope = None
+
+    def __str__(self) -> str:
+        if self.scope is None:
+            return self.metric
+        prefix = f"{PAIR}/" if isinstance(self.scope, LanguagePair) else ""
+        return f"{prefix}{self.scope}/{self.metric}"
+
+
+class MetricName(NamedTuple):
+    """A score of a set under the name that a run records it by."""
+
+    split: str
+    set: str
+    score: ScoreName
+
+    def __str__(self) -> str:
+        return f"{self.split}/{self.set}/{self.score}"
+
+
+def on_test_set(set_name: str, score: str) -> str:
+    """The metric of a score of an evaluation set."""
+    return f"{TEST}/{set_name}/{score}"
+
+
+def on_development_set(score: str) -> str:
+    """The metric of a score of the development set."""
+    return f"{VAL}/{DEVELOPMENT}/{score}"
+
+
+KEPT_SCORE = on_development_set("best")
+"""Of the weights that a run kept: their score on the development set."""
+
+
+def answerable(metric: str) -> str:
+    """The mean of a metric over the queries that have a relevant passage."""
+    return f"{metric}_answerable"
+
+
+def excess_share_of(language: str) -> str:
+    """The excess share of a passage language, over all query languages."""
+    return f"{EXCESS_SHARE}/{language}"
+
+
+@cache
+def parse_score(text: str) -> ScoreName | None:
+    first, _, rest = text.partition("/")
+    if first in SETTINGS and rest:
+        return ScoreName(rest, first)
+    if first == PAIR:
+        pair, _, metric = rest.partition("/")
+        try:
+            return ScoreName(metric, LanguagePair.parse(pair)) if metric else None
+        except InputError:
+            return None
+    return ScoreName(first) if first and not rest else None
+
+
+@cache
+def parse(text: str) -> MetricName | None:
+    """None for what is no metric of an evaluation set."""
+    split, _, rest = text.partition("/")
+    set_name, _, score = rest.partition("/")
+    found = parse_score(score)
+    return MetricName(split, set_name, found) if split in (TEST, VAL) and found else None
+
+
+def parsed(names: Iterable[str]) -> list[MetricName]:
+    """Those that are metrics of evaluation sets, in their order."""
+    return [found for name in names if (found := parse(name))]
+
+
+def setting_maps(names: Iterable[str]) -> list[MetricName]:
+    """The mAP of each setting of each evaluation set, by which runs are compared first; sorted."""
+    return sorted(
+        (
+            one
+            for one in parsed(names)
+            if one.split == TEST and one.score.scope in SETTINGS and one.score.metric == MAP
+        ),
+        key=str,
+    )
