@@ -49,6 +49,11 @@ def interrupted(place: Place, proxy: Unreliable) -> None:
         command(place, stops_after=2)
 
 
+def recorded(place: Place, _: Unreliable) -> None:
+    """A whole run."""
+    command(patient(place))
+
+
 def unsent(place: Place, proxy: Unreliable) -> None:
     """A whole run whose store was never there."""
     proxy.arm(fault=GONE, at=1)
@@ -56,9 +61,10 @@ def unsent(place: Place, proxy: Unreliable) -> None:
 
 
 def synced(place: Place) -> None:
-    """It may say that something is left."""
+    """By the way of the run; it may say that something is left."""
+    uri = place.config["tracking"]["uri"]
     try:
-        sync(place.sync)
+        sync(OmegaConf.merge(place.sync, {"tracking": {"uri": uri}}))
     except SystemExit as error:
         assert "have something left to send" in str(error.code)
 
@@ -107,8 +113,8 @@ SCENARIOS = {
     "run": Scenario(None, command),
     "resumed": Scenario(interrupted, command, trained=2),
     "synced": Scenario(unsent, synced),
-    "complete": Scenario(lambda place, _: command(place), command),
-    "forgotten": Scenario(lambda place, _: command(place), command, trained=2),
+    "complete": Scenario(recorded, command),
+    "forgotten": Scenario(recorded, command, trained=2),
     "parent": Scenario(None, parent_of),
     "sweep": Scenario(None, swept),
 }

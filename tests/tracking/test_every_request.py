@@ -142,7 +142,7 @@ def undisturbed(place, proxy, server) -> Callable[[str], tuple[str, list[str]]]:
 
     def of(which: str) -> tuple[str, list[str]]:
         if which not in known:
-            scenario, at = SCENARIOS[which], place(f"{which}-undisturbed-000")
+            scenario, at = SCENARIOS[which], patient(place(f"{which}-undisturbed-000"))
             prepared(scenario, at, proxy)
             proxy.repair()
             scenario.act(at)
@@ -198,5 +198,6 @@ def test_any_request_may_fail(which, fault, disturbed, undisturbed):
     _, requests = undisturbed(which)
     every = 1 if which == "run" or fault in ALWAYS else max(1, len(FAULTS) // ROUNDS)
     tried = range(1 + FAULTS.index(fault) % every, len(requests) + 1, every)
+    assert tried
     wrong = [found for at in tried for found in disturbed(which, fault, at)]
     assert wrong == [], f"{len(wrong)} wrong, {len(tried)} of {len(requests)} requests tried"
