@@ -132,7 +132,7 @@ def test_qrels_that_name_an_unknown_passage_are_refused_with_their_line(configur
     qrels = tmp_path / "qrels" / "test.tsv"
     qrels.write_text("query-id\tcorpus-id\tscore\nq\tnowhere\t1\n")
     config = configure(
-        "evaluate", "encoder=tfidf", "evaluation=beir", f"evaluation.beir.folder={tmp_path}"
+        "evaluate", "encoder=tfidf", "evaluation=beir", f"evaluation.folder={tmp_path}"
     )
     with pytest.raises(InputError, match=rf"{qrels}:2: .*nowhere"):
         evaluate(config)

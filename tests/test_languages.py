@@ -38,7 +38,7 @@ def items(tmp_path: Path) -> str:
         for n in range(8)
     ]
     (tmp_path / "items.jsonl").write_text(lines(rows))
-    return f"data.train.0.path={tmp_path}/items.jsonl"
+    return f"data.path={tmp_path}/items.jsonl"
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def held_out(tmp_path: Path) -> str:
         f"{query} {fact}\t{passage} {fact}\t1\n" for query, (passage, fact) in product(CODES, facts)
     ]
     (tmp_path / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(judged))
-    return f"evaluation.beir.folder={tmp_path}"
+    return f"evaluation.folder={tmp_path}"
 
 
 def test_languages_are_called_the_same_from_the_data_to_the_report(

@@ -100,9 +100,9 @@ def test_a_tilde_is_the_home_folder_in_every_path(
             "output_dir='~/runs'",
             "tracking.uri='sqlite:///~/mlflow.db'",
             "data=pairs",
-            "data.train.0.path='~/pairs.jsonl'",
+            "data.path='~/pairs.jsonl'",
             "evaluation=beir",
-            "evaluation.beir.folder='~/set'",
+            "evaluation.folder='~/set'",
             "encoder.name='~'",
             "+tracking.note='a ~/b'",
         )

@@ -115,11 +115,11 @@ def test_the_hash_is_of_values_and_contents_not_of_how_they_are_written(configur
     for file in (here, there):
         file.write_text("same")
     items = ("data=items", "augmentation=none")
-    same = identity(*items, f"data.train.0.path={here}")
-    assert identity(*items, f"data.train.0.path={there}") == same
+    same = identity(*items, f"data.path={here}")
+    assert identity(*items, f"data.path={there}") == same
     other = tmp_path / "other.jsonl"
     other.write_text("else")
-    assert identity(*items, f"data.train.0.path={other}") != same
+    assert identity(*items, f"data.path={other}") != same
 
 
 def test_the_last_steps_are_validated_though_no_interval_ends_with_them(configure):
@@ -151,22 +151,22 @@ def test_training_learns(configure):
 
 BAD = {
     "malformed JSON": (
-        '{"query": "a", "passage": \n', ["data=pairs", "data.train.0.path={file}"], r"{file}:1"
+        '{"query": "a", "passage": \n', ["data=pairs", "data.path={file}"], r"{file}:1"
     ),
     "a missing field": (
         '{"query": "a", "passage": "b", "query_lang": "en", "passage_lang": "en"}\n',
-        ["data=pairs", "data.train.0.path={file}"], r"{file}:1.*source_id",
+        ["data=pairs", "data.path={file}"], r"{file}:1.*source_id",
     ),
     "one language only": (
         "".join(
             json.dumps({"query": f"q{n}", "passage": f"p{n}", "query_lang": "en",
                         "passage_lang": "en", "source_id": str(n)}) + "\n" for n in range(9)
         ),
-        ["data=pairs", "data.train.0.path={file}", "augmentation=none", "sampler.batch_size=4"],
+        ["data=pairs", "data.path={file}", "augmentation=none", "sampler.batch_size=4"],
         r"no cross-lingual language pair is left",
     ),
-    "an empty file": ("", ["data=pairs", "data.train.0.path={file}"], r"{file}"),
-    "no such file": (None, ["data=items", "data.train.0.path=/no/such/file"], "/no/such/file"),
+    "an empty file": ("", ["data=pairs", "data.path={file}"], r"{file}"),
+    "no such file": (None, ["data=items", "data.path=/no/such/file"], "/no/such/file"),
     "an unknown language": (None, ["languages=[en,xx]"], "languages: .*xx"),
     "an unknown pair": (None, ["pairs=[en-xx]"], "pairs: .*xx"),
     "alpha above 1": (None, ["sampler.alpha=1.2"], r"sampler.alpha: must be in \[0, 1\], got 1.2"),

@@ -113,3 +113,13 @@ def test_runs_that_bring_the_same_new_data_at_once_all_have_it(client, experimen
         list(pool.map(log, runs))
     counts = {len(client.get_run(one).inputs.dataset_inputs) for one in runs}
     assert counts == {len(logged)}
+
+
+def test_each_of_several_files_is_a_source(pairs, tmp_path):
+    other = tmp_path / "more.jsonl"
+    other.write_text("two")
+    config = configured(pairs)
+    config["data"]["train"][0]["path"] = [str(pairs), str(other)]
+    found = [one for one in inputs(config) if one["context"] == "training"]
+    assert [json.loads(one["source"])["uri"] for one in found] == [str(pairs), str(other)]
+    assert found[0]["digest"] == inputs(configured(pairs))[0]["digest"] != found[1]["digest"]

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lingmix.cli.arguments import check_arguments, found
 from lingmix.cli.checks import check_settings
+from lingmix.cli.shorthand import without_shorthand
 from lingmix.errors import InputError
 from lingmix.tracking.store.limits import require_experiment_name
 
@@ -69,7 +70,7 @@ def values_of(config: DictConfig) -> Config:
         raise InputError(f"output_dir: must be a path, got {output_dir!r}")
     config.output_dir = str(Path(output_dir).expanduser().absolute())
     plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    plain = _at_home(plain)
+    plain = without_shorthand(_at_home(plain))
     if plain.get("name") is not None:
         plain["name"] = require_experiment_name(plain["name"])
     return plain

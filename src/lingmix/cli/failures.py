@@ -7,7 +7,12 @@ from errno import EACCES, EDQUOT, EFBIG, ENOSPC, EROFS
 from traceback import walk_tb
 
 from hydra.errors import HydraException, OverrideParseException
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException, ValidationError
+from omegaconf.errors import (
+    InterpolationToMissingValueError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+    ValidationError,
+)
 
 from lingmix.cli.schema import keys_of, nearest
 from lingmix.cli.settings import COMMANDS
@@ -77,7 +82,9 @@ def _not_composed(error: Exception, command: str) -> str:
         )
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     key = re.sub(r"\[(\d+)\]", r".\1", getattr(cause, "full_key", None) or "")
-    if isinstance(cause, MissingMandatoryValue):
+    if isinstance(cause, InterpolationToMissingValueError):
+        key = str(cause).splitlines()[0].rpartition(" ")[2]
+    if isinstance(cause, MissingMandatoryValue | InterpolationToMissingValueError):
         return f"{key}: must be given, got ???; write {key}=..."
     if refused := re.match(r"Could not override '(.+)'", str(error)):
         given = refused[1]

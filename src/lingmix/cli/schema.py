@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -23,6 +24,7 @@ WORDS: dict[Any, str] = {
     int: "a whole number",
     float: "a finite number",
     str: "a text",
+    Path: "a text",
     bool: "true or false",
     NoneType: "null",
 }

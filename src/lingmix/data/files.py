@@ -33,6 +33,10 @@ ENDINGS = (
 _WHOLE = re.compile(r"[+-]?[0-9]+(\.0*)?")
 
 
+Paths = str | Path | Sequence[str | Path]
+"""A file, or several that are read as one."""
+
+
 class Row(NamedTuple):
     """One row's values; `place` is `file:line` (`file:row` in Parquet). Null counts as missing.
 
@@ -110,11 +114,15 @@ class Row(NamedTuple):
         return InputError(f"{self.place}: field {field!r} {rule}, got {reprlib.repr(value)}")
 
 
-def read_rows(*, path: str | Path, fields: Sequence[str], form: str) -> Iterator[Row]:
+def read_rows(*, path: Paths, fields: Sequence[str], form: str) -> Iterator[Row]:
     """Of Parquet, of JSON lines, or of TSV where the name says so; `form` says what is expected.
 
     A Parquet file may have columns that no Python value can hold: only `fields` are read.
     """
+    if isinstance(path, Sequence) and not isinstance(path, str) and path:
+        for one in path:
+            yield from read_rows(path=one, fields=fields, form=form)
+        return
     path = require_file(path, form=form)
     if path.suffix == ".parquet" or first_bytes(path).startswith(PARQUET):
         yield from _parquet_rows(path, fields, form)

@@ -51,11 +51,18 @@ def log_inputs(client: MlflowClient, run_id: str, logged: list[Input]) -> None:
 def _sources(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], str]]:
     data = config.get("data", {})
     for node in data.get("train", ()):
-        yield _name(node), node, "training"
+        for one in _one_by_one(node):
+            yield _name(one), one, "training"
     if development := data.get("development"):
         yield "development", development, "development"
     for name, node in config.get("evaluation", {}).items():
         yield name, node, "test"
+
+
+def _one_by_one(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A source for each of the files that one reads."""
+    path = node.get("path")
+    return [{**node, "path": one} for one in path] if isinstance(path, list) else [node]
 
 
 def _input(name: str, node: Mapping[str, Any], context: str) -> Input:

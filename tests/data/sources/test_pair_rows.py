@@ -85,3 +85,17 @@ def test_an_item_has_one_domain(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match=f"^{path}:2: source_id 's1' is of domain 'news'"):
         read_pairs(path=path)
+
+
+def test_several_files_are_read_as_one(tmp_path: Path) -> None:
+    (tmp_path / "fr").mkdir()
+    german = write(tmp_path, row("Where?", "Hier.", "en-de", "s1"))
+    french = write(tmp_path / "fr", row("Where?", "Ici.", "en-fr", "s1"))
+    (item,) = read_pairs(path=[german, french])
+    assert item.queries == {"en": ("Where?",)}
+    assert item.passages == {"de": ("Hier.",), "fr": ("Ici.",)}
+
+
+def test_no_file_at_all_is_refused() -> None:
+    with pytest.raises(InputError, match=r"path: must name a file, got \[\]"):
+        read_pairs(path=[])

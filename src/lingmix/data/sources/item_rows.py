@@ -1,8 +1,6 @@
 """Items, one a row: `{"id", "domain", "queries", "passages", "negatives"?}`."""
 
-from pathlib import Path
-
-from lingmix.data.files import Row, read_rows
+from lingmix.data.files import Paths, Row, read_rows
 from lingmix.data.items import Item
 from lingmix.errors import InputError
 
@@ -10,7 +8,7 @@ FIELDS = ("id", "domain", "queries", "passages", "negatives")
 FORM = "items, rows of id, domain, queries {lang: [text]}, passages {lang: [text]}"
 
 
-def read_items(*, path: str | Path) -> list[Item]:
+def read_items(*, path: Paths) -> list[Item]:
     items: list[Item] = []
     places: dict[str, str] = {}
     for row in read_rows(path=path, fields=FIELDS, form=FORM):

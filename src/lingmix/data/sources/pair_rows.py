@@ -3,9 +3,8 @@
 """
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-from lingmix.data.files import Row, read_rows
+from lingmix.data.files import Paths, Row, read_rows
 from lingmix.data.items import Item, LanguagePair, Pair, Texts
 from lingmix.errors import InputError
 
@@ -21,7 +20,7 @@ FIELDS = (
 FORM = "pairs, rows of query, passage, query_lang, passage_lang, source_id"
 
 
-def read_pairs(*, path: str | Path) -> list[Item]:
+def read_pairs(*, path: Paths) -> list[Item]:
     """Rows of one `source_id` are one item; `negatives`, a list, are in the passage's language."""
     listed: dict[str, list[Pair]] = {}
     domains: dict[str, str] = {}

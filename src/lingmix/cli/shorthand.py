@@ -1,0 +1,43 @@
+"""Keys at the top of a choice that the sources below it read by interpolation.
+
+`data.path` and `evaluation.folder` spare a user to know how sources nest. Once they are read they
+are dropped, so that a run is described, compared and recorded in one way.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lingmix.errors import InputError
+
+SHORTHAND = {
+    "data": ("path", "folder", "split", "language", "domain"),
+    "evaluation": ("folder", "split", "language", "other_languages_only"),
+}
+
+
+def without_shorthand(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Raises InputError for a key that no source reads."""
+    return {key: _read(key, value) for key, value in values.items()}
+
+
+def _read(group: str, value: Any) -> Any:
+    if group not in SHORTHAND or not isinstance(value, dict):
+        return value
+    short = {key: value[key] for key in SHORTHAND[group] if _is_plain(value.get(key, {}))}
+    sources = [*_sources(value)]
+    for key, one in short.items():
+        if not any(key in source and source[key] == one for source in sources):
+            raise InputError(f"{group}.{key}: no source of `{group}` reads it; leave it out")
+    return {key: one for key, one in value.items() if key not in short}
+
+
+def _sources(value: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    train = value.get("train")
+    for one in (*value.values(), *(train if isinstance(train, list) else ())):
+        if isinstance(one, dict):
+            yield one
+
+
+def _is_plain(value: Any) -> bool:
+    """No source of that name."""
+    return not isinstance(value, dict)
