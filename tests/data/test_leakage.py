@@ -21,8 +21,10 @@ DATA = Path(__file__).parents[2] / "../shared/data"
 real = pytest.mark.skipif(not DATA.is_dir(), reason="the multilingual data are not beside this")
 
 
-def evaluation_set(name: str, queries: dict[str, str], passages: dict[str, str]) -> EvaluationSet:
-    none = np.array([], np.int32)
+def evaluation_set(
+    name: str, queries: dict[str, str], passages: dict[str, str], relevant: str = ""
+) -> EvaluationSet:
+    """The passage `relevant` is relevant to the first query, no other is."""
     return EvaluationSet(
         name=name,
         query_ids=tuple(queries),
@@ -31,9 +33,9 @@ def evaluation_set(name: str, queries: dict[str, str], passages: dict[str, str])
         passage_ids=tuple(passages),
         passages=tuple(passages.values()),
         passage_languages=("en",) * len(passages),
-        query_J=none,
-        passage_J=none,
-        grade_J=none,
+        query_J=np.zeros(len(passages), np.int32),
+        passage_J=np.arange(len(passages), dtype=np.int32),
+        grade_J=np.array([id == relevant for id in passages], np.int32),
     )
 
 
@@ -41,6 +43,7 @@ RIVERS = evaluation_set(
     "rivers",
     {"q1": "Where does the Rhine end?", "q2": "1998?", "q3": "Why?"},
     {"p1": "In the North Sea.", "p2": "It ends near Rotterdam.", "p3": "", "p4": "1998"},
+    relevant="p2",
 )
 
 
@@ -65,7 +68,7 @@ def test_every_field_is_compared_with_queries_and_passages_of_every_set() -> Non
     assert audit_leakage(items=items, evaluation_sets=[RIVERS, seas]) == [
         Overlap("a", "passages.de", "rivers", "passage", "p1", "in the north sea!"),
         Overlap("a", "passages.de", "seas", "passage", "x", "in the north sea!"),
-        Overlap("b", "queries.en", "rivers", "passage", "p2", "“It ends near Rotterdam”"),
+        Overlap("b", "queries.en", "rivers", "relevant passage", "p2", "“It ends near Rotterdam”"),
         Overlap("c", "negatives.de", "rivers", "query", "q1", "where does the Rhine end"),
     ]
 
@@ -147,7 +150,8 @@ def test_overlap_stops_in_one_line_with_count_first_rows_and_the_way_out() -> No
     with pytest.raises(InputError) as caught:
         refuse_leakage(overlaps=overlaps(5), allowed=[])
     assert str(caught.value) == (
-        "training data hold texts of evaluation data, 5 times: "
+        "training data hold queries of evaluation data, or passages relevant to them as queries, "
+        "5 times: "
         "item 'i0' queries.en is rivers query 'q0' ('Where?'); "
         "item 'i1' queries.en is rivers query 'q1' ('Where?'); "
         "item 'i2' queries.en is rivers query 'q2' ('Where?'); and 2 more; leave them out of "
@@ -160,6 +164,36 @@ def test_only_overlap_with_sets_allowed_by_name_passes() -> None:
     refuse_leakage(overlaps=overlaps(5), allowed=["seas", "rivers"])
     with pytest.raises(InputError, match=r"1 times: .* data.allow_overlap=\[rivers,seas\]"):
         refuse_leakage(overlaps=overlaps(5) + overlaps(1, "seas"), allowed=["rivers"])
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "leaks"),
+    [
+        ("queries", "Where does the Rhine end?", True),
+        ("passages", "Where does the Rhine end?", True),
+        ("negatives", "Where does the Rhine end?", True),
+        ("queries", "It ends near Rotterdam.", True),
+        ("passages", "It ends near Rotterdam.", False),
+        ("negatives", "It ends near Rotterdam.", False),
+        ("queries", "In the North Sea.", False),
+        ("passages", "In the North Sea.", False),
+    ],
+)
+def test_queries_and_what_answers_them_as_queries_leak_and_passages_are_counted(
+    caplog: pytest.LogCaptureFixture, field: str, text: str, leaks: bool
+) -> None:
+    found = audit_leakage(
+        items=[item("a", **{field: (text,)}), item("b", **{field: (text.upper(),)})],
+        evaluation_sets=[RIVERS],
+    )
+    assert [one.is_leak for one in found] == [leaks, leaks]
+    if leaks:
+        with pytest.raises(InputError, match="2 times: item 'a'"):
+            refuse_leakage(overlaps=found, allowed=[])
+        assert not caplog.records
+    refuse_leakage(overlaps=found, allowed=["rivers"] if leaks else [])
+    said = "evaluation set rivers: 1 of its passages stand in the training data too"
+    assert [said in message for message in caplog.messages] == ([] if leaks else [True])
 
 
 @real
@@ -175,10 +209,12 @@ def test_public_training_pairs_hold_no_text_of_xquad_r() -> None:
         for source in ("ntrex", "tatoeba", "monoqa")
         for one in read_pairs(path=DATA / source / "pairs.jsonl.gz")
     ]
-    leaked = item("leaked", passages=xquad_r.passages[7:8])
-    found = audit_leakage(items=[*items, leaked], evaluation_sets=[xquad_r])
-    assert [(one.item_id, one.evaluation_id) for one in found] == [
-        ("leaked", xquad_r.passage_ids[7])
+    adapted = item("adapted", passages=xquad_r.passages[7:8])
+    leaked = item("leaked", queries=xquad_r.queries[7:8])
+    found = audit_leakage(items=[*items, adapted, leaked], evaluation_sets=[xquad_r])
+    assert [(one.item_id, one.evaluation_id, one.is_leak) for one in found] == [
+        ("adapted", xquad_r.passage_ids[7], False),
+        ("leaked", xquad_r.query_ids[7], True),
     ]
 
 

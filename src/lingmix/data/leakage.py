@@ -1,6 +1,15 @@
-"""Whether a text that is trained on, or a query developed on, is also one that is measured on."""
+"""Whether a text that is trained on, or a query developed on, is also one that is measured on.
 
+The queries of an evaluation set may not be trained on, neither as queries nor as passages nor as
+negatives, and a passage that is relevant to one of them may not be trained on as a query: either
+shows the encoder a question that it is asked. All else that is shared is a passage of the corpus
+that is searched: trained on with other queries, as is usual where one adapts to a domain of one's
+own, or a query that is a passage relevant to nothing. It is counted, and said.
+"""
+
+import logging
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -10,6 +19,11 @@ from lingmix.data.items import Item
 from lingmix.data.text import loosely_folded
 from lingmix.errors import InputError
 
+log = logging.getLogger(__name__)
+
+Role = Literal["query", "relevant passage", "passage"]
+"""Of a text in an evaluation set; `passage` is one that is relevant to no query."""
+
 
 class Overlap(NamedTuple):
     """A training text, `field` of an item (`queries.en`), that an evaluation set holds too."""
@@ -17,9 +31,15 @@ class Overlap(NamedTuple):
     item_id: str
     field: str
     evaluation_set: str
-    role: Literal["query", "passage"]
+    role: Role
     evaluation_id: str
     text: str
+
+    @property
+    def is_leak(self) -> bool:
+        """Whether what is asked is trained on, and not a passage alone that is searched."""
+        as_query = self.field.startswith("queries.")
+        return self.role == "query" or (self.role == "relevant passage" and as_query)
 
     def __str__(self) -> str:
         return (
@@ -45,7 +65,7 @@ class SharedQuery(NamedTuple):
 
 class _Measured(NamedTuple):
     evaluation_set: str
-    role: Literal["query", "passage"]
+    role: Role
     id: str
 
 
@@ -82,16 +102,30 @@ def audit_development(
 
 
 def refuse_leakage(*, overlaps: Sequence[Overlap], allowed: Sequence[str]) -> None:
-    """Unless every overlap is with an evaluation set `allowed` by name."""
-    refused = [overlap for overlap in overlaps if overlap.evaluation_set not in allowed]
+    """Raises InputError for a leak from an evaluation set that is not `allowed` by name; logs how
+    many passages of each set are trained on without one."""
+    refused = [one for one in overlaps if one.is_leak and one.evaluation_set not in allowed]
     if not refused:
+        _log_shared_passages(overlaps)
         return
     names = ",".join(sorted({*allowed, *(overlap.evaluation_set for overlap in refused)}))
     raise InputError(
-        f"training data hold texts of evaluation data, {len(refused)} times: {_first(refused)}; "
+        f"training data hold queries of evaluation data, or passages relevant to them as queries, "
+        f"{len(refused)} times: {_first(refused)}; "
         f"leave them out of training, or set data.allow_overlap=[{names}] to train on them all the "
         "same"
     )
+
+
+def _log_shared_passages(overlaps: Sequence[Overlap]) -> None:
+    shared = {(one.evaluation_set, one.evaluation_id) for one in overlaps if not one.is_leak}
+    for name, count in Counter(name for name, _ in shared).items():
+        log.warning(
+            "evaluation set %s: %d of its passages stand in the training data too: its figures are "
+            "of a corpus that training has seen",
+            name,
+            count,
+        )
 
 
 def refuse_shared_queries(*, shared: Sequence[SharedQuery], allowed: Sequence[str]) -> None:
@@ -137,8 +171,10 @@ def _is_telling(form: str) -> bool:
 def _measured_on(evaluation_sets: Sequence[EvaluationSet]) -> Iterator[tuple[str, _Measured]]:
     for one in evaluation_sets:
         yield from _queries(one)
-        for id, text in zip(one.passage_ids, one.passages, strict=True):
-            yield text, _Measured(one.name, "passage", id)
+        relevant = set(one.passage_J[one.grade_J > 0].tolist())
+        for place, (id, text) in enumerate(zip(one.passage_ids, one.passages, strict=True)):
+            role: Role = "relevant passage" if place in relevant else "passage"
+            yield text, _Measured(one.name, role, id)
 
 
 def _queries(one: EvaluationSet) -> Iterator[tuple[str, _Measured]]:
