@@ -61,7 +61,11 @@ def _record(folder: Path, cells: int) -> None:
     experiment = experiment_of(client, "overhead", output_dir=folder)
     for plan in grid:
         run_id = start_run(
-            client, experiment=experiment, name=plan.identity, params=plan.values, tags=plan.tags
+            client,
+            experiment=experiment,
+            name=plan.identity,
+            params=plan.values,
+            tags=plan.run.tags,
         )
         metrics = [Metric(f"test/set/metric_{n}", 0.5, 0, 0) for n in range(300)]
         client.log_batch(run_id, metrics=metrics)

@@ -104,6 +104,7 @@ def measured(
         fit(
             parts,
             config=config,
+            configuration={},
             recorder=recorder,
             work=work,
             ranks=Ranks(None, rank=0, started=None),

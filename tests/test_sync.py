@@ -10,7 +10,7 @@ from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import STATE
 from lingmix.tracking.outbox.journal import unsent
 from lingmix.tracking.outbox.sender import journaled_run
-from lingmix.tracking.run_folder import held
+from lingmix.tracking.run_folder import locked
 
 
 @pytest.fixture
@@ -96,6 +96,6 @@ def test_what_cannot_be_sent_is_named_and_stays(synced, left, capsys, uri, told)
 
 def test_a_run_that_is_at_work_is_left_to_itself(synced, uri, left, capsys):
     folder = left("http://127.0.0.1:9")
-    with held(folder), pytest.raises(SystemExit):
+    with locked(folder), pytest.raises(SystemExit):
         synced(f"tracking.uri={uri}")
     assert "another process is at work on this configuration" in capsys.readouterr().out

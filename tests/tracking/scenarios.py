@@ -13,7 +13,7 @@ from lingmix.errors import InputError
 from lingmix.sweep.cell import Outcome
 from lingmix.sweep.grid import Plan
 from lingmix.sweep.sweep import sweeping
-from lingmix.tracking.identity import HASH, identity_tags
+from lingmix.tracking.identity import RunIdentity, identify
 from lingmix.tracking.run import complete_already
 from lingmix.tracking.run_folder import work_folder
 from tests.tracking.whole_run import record
@@ -27,19 +27,19 @@ class Place(NamedTuple):
     """A configuration of an experiment of its own, and what has been trained there."""
 
     config: Config
-    tags: dict[str, str]
+    identity: RunIdentity
     sync: DictConfig
     trained: list[int]
 
 
 def command(place: Place, *, stops_after: int | None = None) -> None:
     """A training as far as its record goes."""
-    config, tags = place.config, place.tags
-    with work_folder(config, tags[HASH]) as work:
-        if complete_already(config["tracking"]["uri"], config, tags=tags, work=work):
+    config, identity = place.config, place.identity
+    with work_folder(config, identity.hash) as work:
+        if complete_already(config, identity, work=work):
             return
         place.trained.append(1)
-        record(config, tags, work, stops_after=stops_after)
+        record(config, identity, work, stops_after=stops_after)
 
 
 def interrupted(place: Place, proxy: Unreliable) -> None:
@@ -81,7 +81,7 @@ def swept(place: Place, *, uri: str | None = None) -> None:
             parent = {"parent": cell.config.tracking.parent}
             parent |= {"uri": uri} if uri else {}
             config = {**cell.values, "tracking": {**place.config["tracking"], **parent}}
-            command(place._replace(config=config, tags=grid[0].tags))
+            command(place._replace(config=config, identity=grid[0].run))
             yield Outcome(cell, complete=True, text="", seconds=0.0)
 
     composed = OmegaConf.create({"tracking": {}})
@@ -98,7 +98,7 @@ def parent_of(place: Place) -> None:
 
 def planned(config: Config, seed: int) -> Plan:
     values = {**config, "seed": seed}
-    return Plan([], values, identity_tags(values))
+    return Plan([], values, identify(values))
 
 
 class Scenario(NamedTuple):

@@ -13,7 +13,7 @@ import pytest
 
 from lingmix.errors import InputError
 from lingmix.tracking.history import complete_run
-from lingmix.tracking.identity import HASH, identity_tags
+from lingmix.tracking.identity import identify
 from lingmix.tracking.outbox import journal
 from lingmix.tracking.outbox.journal import JOURNAL
 from lingmix.tracking.outbox.leftovers import sent_now
@@ -40,16 +40,16 @@ def config_of(output_dir: Path) -> dict:
 def command(uri: str, output_dir: Path, ending: Callable[[], None] = lambda: None) -> str:
     """What a command does beside its work; calls `ending` when all is recorded but the end."""
     config = config_of(output_dir)
-    tags = identity_tags(config)
-    with work_folder(config, tags[HASH]) as work:
-        if known := complete_already(uri, config, tags=tags, work=work):
+    identity = identify(config)
+    with work_folder(config, identity.hash) as work:
+        if known := complete_already(config, identity, work=work):
             return known.told
         with journaled_run(
             uri,
             folder=work,
             experiment=config["name"],
             output_dir=output_dir,
-            run={"name": "run", "params": config, "tags": tags, "parent": None},
+            run={"name": "run", "params": config, "tags": dict(identity.tags), "parent": None},
             wait=30.0,
         ) as recorder:
             for step, loss in LOSSES:
@@ -124,7 +124,7 @@ def places(client, tmp_path_factory, processes) -> list[Place]:
 def assert_whole(client, output_dir: Path) -> None:
     experiment = client.get_experiment_by_name(output_dir.name).experiment_id
     (run,) = client.search_runs([experiment])
-    identity = identity_tags(config_of(output_dir))[HASH]
+    identity = identify(config_of(output_dir)).hash
     assert complete_run(client, experiment, identity).info.run_id == run.info.run_id
     assert run.info.status == "FINISHED"
     history = client.get_metric_history(run.info.run_id, "loss")

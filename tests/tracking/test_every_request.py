@@ -19,7 +19,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from lingmix.cli.config import CONF, resolved
-from lingmix.tracking.identity import provenance
+from lingmix.tracking.identity import identify
 from lingmix.tracking.lifecycle import COMPLETE, STATE
 from lingmix.tracking.store import bounded
 from lingmix.tracking.store import client as store
@@ -82,11 +82,11 @@ def place(tmp_path_factory, proxy, server) -> Callable[[str], Place]:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         base = resolved(compose("train", [f"tracking.uri='{proxy.uri}'", *SETTINGS]))
         syncing = compose("sync", [f"tracking.uri='{server.uri}'"])
-    tags = provenance(base)
+    identity = identify(base)
 
     def of(name: str) -> Place:
         here = {"name": name, "output_dir": str(folder / name)}
-        return Place({**base, **here}, tags, OmegaConf.merge(syncing, here), [])
+        return Place({**base, **here}, identity, OmegaConf.merge(syncing, here), [])
 
     return of
 

@@ -25,7 +25,7 @@ from sqlalchemy import Connection
 
 from lingmix.cli.config import CONF, Config, resolved
 from lingmix.commands.sync import sync
-from lingmix.tracking.identity import provenance
+from lingmix.tracking.identity import identify
 from lingmix.tracking.outbox import sender
 from lingmix.tracking.store import bounded, contention
 from lingmix.tracking.store import client as store
@@ -64,10 +64,10 @@ def impatient(monkeypatch) -> None:
 
 @cache
 def composed() -> tuple[Config, dict[str, str], DictConfig]:
-    """A training, its tags, and a sync."""
+    """A training, its identity, and a sync."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = resolved(compose("train", SETTINGS))
-        return config, provenance(config), compose("sync")
+        return config, identify(config), compose("sync")
 
 
 class Place:
@@ -75,13 +75,13 @@ class Place:
 
     def __init__(self, folder: Path, name: str, uri: str) -> None:
         here = {"name": name, "output_dir": str(folder / name)}
-        base, self._tags, syncing = composed()
+        base, self._identity, syncing = composed()
         self.name, self.uri, self._folder = name, uri, folder
         self._config = {**base, **here, "tracking": {**base["tracking"], "uri": uri}}
         self._sync = OmegaConf.merge(syncing, here, {"tracking": {"uri": uri}})
 
     def command(self, trained: Callable[[], None] = lambda: None) -> bool:
-        return command(self._config, self._tags, trained=trained)
+        return command(self._config, self._identity, trained=trained)
 
     def sync(self) -> None:
         sync(self._sync)

@@ -14,7 +14,7 @@ from lingmix.analysis.summary import summarise
 from lingmix.tracking import contents
 from lingmix.tracking.generation import HARDWARE, kind_of
 from lingmix.tracking.history import cells, evaluations, replaced, unfinished
-from lingmix.tracking.identity import identity_tags
+from lingmix.tracking.identity import identify
 from lingmix.tracking.lifecycle import KIND
 from tests.analysis.test_report import Page
 from tests.tracking.conftest import run_of
@@ -41,7 +41,7 @@ def record(client, experiment, tmp_path):
             "trainer": {"max_steps": 4},
             "tracking": {"code": code, "versions": {"torch": torch}},
         }
-        tags = {**identity_tags(config), HARDWARE: hardware}
+        tags = {**identify(config).tags, HARDWARE: hardware}
         with run_of(client, experiment, params=config, tags=tags) as run_id:
             client.log_metric(run_id, "test/toy/multilingual/map", value)
 
@@ -130,7 +130,7 @@ def test_other_files_that_a_sweep_asks_for_are_a_setting_and_no_generation(
             "seed": 0,
             "data": {"train": [{"_target_": PAIRS, "path": str(tmp_path / name)}]},
         }
-        tags = identity_tags(config)
+        tags = identify(config).tags
         with run_of(client, experiment, params=config, tags=tags) as run_id:
             client.log_metric(run_id, "test/toy/multilingual/map", 0.5)
     runs = measured(cells(client, experiment), "toy")
@@ -166,7 +166,7 @@ def test_a_run_that_fails_anew_is_missed_though_older_code_completed_it(client, 
     assert unfinished(client, experiment) == []
     config = {"sampler": {"alpha": 0.5}, "seed": 7}
     for code, error in (("A", None), ("B", RuntimeError())):
-        tags = identity_tags(config | {"tracking": {"code": code}})
+        tags = identify(config | {"tracking": {"code": code}}).tags
         try:
             with run_of(client, experiment, params=config, tags=tags, name=f"of {code}"):
                 if error:
@@ -189,7 +189,7 @@ def test_evaluations_say_of_what_they_are_where_they_differ(client, experiment, 
             "evaluation": {"toy": {"_target_": BEIR, "folder": str(corpus.parent)}},
             "tracking": {"code": code},
         }
-        tags = {**identity_tags(config), KIND: "evaluation", HARDWARE: CPU}
+        tags = {**identify(config).tags, KIND: "evaluation", HARDWARE: CPU}
         with run_of(client, experiment, params=config, tags=tags) as run_id:
             client.log_metric(run_id, "test/toy/multilingual/map", 0.5)
 

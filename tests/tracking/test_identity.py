@@ -13,8 +13,7 @@ from lingmix.tracking.identity import (
     HASH,
     RAN,
     config_hash,
-    identity_tags,
-    provenance,
+    identify,
 )
 from tests.tracking.conftest import run_of
 
@@ -51,7 +50,7 @@ def edit(file):
 
 
 def record(client, experiment, values):
-    with run_of(client, experiment, params=values, tags=provenance(values)) as run_id:
+    with run_of(client, experiment, params=values, tags=identify(values).tags) as run_id:
         return run_id
 
 
@@ -110,7 +109,7 @@ def test_a_run_may_count_as_of_older_code_and_its_tags_say_what_ran_it(sources):
     edit(sources / "model" / "net.py")
     kept = config(tracking={"code": older})
     assert config_hash(kept) == hashed
-    tags = provenance(kept)
+    tags = identify(kept).tags
     assert tags[CODE] == older
     assert tags[RAN] == code.code_version() != older
 
@@ -119,10 +118,10 @@ def test_data_that_changes_is_other_data_asked_for_in_the_same_words(tmp_path):
     file = tmp_path / "pairs.jsonl"
     values = config(data={"train": [{"path": str(file)}]})
     file.write_text("one")
-    before = identity_tags(values)
+    before = identify(values).tags
     file.write_text("more")
     contents._content.cache_clear()
-    after = identity_tags(values)
+    after = identify(values).tags
     assert after[ASKED] == before[ASKED]
     assert after[CODE] == before[CODE]
     assert after[DATA] != before[DATA]
@@ -131,11 +130,11 @@ def test_data_that_changes_is_other_data_asked_for_in_the_same_words(tmp_path):
 
 def test_embedded_data_counts_by_the_version_of_the_package_it_comes_with(monkeypatch):
     embedded = config(data={"train": [{"_target_": "lingmix.data.sources.cldr.read_cldr"}]})
-    before, other = identity_tags(embedded), identity_tags(config())
+    before, other = identify(embedded).tags, identify(config()).tags
     monkeypatch.setattr(versions, "version", lambda package: f"another {package}")
     versions.installed.cache_clear()
-    assert identity_tags(embedded)[DATA] != before[DATA]
-    assert identity_tags(config()) == other
+    assert identify(embedded).tags[DATA] != before[DATA]
+    assert identify(config()).tags == other
     versions.installed.cache_clear()
 
 
@@ -144,16 +143,16 @@ def test_a_run_complete_with_other_code_is_said_once_and_reported_as_the_newest(
 ):
     older = code.code_version()
     first = record(client, experiment, config())
-    assert as_before(client, experiment, identity_tags(config(seed=1))) == []
+    assert as_before(client, experiment, identify(config(seed=1)).tags) == []
     edit(sources / "model" / "net.py")
-    tags = identity_tags(config())
+    tags = identify(config()).tags
     assert complete_run(client, experiment, tags[HASH]) is None
     (line,) = as_before(client, experiment, tags)
     assert line == (
         f"complete with other code (then {older}, now {code.code_version()}): 1, to run again; "
         f"tracking.code={older} keeps what is there"
     )
-    kept = identity_tags(config(tracking={"code": older}))
+    kept = identify(config(tracking={"code": older})).tags
     assert complete_run(client, experiment, kept[HASH]).info.run_id == first
     second = record(client, experiment, config())
     assert cells(client, experiment)["run_id"].to_list() == [second]
@@ -162,7 +161,7 @@ def test_a_run_complete_with_other_code_is_said_once_and_reported_as_the_newest(
 def test_a_run_that_newer_code_completed_is_not_missed_any_more(client, experiment, sources):
     with (
         pytest.raises(RuntimeError),
-        run_of(client, experiment, params=config(), tags=provenance(config())),
+        run_of(client, experiment, params=config(), tags=identify(config()).tags),
     ):
         raise RuntimeError
     assert unfinished(client, experiment) == ["run (failed)"]
@@ -178,7 +177,7 @@ def test_changes_count_the_cells_that_other_data_made(client, experiment, tmp_pa
     runs = [client.get_run(record(client, experiment, values)) for values in asked[:2]]
     file.write_text("more")
     contents._content.cache_clear()
-    tags = [identity_tags(values) for values in asked]
+    tags = [identify(values).tags for values in asked]
     assert changes(runs, tags) == ["complete with other data than there is now: 2, to run again"]
 
 

@@ -13,7 +13,7 @@ from lingmix.errors import InputError
 from lingmix.model.hub import commit_of
 from lingmix.tracking import contents, versions
 from lingmix.tracking.history import changes
-from lingmix.tracking.identity import VERSIONS, config_hash, identity_tags
+from lingmix.tracking.identity import VERSIONS, config_hash, identify
 from lingmix.tracking.versions import counted_versions
 from tests.tracking.test_identity import record
 
@@ -251,7 +251,7 @@ def test_an_upgrade_is_said_with_what_keeps_the_runs_there_are(
     done = client.get_run(record(client, experiment, values))
     forget()
     upgrade("torch")(None, monkeypatch)
-    now = identity_tags(values)
+    now = identify(values).tags
     torch = version("torch").partition("+")[0]
     assert changes([done], [now]) == [
         f"complete with other libraries (then torch {torch}, now torch 99.1): 1, to run again; "
@@ -259,7 +259,7 @@ def test_an_upgrade_is_said_with_what_keeps_the_runs_there_are(
     ]
     kept = resolved(configure("train", f"tracking.versions={{torch: {torch}}}"))
     assert config_hash(kept) == done.data.tags["lingmix.config_hash"] != config_hash(values)
-    assert f"torch {torch}" in identity_tags(kept)[VERSIONS]
+    assert f"torch {torch}" in identify(kept).tags[VERSIONS]
     forget()
 
 

@@ -1,42 +1,40 @@
 """A run as far as its record goes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from lingmix.cli.config import Config
-from lingmix.tracking.identity import HASH
+from lingmix.tracking.identity import RunIdentity
 from lingmix.tracking.run import complete_already, recorded
 from lingmix.tracking.run_folder import emptied, work_folder
 
 
 def command(
-    config: Config, tags: Mapping[str, str], *, trained: Callable[[], None] = lambda: None
+    config: Config, identity: RunIdentity, *, trained: Callable[[], None] = lambda: None
 ) -> bool:
     """What a training does beside its work; False where it was complete already. Calls `trained`
     when nothing but its end is left to record."""
-    with work_folder(config, tags[HASH]) as work:
-        if complete_already(config["tracking"]["uri"], config, tags=tags, work=work):
+    with work_folder(config, identity.hash) as work:
+        if complete_already(config, identity, work=work):
             return False
-        record(config, tags, work, trained=trained)
+        record(config, identity, work, trained=trained)
     return True
 
 
 def record(
     config: Config,
-    tags: Mapping[str, str],
+    identity: RunIdentity,
     work: Path,
     *,
     trained: Callable[[], None] = lambda: None,
     stops_after: int | None = None,
 ) -> None:
-    uri = config["tracking"]["uri"]
     with recorded(
-        uri,
         config,
+        identity,
         name="run",
         command=["lingmix-train"],
         precision="32-true",
-        tags=tags,
         work=work,
     ) as recorder:
         for step in (1, 2, 3):

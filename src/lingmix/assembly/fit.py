@@ -18,10 +18,8 @@ from lingmix.model.embed import encoding
 from lingmix.model.hub import ENCODER_FOLDER
 from lingmix.model.precision import fastest_device, precision_of
 from lingmix.signals import Stop
-from lingmix.tracking.identity import deciding
 from lingmix.tracking.lightning_logger import RunLogger
 from lingmix.tracking.outbox.recorder import RunRecorder
-from lingmix.tracking.secrets import masked
 from lingmix.training.checkpoints import Checkpoints, DurableFiles, newest_state
 from lingmix.training.completeness import require_trained
 from lingmix.training.distributed import SummedDDP
@@ -33,14 +31,14 @@ def fit(
     parts: Parts,
     *,
     config: Config,
+    configuration: Mapping[str, Any],
     recorder: RunRecorder | None,
     work: Path,
     ranks: Ranks,
     stop: Stop,
 ) -> None:
     """Trains, from the newest checkpoint where there is one, and leaves rank 0 the weights that
-    scored best on the development set."""
-    configuration = masked(deciding(config))
+    scored best on the development set. Checkpoints are of `configuration`, and of no other."""
     start = ranks.once(partial(begin, parts, work=work, configuration=configuration))
     checkpoints = Checkpoints(
         work,

@@ -25,13 +25,12 @@ from lingmix.evaluation.score_table import recorded_scores, score_table
 from lingmix.evaluation.scores import SetScores
 from lingmix.model.embed import Encoding
 from lingmix.model.precision import precision_of
-from lingmix.tracking.identity import HASH, provenance
+from lingmix.tracking.identity import identify
 from lingmix.tracking.lifecycle import KIND
 from lingmix.tracking.models import model_folder
 from lingmix.tracking.results import log_results
 from lingmix.tracking.run import complete_already, recorded, waiting
 from lingmix.tracking.run_folder import emptied, work_folder
-from lingmix.tracking.secrets import shown
 from lingmix.training.ranks import refuse_several
 
 
@@ -39,24 +38,24 @@ def evaluate(composed: DictConfig) -> str:
     """Scores one encoder and records them, unless they are recorded already."""
     refuse_several("evaluate")
     config = checked(composed, "evaluate")
-    encoder, tracking = config["encoder"], config["tracking"]
-    uri, tracking["uri"] = tracking["uri"], shown(tracking["uri"])  # is recorded without password
-    name, tags = f"evaluate {encoder['name']}", provenance(config) | {KIND: "evaluation"}
-    with work_folder(config, tags[HASH]) as work:
-        if known := complete_already(uri, config, tags=tags, work=work):
+    encoder, identity = config["encoder"], identify(config)
+    name = f"evaluate {encoder['name']}"
+    with work_folder(config, identity.hash) as work:
+        if known := complete_already(config, identity, work=work):
             return f"{name}: {known.message}\n{score_table(recorded_scores(known.metrics))}"
-        lexical = "lexical" in encoder
-        encode = None if lexical else encoding_of(config, model_folder(uri, encoder["name"]))
+        encode = None
+        if "lexical" not in encoder:
+            encode = encoding_of(config, model_folder(config["tracking"]["uri"], encoder["name"]))
         left = emptied(work / "left")
         scores = list(measured(config, encode, run_files=left / "runs"))
         with recorded(
-            uri,
             config,
+            identity,
             name=name,
             command=command_line("lingmix-evaluate"),
             precision=precision_of(config["precision"]),
-            tags=tags,
             work=work,
+            kind={KIND: "evaluation"},
         ) as recorder:
             log_results(
                 recorder,

@@ -12,12 +12,11 @@ from lingmix.evaluation.score_table import headline
 from lingmix.evaluation.scores import SetScores
 from lingmix.model.precision import precision_of
 from lingmix.signals import PrunedError, Stop, stoppable
-from lingmix.tracking.identity import HASH, provenance
+from lingmix.tracking.identity import identify
 from lingmix.tracking.outbox.recorder import RunRecorder
 from lingmix.tracking.results import log_results
 from lingmix.tracking.run import complete_already, recorded, waiting
 from lingmix.tracking.run_folder import emptied, work_folder
-from lingmix.tracking.secrets import shown
 from lingmix.training.ranks import Ranks, launched
 
 
@@ -41,28 +40,41 @@ def train(composed: DictConfig) -> str:
 def follow(config: Config, *, ranks: Ranks, stop: Stop) -> None:
     work = Path(ranks.hear())
     parts = ranks.each(partial(prepare, config))
-    fit(parts, config=config, recorder=None, work=work, ranks=ranks, stop=stop)
+    fit(
+        parts,
+        config=config,
+        configuration=identify(config).configuration,
+        recorder=None,
+        work=work,
+        ranks=ranks,
+        stop=stop,
+    )
 
 
 def lead(config: Config, *, ranks: Ranks, stop: Stop) -> str:
-    tracking, name = config["tracking"], run_name(config)
-    uri, tracking["uri"] = tracking["uri"], shown(tracking["uri"])  # is recorded without password
-    tags = provenance(config)
-    with work_folder(config, tags[HASH]) as work:
-        if known := complete_already(uri, config, tags=tags, work=work):
+    name, identity = run_name(config), identify(config)
+    with work_folder(config, identity.hash) as work:
+        if known := complete_already(config, identity, work=work):
             return f"{name}: {known.message}"
         ranks.tell(str(work))
         parts = ranks.each(partial(prepare, config))
         with recorded(
-            uri,
             config,
+            identity,
             name=name,
             command=command_line("lingmix-train"),
             precision=precision_of(config["trainer"]["precision"]),
-            tags=tags,
             work=work,
         ) as recorder:
-            fit(parts, config=config, recorder=recorder, work=work, ranks=ranks, stop=stop)
+            fit(
+                parts,
+                config=config,
+                configuration=identity.configuration,
+                recorder=recorder,
+                work=work,
+                ranks=ranks,
+                stop=stop,
+            )
             scores = record_scores(parts, config=config, recorder=recorder, work=work)
         return f"{name}\n{headline(scores)}{waiting(work)}"
 

@@ -49,8 +49,8 @@ def cell_of(plan: Plan, config: DictConfig, *, parent: str, keys: Sequence[str])
     with open_dict(config):
         config.tracking.parent = parent
         config.tracking.uri = plan.values["tracking"]["uri"]  # may refer to the environment here
-        config.tracking.code = plan.tags[CODE]
-        config.tracking.versions = from_words(plan.tags[VERSIONS]) or None
+        config.tracking.code = plan.run.tags[CODE]
+        config.tracking.versions = from_words(plan.run.tags[VERSIONS]) or None
         config.tracking.label = [
             f"{key.rpartition('.')[2]}={values.get(key)}"
             for key in keys

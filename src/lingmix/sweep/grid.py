@@ -12,22 +12,22 @@ from lingmix.cli.checks import check_settings
 from lingmix.cli.config import Config, values_of
 from lingmix.errors import InputError
 from lingmix.tracking.flat_config import leaves
-from lingmix.tracking.identity import HASH, identity_tags
+from lingmix.tracking.identity import RunIdentity, identify
 
 Compose = Callable[[Sequence[str]], DictConfig]
 """What Hydra makes of a job's overrides, which takes it a tenth of a second."""
 
 
 class Plan(NamedTuple):
-    """A cell that may have to run: its overrides, its plain values, the tags that tell it apart."""
+    """A cell that may have to run: its overrides, its plain values, what tells it apart."""
 
     overrides: Sequence[str]
     values: Config
-    tags: dict[str, str]
+    run: RunIdentity
 
     @property
     def identity(self) -> str:
-        return self.tags[HASH]
+        return self.run.hash
 
 
 def plans(jobs: Sequence[Sequence[str]], compose: Compose) -> list[Plan]:
@@ -45,7 +45,7 @@ def plans(jobs: Sequence[Sequence[str]], compose: Compose) -> list[Plan]:
         values = base.values(overrides)
         places.append({key: values[key] for key in ("name", "output_dir")})
         places[-1]["tracking.uri"] = values["tracking"]["uri"]
-        plan = Plan(job, values, identity_tags(values))
+        plan = Plan(job, values, identify(values))
         found.setdefault(plan.identity, plan)
     for key in swept(places):
         raise InputError(

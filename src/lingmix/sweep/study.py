@@ -21,7 +21,7 @@ from lingmix.sweep.objectives import history, is_validation, measured, refuse_un
 from lingmix.sweep.pareto_front import front_table
 from lingmix.sweep.pruning import course_name, judged, studies_of
 from lingmix.sweep.space import Space, corners, overrides_of, space_of
-from lingmix.sweep.sweep import Sweep, alone, sweeping
+from lingmix.sweep.sweep import Sweep, exclusive_sweep, sweeping
 from lingmix.terminal import end, say
 from lingmix.tracking.history import complete_run, runs
 from lingmix.tracking.identity import HASH
@@ -87,7 +87,7 @@ def search(
     refuse_unknown(settings.objectives, [plan.values for plan in planned])
     keys, values = swept([plan.values for plan in planned]), planned[0].values
     with (
-        alone(values, name, *(plan.identity for plan in planned)),
+        exclusive_sweep(values, name, *(plan.identity for plan in planned)),
         sweeping(values, keys, compose=proposals.compose, door=door, run_all=run_all) as one,
     ):
         storage = studies_of(values, sweep=one.parent)

@@ -5,17 +5,17 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from lingmix.cli.config import Config
 from lingmix.errors import InputError
+from lingmix.locks import exclusive
 from lingmix.signals import StoppedError, stoppable
 from lingmix.sweep.cell import Outcome, RunAll, cell_of
 from lingmix.sweep.grid import Compose, Plan, swept
@@ -74,7 +74,7 @@ class Sweep:
             cell_of(plan, self._compose(plan.overrides), parent=self.parent, keys=self._keys)
             for plan in missing
         ]
-        tags = {plan.identity: plan.tags for plan in missing}
+        tags = {plan.identity: plan.run.tags for plan in missing}
         with (
             closing(self._run_all(cells, self._door)) as running,
             followed(cells, running) as outcomes,
@@ -85,7 +85,7 @@ class Sweep:
                 if not outcome.complete:
                     self._fail(outcome, tags[outcome.cell.identity])
 
-    def _fail(self, outcome: Outcome, tags: dict[str, str]) -> None:
+    def _fail(self, outcome: Outcome, tags: Mapping[str, str]) -> None:
         self.failed.append(outcome)
         try:
             with reached(self.client):
@@ -105,7 +105,7 @@ class Sweep:
 
 def _remarks(grid: Sequence[Plan], complete: Mapping[str, Run]) -> list[str]:
     """What is complete but not as it would be made now."""
-    lines = changes(complete.values(), [p.tags for p in grid if p.identity not in complete])
+    lines = changes(complete.values(), [p.run.tags for p in grid if p.identity not in complete])
     done = [(plan, complete[plan.identity]) for plan in grid if plan.identity in complete]
     lacking = sum(lacks_run_files(run, plan.values.get("run_files")) for plan, run in done)
     if lacking:
@@ -118,7 +118,7 @@ def sweep(grid: Sequence[Plan], *, compose: Compose, door: str, run_all: RunAll)
     keys = swept([plan.values for plan in grid])
     values = grid[0].values
     with (
-        alone(values, *sorted(plan.identity for plan in grid)),
+        exclusive_sweep(values, *sorted(plan.identity for plan in grid)),
         sweeping(values, keys, compose=compose, door=door, run_all=run_all) as one,
     ):
         one.run(grid, values["name"])
@@ -187,43 +187,31 @@ def _end(one: Sweep, state: str, output_dir: Path) -> None:
         ) from error
 
 
-@contextmanager
-def alone(values: Config, *work: str) -> Iterator[None]:
-    """Or not at all, where another process is at the same work."""
-    lock = _lock(values, _digest(work))
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
+def exclusive_sweep(values: Config, *work: str) -> AbstractContextManager[None]:
+    """Raises InputError where another process is at the same work."""
+
+    def busy() -> None:
         raise InputError(
             f"name: another process is at work on this sweep of {values['name']!r}; wait for it, "
             "or stop it"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
+        )
+
+    return exclusive(_lock_file(values, _digest(work)), busy=busy)
 
 
-@contextmanager
-def _in_turn(values: Config, identity: str) -> Iterator[None]:
+def _in_turn(values: Config, identity: str) -> AbstractContextManager[None]:
     """After another process that has other cells of the sweep: they share its parent."""
-    lock = _lock(values, identity)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        say(f"another process is at work on other cells of this sweep of {values['name']!r}: waits")
-        with stoppable():
-            lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+    name = values["name"]
+    return exclusive(
+        _lock_file(values, identity),
+        busy=lambda: say(
+            f"another process is at work on other cells of this sweep of {name!r}: waits"
+        ),
+    )
 
 
-def _lock(values: Config, identity: str) -> FileLock:
-    path = Path(values["output_dir"], "runs", values["name"], f"sweep-{identity}.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(path)
+def _lock_file(values: Config, identity: str) -> Path:
+    return Path(values["output_dir"], "runs", values["name"], f"sweep-{identity}.lock")
 
 
 def _identity(values: Config, keys: Sequence[str]) -> str:

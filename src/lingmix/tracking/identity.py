@@ -19,6 +19,7 @@ and reports keep runs of different hardware apart.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from lingmix.model.hub import CHECKPOINT, ENCODER_FOLDER, RUNS, commit_of
 from lingmix.tracking.code import code_version, git_tags
 from lingmix.tracking.contents import content_of, is_path
 from lingmix.tracking.flat_config import leaves
+from lingmix.tracking.secrets import masked
 from lingmix.tracking.store.limits import TAG_LENGTH
 from lingmix.tracking.versions import counted_versions, in_words, installed
 
@@ -58,6 +60,22 @@ EMBEDDED = {"lingmix.data.sources.cldr": "babel"}
 """Sources whose data a package brings along."""
 
 
+@dataclass(frozen=True)
+class RunIdentity:
+    """What tells a run apart, made once when its command starts.
+
+    `tags` are those that it is found again by; `configuration` is what the hash is of beside code
+    and versions, as plain values by dotted key, without secrets.
+    """
+
+    tags: Mapping[str, str]
+    configuration: Mapping[str, Any]
+
+    @property
+    def hash(self) -> str:
+        return self.tags[HASH]
+
+
 def decides(key: str) -> bool:
     """Whether the value of a dotted key can change a run's result."""
     free = any(key == one or key.startswith(f"{one}.") for one in DECIDES_NOTHING)
@@ -66,7 +84,7 @@ def decides(key: str) -> bool:
 
 def config_hash(config: Mapping[str, Any]) -> str:
     """Of everything that decides the result and nothing that does not."""
-    return identity_tags(config)[HASH]
+    return identify(config).hash
 
 
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,14 +92,14 @@ def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
     return _counted(_asked(config))
 
 
-def identity_tags(config: Mapping[str, Any]) -> dict[str, str]:
-    """What tells a run apart, and from a run that was asked for in the same words, but is of other
-    code, data or libraries."""
+def identify(config: Mapping[str, Any]) -> RunIdentity:
+    """Reads the files that the configuration names. The tags also tell the run from one that was
+    asked for in the same words, but is of other code, data or libraries."""
     flat, asked = leaves(config), _asked(config)
     code, versions = str(flat.get("tracking.code") or code_version()), counted_versions(flat)
     counted = _counted(asked)
     read = {key: value for key, value in counted.items() if value not in (None, asked.get(key))}
-    return {
+    tags = {
         HASH: _digest({"config": counted, "code": code, "versions": versions}),
         ASKED: _digest(asked),
         CODE: code,
@@ -89,11 +107,12 @@ def identity_tags(config: Mapping[str, Any]) -> dict[str, str]:
         CONTENTS: _contents(read),
         VERSIONS: in_words(versions),
     }
+    return RunIdentity(tags, masked(counted))
 
 
-def provenance(config: Mapping[str, Any]) -> dict[str, str]:
-    """The tags of a new run: its identity, and the code that runs it."""
-    return {**identity_tags(config), RAN: code_version(), **git_tags()}
+def provenance() -> dict[str, str]:
+    """Tags of the code that runs here, whatever code a run counts as."""
+    return {RAN: code_version(), **git_tags()}
 
 
 def _digest(values: object) -> str:

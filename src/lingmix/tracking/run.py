@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mlflow.entities import Run
@@ -13,7 +14,7 @@ from lingmix.tracking.datasets import inputs
 from lingmix.tracking.environment import hardware
 from lingmix.tracking.generation import HARDWARE
 from lingmix.tracking.history import as_before, complete_run, lacks_run_files
-from lingmix.tracking.identity import HASH, deciding
+from lingmix.tracking.identity import RunIdentity, provenance
 from lingmix.tracking.lifecycle import COMPLETE, NOTE
 from lingmix.tracking.outbox.journal import damage, ended, last_values, refuse_damaged, unsent
 from lingmix.tracking.outbox.recorder import RunRecorder
@@ -35,38 +36,36 @@ class Known(NamedTuple):
     metrics: Mapping[str, float]
 
 
-def complete_already(
-    uri: str, config: Config, *, tags: Mapping[str, str], work: Path
-) -> Known | None:
-    """As far as the store can say, and what waits in the run's own folder for it."""
-    found = _recorded(uri, config, tags)
+def complete_already(config: Config, identity: RunIdentity, *, work: Path) -> Known | None:
+    """Looks in the store, as far as it answers, and in the journal, which may wait for it."""
+    found = _recorded(config, identity)
     if ended(work) != COMPLETE or (found and damage(work)):
         return found
     refuse_damaged(work)
-    claim(work, masked(deciding(config)))
+    claim(work, identity.configuration)
     metrics = last_values(work)
-    send_rest(uri, folder=work, wait=config["tracking"]["wait"])
+    send_rest(config["tracking"]["uri"], folder=work, wait=config["tracking"]["wait"])
     return found or Known(f"complete already{waiting(work)}", metrics)
 
 
 @contextmanager
 def recorded(
-    uri: str,
     config: Config,
+    identity: RunIdentity,
     *,
     name: str,
     command: Sequence[str],
     precision: str,
-    tags: Mapping[str, str],
     work: Path,
+    kind: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[RunRecorder]:
     """Records the run as long as the block lasts; `work` is claimed for it.
 
     `command` makes the run again: the entry point and its arguments. `precision` is the one that
-    the run computes in, by Lightning's name.
+    the run computes in, by Lightning's name; `kind` are tags of what is no training.
     """
-    claim(work, masked(deciding(config)))
-    tracking = config["tracking"]
+    claim(work, identity.configuration)
+    tracking, tags = config["tracking"], {**identity.tags, **provenance(), **kind}
     run = {
         "name": name,
         "params": masked(config),
@@ -75,7 +74,7 @@ def recorded(
     }
     with (
         journaled_run(
-            uri,
+            tracking["uri"],
             folder=work,
             experiment=config["name"],
             output_dir=Path(config["output_dir"]),
@@ -109,16 +108,16 @@ def waiting(work: Path) -> str:
     )
 
 
-def _recorded(uri: str, config: Config, tags: Mapping[str, str]) -> Known | None:
+def _recorded(config: Config, identity: RunIdentity) -> Known | None:
     output_dir = Path(config["output_dir"])
     try:
         with opening():
-            client = open_store(uri)
+            client = open_store(config["tracking"]["uri"])
             experiment = experiment_of(client, config["name"], output_dir=output_dir)
-            if found := complete_run(client, experiment, tags[HASH]):
+            if found := complete_run(client, experiment, identity.hash):
                 return Known(_complete(found, config), found.data.metrics)
             if config["tracking"]["parent"] is None:  # a sweep has said it
-                for line in as_before(client, experiment, tags):
+                for line in as_before(client, experiment, identity.tags):
                     say(line)
     except AwayError:
         return None

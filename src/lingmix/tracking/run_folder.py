@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 
 from lingmix.atomic import atomic_file, opened
 from lingmix.errors import InputError, require_same_configuration
+from lingmix.locks import exclusive
 from lingmix.tracking.outbox.journal import JOURNAL, unsent
 
 log = logging.getLogger(__name__)
@@ -26,31 +26,29 @@ def work_folder(config: Mapping[str, Any], identity: str) -> Iterator[Path]:
     folder = Path(config["output_dir"], "runs", config["name"], identity)
     if folder.is_symlink():
         raise InputError(f"{folder}: must be a folder, got a symbolic link; remove it")
-    with held(folder, wait=config["tracking"]["parent"] is not None):
+    with locked(folder, wait=config["tracking"]["parent"] is not None):
         yield folder
         if not unsent(folder):
             remove(folder)
 
 
 @contextmanager
-def held(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """By one process at a time."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_suffix(".lock"))
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        busy = f"{folder}: another process is at work on this configuration"
+def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """Raises InputError where another process is at work there, unless this one is to `wait`."""
+    lock = folder.with_suffix(".lock")
+
+    def busy() -> None:
+        found = f"{folder}: another process is at work on this configuration"
         if not wait:
-            raise InputError(f"{busy}; wait for it, or stop it") from None
-        log.warning("%s; this cell waits for it", busy)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        if not folder.exists():
-            Path(lock.lock_file).unlink(missing_ok=True)
-        lock.release()
+            raise InputError(f"{found}; wait for it, or stop it")
+        log.warning("%s; this cell waits for it", found)
+
+    with exclusive(lock, busy=busy):
+        try:
+            yield
+        finally:
+            if not folder.exists():
+                lock.unlink(missing_ok=True)
 
 
 def claim(folder: Path, configuration: Mapping[str, Any]) -> None:

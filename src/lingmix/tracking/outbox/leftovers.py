@@ -8,7 +8,7 @@ from lingmix.terminal import say
 from lingmix.tracking.lifecycle import COMPLETE
 from lingmix.tracking.outbox.journal import JOURNAL, begun, damage, ended, sent, unsent
 from lingmix.tracking.outbox.sender import send_rest
-from lingmix.tracking.run_folder import held, remove
+from lingmix.tracking.run_folder import locked, remove
 from lingmix.tracking.secrets import shown
 from lingmix.tracking.store.bounded import AwayError
 from lingmix.tracking.store.client import open_store
@@ -20,7 +20,7 @@ def send_all(folders: Sequence[Path], *, uri: str | None, wait: float) -> int:
     left = 0
     for number, folder in enumerate(folders):
         try:
-            with held(folder):
+            with locked(folder):
                 if line := sent_now(folder, uri=uri, wait=wait):
                     say(line)
         except InputError as error:
