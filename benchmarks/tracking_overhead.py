@@ -36,7 +36,7 @@ from lingmix.signals import Stop
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.outbox.recorder import RunRecorder
 from lingmix.tracking.outbox.sender import journaled_run
-from lingmix.training.ranks import Ranks
+from lingmix.training.rank_group import RankGroup
 
 ROUNDS = int(os.environ.get("LINGMIX_BENCH_ROUNDS", "5"))
 STEPS = int(os.environ.get("LINGMIX_BENCH_STEPS", "200"))
@@ -107,7 +107,7 @@ def measured(
             configuration={},
             recorder=recorder,
             work=work,
-            ranks=Ranks(None, rank=0, started=None),
+            ranks=RankGroup(None, rank=0, started=None),
             stop=Stop(),
         )
         ended, processor_ended = time.perf_counter(), time.process_time()

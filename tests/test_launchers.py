@@ -11,7 +11,7 @@ from lingmix.commands.evaluate import evaluate
 from lingmix.commands.train import train
 from lingmix.errors import InputError
 from lingmix.launchers import MEETING, RANKS, SIZES, SRUN, TORCHRUN, is_follower, launcher
-from lingmix.training import ranks as room
+from lingmix.training import rank_group, ranks
 from lingmix.training.ranks import environments, launched
 from tests.conftest import QUICK
 
@@ -153,7 +153,8 @@ def test_an_evaluation_has_its_metrics_although_a_rank_was_left_behind(environme
 
 
 def test_a_rank_that_finds_no_other_says_so(environment, monkeypatch):
-    monkeypatch.setattr(room, "ARRIVAL", 1.0)
+    monkeypatch.setattr(rank_group, "ARRIVAL", 1.0)
+    monkeypatch.setattr(ranks, "ARRIVAL", 1.0)
     variables = {TORCHRUN: "x", "RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"}
     environment(variables | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "9"})
     line = r"^MASTER_PORT: the processes cannot meet at 127.0.0.1:9"

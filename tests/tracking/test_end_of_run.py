@@ -40,10 +40,11 @@ def config_of(output_dir: Path) -> dict:
 def command(uri: str, output_dir: Path, ending: Callable[[], None] = lambda: None) -> str:
     """What a command does beside its work; calls `ending` when all is recorded but the end."""
     config = config_of(output_dir)
+    config["tracking"]["uri"] = uri
     identity = identify(config)
     with work_folder(config, identity.hash) as work:
         if known := complete_already(config, identity, work=work):
-            return known.told
+            return known.message
         with journaled_run(
             uri,
             folder=work,

@@ -20,8 +20,8 @@ from lingmix.signals import StoppedError
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import STATE
 from lingmix.tracking.system_metrics import SYSTEM
-from lingmix.training import ranks as launched
-from lingmix.training.ranks import Ranks
+from lingmix.training import rank_group
+from lingmix.training.rank_group import RankGroup
 from tests.conftest import QUICK
 
 RUN = [
@@ -179,14 +179,14 @@ def test_several_nodes_need_a_launcher(configure):
 
 @pytest.fixture
 def together(monkeypatch):
-    """Runs a function of `Ranks` on two of them; what each returned or ended with."""
-    monkeypatch.setattr(launched, "FAREWELL", 0.5)
+    """Runs a function of `RankGroup` on two of them; what each returned or ended with."""
+    monkeypatch.setattr(rank_group, "FAREWELL", 0.5)
     server = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
 
     def on_rank(rank: int, block):
         store = TCPStore("127.0.0.1", server.port, is_master=False, wait_for_workers=False)
         try:
-            with Ranks(store, rank=rank, started=2) as ranks:
+            with RankGroup(store, rank=rank, started=2) as ranks:
                 return block(ranks)
         except BaseException as error:
             return error
@@ -208,21 +208,23 @@ def failing(error: BaseException):
 
 def test_what_rank_0_does_once_all_know(together):
     done = []
-    first, second = together(lambda ranks: done.append(ranks.once(lambda: f"by {ranks.rank}")))
+    first, second = together(
+        lambda ranks: done.append(ranks.on_rank_zero(lambda: f"by {ranks.rank}"))
+    )
     assert done == ["by 0", "by 0"]
     assert first is None
     assert second.code == 0
 
 
 def test_when_rank_0_ends_early_the_others_end_well(together):
-    assert together(lambda ranks: "complete", lambda ranks: ranks.hear())[0] == "complete"
+    assert together(lambda ranks: "complete", lambda ranks: ranks.receive())[0] == "complete"
 
 
 @pytest.mark.parametrize("failing_rank", [0, 1])
 def test_the_input_error_of_one_rank_ends_all_and_rank_0_says_it(together, failing_rank):
     def work(ranks):
         wrong = ranks.rank == failing_rank
-        ranks.each(failing(InputError("no such file")) if wrong else lambda: None)
+        ranks.on_all_ranks(failing(InputError("no such file")) if wrong else lambda: None)
 
     first, second = together(work)
     assert isinstance(first, InputError)
@@ -233,8 +235,8 @@ def test_the_input_error_of_one_rank_ends_all_and_rank_0_says_it(together, faili
 
 def test_a_rank_that_fails_otherwise_shows_its_own_trace(together):
     first, second = together(
-        lambda ranks: ranks.each(lambda: None),
-        lambda ranks: ranks.each(failing(ValueError("a\nbug"))),
+        lambda ranks: ranks.on_all_ranks(lambda: None),
+        lambda ranks: ranks.on_all_ranks(failing(ValueError("a\nbug"))),
     )
     assert isinstance(first, InputError)
     assert str(first) == "rank 1: ValueError: a bug"
@@ -243,14 +245,14 @@ def test_a_rank_that_fails_otherwise_shows_its_own_trace(together):
 
 def test_the_status_of_rank_0_is_that_of_all(together):
     first, second = together(
-        lambda ranks: ranks.each(failing(StoppedError(signal.SIGTERM))),
-        lambda ranks: ranks.each(lambda: None),
+        lambda ranks: ranks.on_all_ranks(failing(StoppedError(signal.SIGTERM))),
+        lambda ranks: ranks.on_all_ranks(lambda: None),
     )
     assert first.code == second.code == 128 + signal.SIGTERM
 
 
 def test_ranks_that_never_come_are_not_waited_for_for_ever(together, monkeypatch):
-    monkeypatch.setattr(launched, "ARRIVAL", 0.2)
+    monkeypatch.setattr(rank_group, "ARRIVAL", 0.2)
     first, _ = together(lambda ranks: ranks.assemble(devices=2, nodes=1), lambda ranks: None)
     assert isinstance(first, InputError)
     assert str(first).startswith("trainer.devices: 1 of the 2 processes that the launcher speaks")

@@ -24,7 +24,8 @@ from lingmix.training.checkpoints import Checkpoints, DurableFiles, newest_state
 from lingmix.training.completeness import require_trained
 from lingmix.training.distributed import SummedDDP
 from lingmix.training.monitors import GradientWatch, LossWatch, SpeedWatch
-from lingmix.training.ranks import Ranks, environments
+from lingmix.training.rank_group import RankGroup
+from lingmix.training.ranks import environments
 
 
 def fit(
@@ -34,12 +35,12 @@ def fit(
     configuration: Mapping[str, Any],
     recorder: RunRecorder | None,
     work: Path,
-    ranks: Ranks,
+    ranks: RankGroup,
     stop: Stop,
 ) -> None:
     """Trains, from the newest checkpoint where there is one, and leaves rank 0 the weights that
     scored best on the development set. Checkpoints are of `configuration`, and of no other."""
-    start = ranks.once(partial(begin, parts, work=work, configuration=configuration))
+    start = ranks.on_rank_zero(partial(begin, parts, work=work, configuration=configuration))
     checkpoints = Checkpoints(
         work,
         **config["checkpoint"],

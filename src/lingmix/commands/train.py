@@ -17,7 +17,8 @@ from lingmix.tracking.outbox.recorder import RunRecorder
 from lingmix.tracking.results import log_results
 from lingmix.tracking.run import complete_already, recorded, waiting
 from lingmix.tracking.run_folder import emptied, work_folder
-from lingmix.training.ranks import Ranks, launched
+from lingmix.training.rank_group import RankGroup
+from lingmix.training.ranks import launched
 
 
 def train(composed: DictConfig) -> str:
@@ -37,9 +38,9 @@ def train(composed: DictConfig) -> str:
     return ""
 
 
-def follow(config: Config, *, ranks: Ranks, stop: Stop) -> None:
-    work = Path(ranks.hear())
-    parts = ranks.each(partial(prepare, config))
+def follow(config: Config, *, ranks: RankGroup, stop: Stop) -> None:
+    work = Path(ranks.receive())
+    parts = ranks.on_all_ranks(partial(prepare, config))
     fit(
         parts,
         config=config,
@@ -51,13 +52,13 @@ def follow(config: Config, *, ranks: Ranks, stop: Stop) -> None:
     )
 
 
-def lead(config: Config, *, ranks: Ranks, stop: Stop) -> str:
+def lead(config: Config, *, ranks: RankGroup, stop: Stop) -> str:
     name, identity = run_name(config), identify(config)
     with work_folder(config, identity.hash) as work:
         if known := complete_already(config, identity, work=work):
             return f"{name}: {known.message}"
-        ranks.tell(str(work))
-        parts = ranks.each(partial(prepare, config))
+        ranks.broadcast(str(work))
+        parts = ranks.on_all_ranks(partial(prepare, config))
         with recorded(
             config,
             identity,
