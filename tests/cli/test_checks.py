@@ -241,10 +241,20 @@ def test_a_part_of_a_users_own_is_compared_with_its_signature(own_loss, argument
     assert str(caught.value) == told
 
 
-def test_a_users_own_loss_has_the_keys_that_a_run_reads(own_loss):
+def test_a_users_own_loss_needs_no_temperature_and_one_that_it_has_is_a_number(own_loss):
     values = own_loss(weight=1)
+    values["loss"]["temperature"] = "cold"
+    assert refusal(values, "train").startswith("loss.temperature: must be above 0 and finite, or")
     del values["loss"]["temperature"]
-    assert refusal(values, "train").startswith("loss.temperature: must be above 0 and finite, got")
+    check_settings(values, "train")
+
+
+def test_a_users_own_encoder_may_train_by_sparse_gradients(train):
+    values = changed(train, "optimizer._target_", "lingmix.training.optimizer.sparse_adam")
+    del values["optimizer"]["weight_decay"]
+    values["trainer"]["gradient_clip_val"] = None
+    assert refusal(values, "train").startswith("encoder.scratch.sparse: false does not go with")
+    check_settings(values | {"encoder": {"_target_": "mine.Encoder", "name": "static"}}, "train")
 
 
 IMPORTED = """

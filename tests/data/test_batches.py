@@ -116,11 +116,11 @@ def test_ranks_hold_every_text_of_a_batch_once_and_know_the_whole_batch(tmp_path
 def test_a_batch_too_small_for_the_ranks_is_refused_with_what_is_in_it(tmp_path):
     data = datamodule(tmp_path)
     data.refuse_starved(ranks=5, accumulated=1)
-    with pytest.raises(InputError, match=r"^sampler.batch_size: 6 devices.* raise sampler.batch"):
+    with pytest.raises(InputError, match=r"^sampler: 6 devices.* use fewer devices"):
         data.refuse_starved(ranks=6, accumulated=1)
     short = datamodule(tmp_path, batch_size=25)
     short.refuse_starved(ranks=20, accumulated=1)
-    with pytest.raises(InputError, match=r"step 0 has 20 \(en-..: items .*sampler.min_size=21"):
+    with pytest.raises(InputError, match=r"step 0 has 20 \(en-..: items .*sampler.min_size"):
         short.refuse_starved(ranks=21, accumulated=1)
 
 

@@ -42,14 +42,17 @@ def language_pairs(rows, sizes=SIZES) -> set[str]:
     return {str(pairs.language_pairs[n]) for n in pairs.language_pair_N[rows]}
 
 
+def is_monolingual(rows, sizes=SIZES) -> bool:
+    kinds = {pair[:2] == pair[3:] for pair in language_pairs(rows, sizes)}
+    assert len(kinds) == 1, "a batch is of one kind"
+    return kinds.pop()
+
+
 @pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
 def test_a_batch_is_monolingual_with_probability_alpha(alpha):
     batches = schedule(alpha=alpha)
-    kinds = [{pair[:2] == pair[3:] for pair in language_pairs(batches.rows(n))} for n in range(400)]
-    assert all(len(kind) == 1 for kind in kinds), "a batch is of one kind"
-    share = sum(kind == {True} for kind in kinds) / 400
+    share = sum(is_monolingual(batches.rows(n)) for n in range(400)) / 400
     assert share == pytest.approx(alpha, abs=0.07)
-    assert [batches.monolingual(n) for n in range(400)] == [kind == {True} for kind in kinds]
 
 
 def test_batches_of_a_constant_alpha_are_those_drawn_before_there_were_schedules():
@@ -79,7 +82,7 @@ def test_alpha_goes_from_the_first_step_to_the_last_and_stays(name, alphas):
 @pytest.mark.parametrize("name", ["linear", "cosine"])
 def test_batches_turn_from_one_kind_to_the_other_as_alpha_does(name):
     batches = schedule(alpha=1.0, alpha_end=0.0, alpha_schedule=name)
-    kinds = np.array([batches.monolingual(n) for n in range(400)])
+    kinds = np.array([is_monolingual(batches.rows(n)) for n in range(400)])
     expected = np.array([batches.alpha(n) for n in range(400)])
     assert kinds.reshape(4, 100).mean(1) == pytest.approx(expected.reshape(4, 100).mean(1), abs=0.1)
     assert kinds[0]
@@ -146,10 +149,9 @@ def test_a_batch_is_of_one_kind_and_mixes_language_pairs_where_its_kind_does(
     """Of 20 rows all would be of one pair of two with probability 2^-19."""
     batches = schedule(EIGHT, homogeneous=homogeneous, batch_size=20, seed=seed)
     for step in range(40):
-        rows, kind = batches.rows(step), batches.monolingual(step)
-        found = language_pairs(rows, EIGHT)
+        rows = batches.rows(step)
+        kind, found = is_monolingual(rows, EIGHT), language_pairs(rows, EIGHT)
         assert len(set(rows)) == len(rows) == 20
-        assert {pair[:2] == pair[3:] for pair in found} == {kind}
         assert (len(found) > 1) == (kind in mixed)
         (part, *_), drawn = batches.plan(step), batches.drawn(step)
         assert drawn == (None if kind in mixed else (min(found), part.pass_number, 60))
@@ -193,16 +195,21 @@ def test_a_mixed_batch_is_full_while_its_kind_has_rows_left():
     assert len(set(few.rows(0))) == 125
 
 
-def test_a_small_language_pair_gives_short_batches_and_is_named():
+def test_a_small_language_pair_gives_short_batches_and_is_named(caplog):
     batches = schedule(alpha=0.0, batch_size=50)
     assert [str(pair) for pair in batches.short] == ["de-de", "de-en"]
+    assert caplog.messages == [
+        "2 language pairs are small and give batches of all they have: de-en 25, de-de 40 ..."
+    ]
     sizes = {next(iter(language_pairs(batches.rows(n)))): len(batches.rows(n)) for n in range(50)}
     assert sizes == {"en-de": 50, "de-en": 25}
 
 
-def test_a_language_pair_below_min_size_is_never_drawn_and_is_named():
+def test_a_language_pair_below_min_size_is_never_drawn_and_is_named(caplog):
     batches = schedule(alpha=0.0, min_size=30)
-    assert [str(pair) for pair in batches.left_out] == ["de-en"]
+    left_out = {str(pair) for pair in batches.left_out}
+    assert left_out == {pair for pair, size in SIZES.items() if size < 30}
+    assert "are left out (sampler.min_size): de-en 25" in caplog.text
     assert all(language_pairs(batches.rows(n)) == {"en-de"} for n in range(50))
 
 

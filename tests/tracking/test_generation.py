@@ -154,7 +154,7 @@ def test_the_page_and_the_terminal_say_of_what_the_figures_are(
         evaluations(client, experiment),
         name="x",
         folder=tmp_path / "report",
-        older=replaced(client, experiment),
+        left_out=replaced(client, experiment),
     )
     text = Page(Path(path).read_text()).text
     for part in (*told.values(), "1 older runs (data.train.0.path ", "code A", "code B"):

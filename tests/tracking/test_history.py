@@ -3,7 +3,7 @@ from itertools import count
 import polars as pl
 import pytest
 
-from lingmix.tracking.history import CELL, EVALUATION, cells, evaluations
+from lingmix.tracking.history import CELL, EVALUATION, cells, evaluations, without_alpha
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import KIND
 from tests.tracking.conftest import run_of
@@ -74,3 +74,11 @@ def test_an_evaluation_that_broke_is_not_found(client, experiment):
 def test_an_experiment_without_runs_has_the_columns_of_its_tables(client, experiment):
     assert cells(client, experiment).equals(pl.DataFrame(schema=CELL))
     assert evaluations(client, experiment).equals(pl.DataFrame(schema=EVALUATION))
+
+
+def test_trainings_without_an_alpha_are_counted_and_not_compared(client, experiment):
+    for sampler in ({"alpha": 0.5}, {"alpha": None}, {}):
+        params = {"sampler": {"_target_": "mine.Sampler"} | sampler, "seed": 0}
+        record(client, experiment, kind="cell", params=params)
+    assert cells(client, experiment)["alpha"].to_list() == [0.5]
+    assert without_alpha(client, experiment) == ["2 runs of samplers without an alpha"]

@@ -5,7 +5,14 @@ from pathlib import Path
 from lingmix.analysis.report import write_report
 from lingmix.analysis.set_tables import every_set
 from lingmix.errors import InputError
-from lingmix.tracking.history import cells, commands, evaluations, replaced, unfinished
+from lingmix.tracking.history import (
+    cells,
+    commands,
+    evaluations,
+    replaced,
+    unfinished,
+    without_alpha,
+)
 from lingmix.tracking.pages.report_run import log_report
 from lingmix.tracking.store.client import open_store
 
@@ -20,16 +27,19 @@ def report_experiment(name: str, *, uri: str, folder: Path) -> str:
         raise InputError(f"name: no experiment {name!r} is recorded; there are: {known}")
     trained = cells(client, experiment.experiment_id)
     as_they_are = evaluations(client, experiment.experiment_id)
-    older = replaced(client, experiment.experiment_id)
+    left_out = [
+        *replaced(client, experiment.experiment_id),
+        *without_alpha(client, experiment.experiment_id),
+    ]
     written = write_report(
         trained,
         as_they_are,
         name=name,
         folder=folder,
         missing=unfinished(client, experiment.experiment_id),
-        older=older,
+        left_out=left_out,
         commands=[*commands(client, experiment.experiment_id), f"lingmix-analyze name={name}"],
     )
     log_report(client, experiment.experiment_id, folder=folder)
-    left_out = f"\nLeft out: {'; '.join(older)}" if older else ""
-    return f"{every_set(trained, as_they_are)}{left_out}\n{written[0]}"
+    said = f"\nLeft out: {'; '.join(left_out)}" if left_out else ""
+    return f"{every_set(trained, as_they_are)}{said}\n{written[0]}"

@@ -62,14 +62,14 @@ def write_report(
     name: str,
     folder: Path,
     missing: Sequence[str] = (),
-    older: Sequence[str] = (),
+    left_out: Sequence[str] = (),
     commands: Sequence[str] = (),
 ) -> list[Path]:
     """Files written, the page `report.html` first.
 
     `cells` and `evaluations` are what `tracking.history` finds. `missing` names runs that are not
-    complete, `older` counts those that newer ones replace; `commands` is what to type to make the
-    runs and this report again.
+    complete, `left_out` counts complete ones that are not shown; `commands` is what to type to make
+    the runs and this report again.
     """
     set_names = evaluation_sets(cells, evaluations)
     trained = steps(cells) if cells.height else ""
@@ -82,7 +82,7 @@ def write_report(
         facts=facts(cells, evaluations),
         sections=sections,
         missing=missing,
-        older=older,
+        left_out=left_out,
         commands=commands,
         runs=run_table(cells),
         evaluations=evaluation_table(evaluations),

@@ -9,7 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from lingmix.assembly.parts import Parts, ranks_of
+from lingmix.assembly.parts import Parts, entropy_temperature, ranks_of
 from lingmix.cli.config import Config, build
 from lingmix.evaluation.evaluator import RunFiles, evaluate_encoder
 from lingmix.evaluation.metric_names import KEPT_SCORE
@@ -140,7 +140,7 @@ def measure(parts: Parts, *, config: Config, run_files: Path) -> list[SetScores]
             encode,
             parts.sets,
             depth=config["depth"],
-            temperature=config["loss"]["temperature"],
+            temperature=entropy_temperature(config),
             seed=0,
             run_files=RunFiles(run_files, config["run_files"]) if config["run_files"] else None,
         )

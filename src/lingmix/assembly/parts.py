@@ -1,6 +1,5 @@
 """What a training run is made of, as its configuration says."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +16,6 @@ from lingmix.data.leakage import (
     refuse_shared_queries,
 )
 from lingmix.data.scales import scaled_items
-from lingmix.data.schedule import HybridSchedule
 from lingmix.data.training_pairs import TrainingPairs, training_pairs
 from lingmix.errors import InputError
 from lingmix.evaluation.metric_names import SETTINGS, ScoreName, on_development_set
@@ -25,9 +23,10 @@ from lingmix.evaluation.metrics import METRICS
 from lingmix.evaluation.validation import RetrievalScores
 from lingmix.model.encoder import Encoder
 from lingmix.model.precision import fastest_device
+from lingmix.training.loss import require_loss
 from lingmix.training.module import DualEncoder
 
-log = logging.getLogger(__name__)
+USUAL_TEMPERATURE = 0.05
 
 
 class Parts(NamedTuple):
@@ -51,11 +50,10 @@ def prepare(config: Config) -> Parts:
     max_steps = config["trainer"]["max_steps"]
     accumulated = config["trainer"]["accumulate_grad_batches"]
     schedule = build(config["sampler"])(pairs=pairs, seed=seed, steps=max_steps * accumulated)
-    report_small(schedule, pairs)
     cache = Path(config["output_dir"]) / "cache"
     texts = sorted({*pairs.queries, *pairs.passages})
     encoder: Encoder = build(config["encoder"])(texts=texts, cache=cache, seed=seed)
-    loss.cuts(encoder.dimension)
+    require_loss(loss, dimension=encoder.dimension)
     module = DualEncoder(
         encoder=encoder,
         loss=loss,
@@ -79,20 +77,6 @@ def prepare(config: Config) -> Parts:
     datamodule.refuse_starved(ranks=ranks_of(config["trainer"]), accumulated=accumulated)
     monitor = None if development is None else on_development_set(data["development_score"])
     return Parts(datamodule, module, sets, monitor)
-
-
-def report_small(schedule: HybridSchedule, pairs: TrainingPairs) -> None:
-    """Language pairs that cannot fill a batch are never passed over in silence."""
-    for what, names in (
-        ("give batches of all they have", schedule.short),
-        ("are left out (sampler.min_size)", schedule.left_out),
-    ):
-        if names:
-            sizes = pairs.sizes
-            smallest = ", ".join(
-                f"{name} {sizes[name]}" for name in sorted(names, key=lambda one: sizes[one])[:3]
-            )
-            log.warning("%d language pairs are small and %s: %s ...", len(names), what, smallest)
 
 
 def refuse_unsupported(config: Config) -> None:
@@ -147,5 +131,10 @@ def trained_on(config: Config, *, held_out: Sequence[EvaluationSet]) -> Training
 
 def scores_of(development: EvaluationSet, config: Config) -> RetrievalScores:
     return RetrievalScores(
-        development, depth=config["depth"], temperature=config["loss"]["temperature"], seed=0
+        development, depth=config["depth"], temperature=entropy_temperature(config), seed=0
     )
+
+
+def entropy_temperature(config: Config) -> float:
+    """That of the softmax of the contrastive entropy, a loss without one having the usual."""
+    return config["temperature"] or config["loss"].get("temperature") or USUAL_TEMPERATURE

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lingmix.cli.arguments import check_arguments
+from lingmix.cli.networks import LOAD_ENCODER
 from lingmix.cli.schema import check
 from lingmix.cli.settings import COMMANDS
 from lingmix.errors import InputError
@@ -117,7 +118,8 @@ def _refuse_untrainable(values: Config) -> None:
     if "early_stopping" in trainer["callbacks"] and values["data"]["development"] is None:
         raise InputError("trainer.callbacks.early_stopping: needs data.development to stop by")
     sparse = _is_sparse(encoder)
-    if sparse != values["optimizer"]["_target_"].endswith("sparse_adam"):
+    adam = values["optimizer"]["_target_"].endswith("sparse_adam")
+    if sparse != adam and encoder["_target_"] == LOAD_ENCODER:
         raise InputError(
             f"encoder.scratch.sparse: {str(sparse).lower()} does not go with this optimizer; "
             "sparse gradients need optimizer=sparse_adam, and it needs them"
@@ -130,7 +132,9 @@ def _refuse_untrainable(values: Config) -> None:
 
 
 def _is_sparse(encoder: Config) -> bool:
-    return encoder["name"] == "static" and encoder["scratch"]["sparse"]
+    """Of encoders of our own: what others have for gradients is not known here."""
+    ours = encoder["_target_"] == LOAD_ENCODER
+    return ours and encoder["name"] == "static" and encoder["scratch"]["sparse"]
 
 
 def _refuse_sharded(values: Config) -> None:

@@ -8,6 +8,8 @@ from pydantic import Discriminator, Field, Tag
 from lingmix.cli.schema import Node, Rule, Settings
 from lingmix.ranges import Count, NotNegative, Positive, Share
 
+LOAD_ENCODER = "lingmix.model.encoder.load_encoder"
+
 Text = Annotated[str, MinLen(1), Rule("a text, not empty")]
 
 
@@ -81,7 +83,7 @@ class OwnEncoder(Node):
 def _encoder(node: Any) -> str:
     if not isinstance(node, dict) or "lexical" in node:
         return "lexical"
-    if node.get("_target_") != "lingmix.model.encoder.load_encoder":
+    if node.get("_target_") != LOAD_ENCODER:
         return "own"
     return node["name"] if node.get("name") in ("static", "tiny") else "pretrained"
 
@@ -103,12 +105,13 @@ def _target(node: Any) -> str:
 
 
 class OwnLoss(Node):
-    """The contrastive entropy of the evaluation is taken at its temperature."""
+    """The contrastive entropy of the evaluation is taken at its temperature, if it has one."""
 
+    temperature: Positive | None = None
+
+
+class InfoNCE(Node, extra="forbid"):
     temperature: Positive
-
-
-class InfoNCE(OwnLoss, extra="forbid"):
     directions: Literal["query", "both"]
     margin: Share
     dimensions: list[Count] | None

@@ -9,7 +9,7 @@ import re
 from typing import Annotated, Any, Literal
 
 from annotated_types import Interval, MinLen
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from lingmix.cli.networks import Encoder, Loss, Optimizer, Text
 from lingmix.cli.schema import Node, Rule, Settings
@@ -85,11 +85,26 @@ class Augmentation(Settings):
     seed: Seed
 
 
-class Sampler(Node):
-    """A run is named after its alpha."""
-
+class Hybrid(Node):
     alpha: Share
     alpha_end: Share | None
+
+
+class OwnSampler(Node):
+    """A run is named after its alpha, if it has one."""
+
+    alpha: Share | None = None
+    alpha_end: Share | None = None
+
+
+def _sampler(node: Any) -> str:
+    target = node.get("_target_") if isinstance(node, dict) else None
+    return "hybrid" if target == "lingmix.data.schedule.HybridSchedule" else "own"
+
+
+Sampler = Annotated[
+    Annotated[Hybrid, Tag("hybrid")] | Annotated[OwnSampler, Tag("own")], Discriminator(_sampler)
+]
 
 
 class Trainer(Node, extra="forbid"):
@@ -152,6 +167,7 @@ class Train(Command):
     seed: Seed
     languages: Languages
     pairs: Pairs
+    temperature: Positive | None
     depth: Count | None
     run_files: Count | None
     micro_batch_tokens: Count | None

@@ -100,9 +100,9 @@ def run_name(config: Config) -> str:
     """What tells this run from its neighbours."""
     scale = config["augmentation"]["scale"]
     sampler = config["sampler"]
-    end = "" if sampler["alpha_end"] is None else f"->{sampler['alpha_end']:g}"
+    alphas = [sampler[key] for key in ("alpha", "alpha_end") if sampler.get(key) is not None]
     parts = [
-        f"alpha={sampler['alpha']:g}{end}",
+        *([f"alpha={'->'.join(f'{alpha:g}' for alpha in alphas)}"] if alphas else []),
         f"scale={'all' if scale is None else scale}",
         *([] if config["pairs"] == "all" else [",".join(config["pairs"])]),
         *config["tracking"]["label"],

@@ -1,17 +1,38 @@
 """What a training step receives."""
 
 from copy import copy
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from lingmix.data.schedule import HybridSchedule, Pass
+from lingmix.data.schedule import Pass
 from lingmix.data.tokens import Texts, TokenStore
 from lingmix.data.training_pairs import TrainingPairs
 from lingmix.errors import InputError, require_int
+
+
+class BatchSchedule(Protocol):
+    """Which training pairs share a batch: what `sampler` names, built with `pairs`, `seed` and
+    `steps`."""
+
+    def rows(self, step: int) -> NDArray[np.int64]:
+        """Positions in the training pairs of the batch of `step`, from 0.
+
+        A function of the step alone: a resumed run asks from the middle on, every rank asks for
+        itself, and a step may be asked for twice.
+        """
+        ...
+
+
+@runtime_checkable
+class OfPasses(Protocol):
+    """A schedule whose batches are parts of passes, by which the noise scale of each language pair
+    is estimated; without it that of the mixture is."""
+
+    def drawn(self, step: int) -> Pass | None: ...
 
 
 class Batch(NamedTuple):
@@ -30,8 +51,9 @@ class Batch(NamedTuple):
     pair_B: torch.Tensor
     """Positions in the training pairs."""
     monolingual: bool
+    """Whether all of its pairs are."""
     drawn: Pass | None
-    """None where its kind of batch mixes language pairs."""
+    """None where its kind of batch mixes language pairs, or its schedule knows no passes."""
 
 
 class ScheduledBatches(Dataset[Batch]):
@@ -43,7 +65,7 @@ class ScheduledBatches(Dataset[Batch]):
         self,
         *,
         pairs: TrainingPairs,
-        schedule: HybridSchedule,
+        schedule: BatchSchedule,
         query_tokens: TokenStore,
         passage_tokens: TokenStore,
         negatives: int,
@@ -56,6 +78,8 @@ class ScheduledBatches(Dataset[Batch]):
         self._passage_tokens = passage_tokens
         self._negatives = negatives
         self._seed = seed
+        monolingual_Y = np.array([pair.monolingual for pair in pairs.language_pairs])
+        self._monolingual_N = monolingual_Y[pairs.language_pair_N]
 
     def of_rank(self, rank: int, *, ranks: int) -> Self:
         """The same batches with the tokens that `rank` embeds."""
@@ -64,20 +88,14 @@ class ScheduledBatches(Dataset[Batch]):
         return share
 
     def refuse_starved(self, *, ranks: int, steps: int) -> None:
-        """Each rank must have a pair of each batch."""
-        sizes = self.pairs.sizes
-        if ranks <= min([self.schedule.batch_size, *(sizes[pair] for pair in self.schedule.short)]):
-            return
-        for step in range(steps):
-            size = sum(part.size for part in self.schedule.plan(step))
-            if size < ranks:
-                short = size < self.schedule.batch_size
+        """Raises InputError for a batch that has no pair for each rank."""
+        for step in range(steps if ranks > 1 else 0):
+            rows_B = self.schedule.rows(step)
+            if len(rows_B) < ranks:
                 raise InputError(
-                    f"sampler.batch_size: {ranks} devices need a pair each of every batch, and "
-                    f"that of step {step} has {size} "
-                    f"({self.pairs.shown(self.schedule.rows(step))}); "
-                    + (f"set sampler.min_size={ranks}" if short else "raise sampler.batch_size")
-                    + " or use fewer devices"
+                    f"sampler: {ranks} devices need a pair each of every batch, and that of step "
+                    f"{step} has {len(rows_B)} ({self.pairs.shown(rows_B)}); use fewer devices, or "
+                    "a larger sampler.batch_size and sampler.min_size"
                 )
 
     def __getitem__(self, step: int) -> Batch:
@@ -94,8 +112,8 @@ class ScheduledBatches(Dataset[Batch]):
                 self.pairs.groups.false_negatives(query_text_B, passage_text_P)
             ),
             pair_B=torch.from_numpy(rows_B),
-            monolingual=self.schedule.monolingual(step),
-            drawn=self.schedule.drawn(step),
+            monolingual=bool(self._monolingual_N[rows_B].all()),
+            drawn=self.schedule.drawn(step) if isinstance(self.schedule, OfPasses) else None,
         )
 
     def _given_negatives(self, rows_B: NDArray[np.int64], step: int) -> NDArray[np.int64]:

@@ -10,9 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
-from lingmix.data.batches import Batch, ScheduledBatches
+from lingmix.data.batches import Batch, BatchSchedule, ScheduledBatches
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.data.schedule import HybridSchedule
 from lingmix.data.tokens import Role, Tokenize, Tokens, TokenStore, keep_tokens
 from lingmix.data.training_pairs import TrainingPairs
 
@@ -36,7 +35,7 @@ class HybridDataModule(pl.LightningDataModule):
         self,
         *,
         pairs: TrainingPairs,
-        schedule: HybridSchedule,
+        schedule: BatchSchedule,
         negatives: int,
         seed: int,
         tokenize: Tokenize,

@@ -1,6 +1,6 @@
 """Which pairs share a batch: the hybrid batch schedule."""
 
-from collections.abc import Sequence
+import logging
 from functools import lru_cache
 from math import cos, pi
 from typing import Literal, NamedTuple, get_args
@@ -12,6 +12,8 @@ from lingmix.data.items import LanguagePair
 from lingmix.data.training_pairs import TrainingPairs
 from lingmix.errors import InputError, require_int, require_number
 from lingmix.ranges import Count, Share
+
+log = logging.getLogger(__name__)
 
 AlphaSchedule = Literal["constant", "linear", "cosine"]
 Homogeneous = bool | Literal["monolingual"]
@@ -75,26 +77,21 @@ class HybridSchedule:
         self._alpha_schedule, self._steps = alpha_schedule, steps
         self._seed, self._language_pairs = seed, pairs.language_pairs
         self._one_pair = {True: homogeneous is not False, False: homogeneous is True}
-        self._rows_L = [
+        self._rows_Y = [
             np.flatnonzero(pairs.language_pair_N == n) for n in range(len(pairs.language_pairs))
         ]
-        self._size_L = size_L = np.array([len(rows) for rows in self._rows_L])
-        kept_L = size_L >= min_size
-        self.left_out = _named(pairs.language_pairs, ~kept_L)
-        monolingual_L = np.array([pair.monolingual for pair in pairs.language_pairs])
-        most_L = size_L.copy()
-        for kind in (kind for kind in (True, False) if not self._one_pair[kind]):
-            of_kind_L = kept_L & (monolingual_L == kind)
-            most_L[of_kind_L] = size_L[of_kind_L].sum()
-        self.short = _named(pairs.language_pairs, kept_L & (most_L < batch_size))
-        weight_L = np.where(kept_L, size_L**size_exponent, 0.0)
+        self._size_Y = size_Y = np.array([len(rows) for rows in self._rows_Y])
+        monolingual_Y = np.array([pair.monolingual for pair in pairs.language_pairs])
+        kept_Y = size_Y >= min_size
+        self.left_out, self.short = self._small(kept_Y, monolingual_Y)
+        weight_Y = np.where(kept_Y, size_Y**size_exponent, 0.0)
         self._probability = {
-            kind: _probabilities(weight_L * (monolingual_L == kind), needed=needed, kind=kind)
+            kind: _probabilities(weight_Y * (monolingual_Y == kind), needed=needed, kind=kind)
             for kind, needed in ((True, max(self._alpha) > 0), (False, min(self._alpha) < 1))
         }
         self._plans: list[tuple[Slice, ...]] = []
-        self._pass_L = np.zeros(len(size_L), dtype=np.int64)
-        self._start_L = np.zeros(len(size_L), dtype=np.int64)
+        self._pass_Y = np.zeros(len(size_Y), dtype=np.int64)
+        self._start_Y = np.zeros(len(size_Y), dtype=np.int64)
 
     def alpha(self, step: int) -> float:
         """The probability that the batch of `step` is monolingual."""
@@ -118,57 +115,75 @@ class HybridSchedule:
         ]
         return np.concatenate(parts)
 
-    def monolingual(self, step: int) -> bool:
-        return bool(self._probability[True][self.plan(step)[0].language_pair] > 0)
-
     def drawn(self, step: int) -> Pass | None:
         """What a homogeneous batch is part of; None for a mixed one."""
-        if not self._one_pair[self.monolingual(step)]:
+        part = self.plan(step)[0]
+        pair = self._language_pairs[part.language_pair]
+        if not self._one_pair[pair.monolingual]:
             return None
-        (part,) = self.plan(step)
-        name = str(self._language_pairs[part.language_pair])
-        return Pass(name, part.pass_number, int(self._size_L[part.language_pair]))
+        return Pass(str(pair), part.pass_number, int(self._size_Y[part.language_pair]))
+
+    def _small(
+        self, kept_Y: NDArray[np.bool_], monolingual_Y: NDArray[np.bool_]
+    ) -> tuple[tuple[LanguagePair, ...], tuple[LanguagePair, ...]]:
+        """The language pairs that are left out, and those that cannot fill a batch; both are
+        logged, never passed over in silence."""
+        most_Y = self._size_Y.copy()
+        for kind in (kind for kind in (True, False) if not self._one_pair[kind]):
+            of_kind_Y = kept_Y & (monolingual_Y == kind)
+            most_Y[of_kind_Y] = self._size_Y[of_kind_Y].sum()
+        left_out = self._named(~kept_Y, "are left out (sampler.min_size)")
+        short_Y = kept_Y & (most_Y < self.batch_size)
+        return left_out, self._named(short_Y, "give batches of all they have")
+
+    def _named(self, chosen_Y: NDArray[np.bool_], what: str) -> tuple[LanguagePair, ...]:
+        numbers = np.flatnonzero(chosen_Y)
+        if len(numbers):
+            first = sorted(numbers, key=lambda n: (self._size_Y[n], self._language_pairs[n]))[:3]
+            smallest = ", ".join(f"{self._language_pairs[n]} {self._size_Y[n]}" for n in first)
+            log.warning("%d language pairs are small and %s: %s ...", len(numbers), what, smallest)
+        return tuple(self._language_pairs[n] for n in numbers)
 
     def _draw(self, step: int) -> tuple[Slice, ...]:
         random = _random(self._seed, step)
         monolingual = bool(random.random() < self.alpha(step))
-        probability_L = self._probability[monolingual]
+        probability_Y = self._probability[monolingual]
         if self._one_pair[monolingual]:
-            count_L = np.zeros(len(probability_L), dtype=np.int64)
-            count_L[random.choice(len(probability_L), p=probability_L)] = self.batch_size
+            count_Y = np.zeros(len(probability_Y), dtype=np.int64)
+            count_Y[random.choice(len(probability_Y), p=probability_Y)] = self.batch_size
         else:
-            count_L = self._mixed(probability_L, random)
-        return tuple(self._take(int(n), int(count_L[n])) for n in np.flatnonzero(count_L))
+            count_Y = self._mixed(probability_Y, random)
+        return tuple(self._take(int(n), int(count_Y[n])) for n in np.flatnonzero(count_Y))
 
     def _mixed(
-        self, probability_L: NDArray[np.float64], random: np.random.Generator
+        self, probability_Y: NDArray[np.float64], random: np.random.Generator
     ) -> NDArray[np.int64]:
         """How many rows of each language pair; fewer than a batch only where there are no more."""
-        count_L = np.zeros(len(probability_L), dtype=np.int64)
-        while missing := self.batch_size - int(count_L.sum()):
-            left_L = np.where(count_L < self._size_L, probability_L, 0.0)
-            if not left_L.any():
+        count_Y = np.zeros(len(probability_Y), dtype=np.int64)
+        while missing := self.batch_size - int(count_Y.sum()):
+            left_Y = np.where(count_Y < self._size_Y, probability_Y, 0.0)
+            if not left_Y.any():
                 break
-            count_L += random.multinomial(missing, left_L / left_L.sum())
-            count_L = np.minimum(count_L, self._size_L)
-        return count_L
+            count_Y += random.multinomial(missing, left_Y / left_Y.sum())
+            count_Y = np.minimum(count_Y, self._size_Y)
+        return count_Y
 
     def _take(self, language_pair: int, wanted: int) -> Slice:
-        size = len(self._rows_L[language_pair])
+        size = len(self._rows_Y[language_pair])
         count = min(wanted, size)
-        if self._start_L[language_pair] + count > size:
-            self._pass_L[language_pair] += 1
-            self._start_L[language_pair] = 0
-        start = int(self._start_L[language_pair])
-        self._start_L[language_pair] += count
-        return Slice(language_pair, int(self._pass_L[language_pair]), start, count)
+        if self._start_Y[language_pair] + count > size:
+            self._pass_Y[language_pair] += 1
+            self._start_Y[language_pair] = 0
+        start = int(self._start_Y[language_pair])
+        self._start_Y[language_pair] += count
+        return Slice(language_pair, int(self._pass_Y[language_pair]), start, count)
 
     @lru_cache(maxsize=512)  # noqa: B019 - one schedule lives as long as its run
     def _order(self, language_pair: int, pass_number: int) -> NDArray[np.int64]:
         """A pass's order; its key cannot meet a step's, which has no high bits."""
         high = (1 << 63) | (language_pair << 40) | pass_number
         random = _random(self._seed, high)
-        return random.permutation(self._rows_L[language_pair])
+        return random.permutation(self._rows_Y[language_pair])
 
 
 def _refuse_alpha(alpha: float, alpha_end: float | None, alpha_schedule: AlphaSchedule) -> None:
@@ -212,9 +227,9 @@ def _random(seed: int, stream: int) -> np.random.Generator:
 
 
 def _probabilities(
-    weight_L: NDArray[np.float64], *, needed: bool, kind: bool
+    weight_Y: NDArray[np.float64], *, needed: bool, kind: bool
 ) -> NDArray[np.float64]:
-    total = weight_L.sum()
+    total = weight_Y.sum()
     if needed and not total:
         name = "monolingual" if kind else "cross-lingual"
         raise InputError(
@@ -223,10 +238,4 @@ def _probabilities(
             f"{0 if kind else 1} throughout), widen `languages` or `pairs`, or lower "
             "sampler.min_size"
         )
-    return weight_L / total if total else weight_L
-
-
-def _named(
-    language_pairs: Sequence[LanguagePair], chosen_L: NDArray[np.bool_]
-) -> tuple[LanguagePair, ...]:
-    return tuple(pair for pair, chosen in zip(language_pairs, chosen_L, strict=True) if chosen)
+    return weight_Y / total if total else weight_Y

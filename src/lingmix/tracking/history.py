@@ -143,9 +143,10 @@ def parent_run(client: MlflowClient, experiment: str, sweep: str) -> Run | None:
 
 
 def cells(client: MlflowClient, experiment: str) -> pl.DataFrame:
-    """One row a complete cell: what it was, `param.<key>` columns where cells differ, metrics."""
+    """One row a complete cell that has an alpha: what it was, `param.<key>` columns where cells
+    differ, metrics."""
     complete = newest(complete_runs(client, experiment).values())
-    table = _table(CELL, [_cell(run) for run in complete if "sampler.alpha" in run.data.params])
+    table = _table(CELL, [_cell(run) for run in complete if _has_alpha(run)])
     same = [
         name
         for name in table.columns
@@ -155,6 +156,18 @@ def cells(client: MlflowClient, experiment: str) -> pl.DataFrame:
         and table[name].n_unique() == 1
     ]
     return table.drop(same)
+
+
+def without_alpha(client: MlflowClient, experiment: str) -> list[str]:
+    """How many trainings `cells` leaves out, whose samplers have no alpha to compare them by."""
+    complete = complete_runs(client, experiment).values()
+    trained = [run for run in complete if "sampler._target_" in run.data.params]
+    count = sum(not _has_alpha(run) for run in trained)
+    return [f"{count} runs of samplers without an alpha"] if count else []
+
+
+def _has_alpha(run: Run) -> bool:
+    return run.data.params.get("sampler.alpha", "None") != "None"
 
 
 def evaluations(client: MlflowClient, experiment: str) -> pl.DataFrame:

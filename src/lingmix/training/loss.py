@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import nn
@@ -10,10 +10,26 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from lingmix.data.batches import Batch
+from lingmix.data.tokens import Texts, Tokens
 from lingmix.errors import InputError, require_number
 
 CELLS = 2**20
 """Scores held at once."""
+
+
+TRIED = 8
+"""Pairs of the batch that a loss is tried on."""
+
+
+class Loss(Protocol):
+    """What the encoder is trained by: what `loss` names. A module's own weights are trained too."""
+
+    def __call__(
+        self, queries_BD: torch.Tensor, passages_PD: torch.Tensor, batch: Batch
+    ) -> torch.Tensor:
+        """One number, of unit vectors: those of the passages are the B queries' own, in their
+        order, then P - B given negatives. On several devices each has the whole batch's."""
+        ...
 
 
 class InfoNCE(nn.Module):
@@ -60,11 +76,11 @@ class InfoNCE(nn.Module):
         with torch.autocast(queries_BD.device.type, enabled=False):
             losses = [
                 self._of(_cut(queries_BD, first), _cut(passages_PD, first), batch)
-                for first in self.cuts(queries_BD.shape[1])
+                for first in self._cuts(queries_BD.shape[1])
             ]
             return torch.stack(losses).mean()
 
-    def cuts(self, dimension: int) -> list[int]:
+    def _cuts(self, dimension: int) -> list[int]:
         """How many dimensions each part of the loss sees of vectors of so many."""
         cuts = sorted({*self._dimensions, dimension})
         if cuts[0] < 1 or cuts[-1] > dimension:
@@ -129,6 +145,33 @@ class InfoNCE(nn.Module):
         cosines_RP = rows_RD @ columns_PD.T
         cosines_RP.diagonal(first).sub_(self._margin)
         return masked(cosines_RP / self.temperature, cells_E2, first)
+
+
+def require_loss(loss: Loss, *, dimension: int) -> None:
+    """Tries the loss on a made-up batch, before anything is recorded.
+
+    Raises InputError where the result is not one number with a gradient, and whatever the loss
+    itself raises on vectors of `dimension` numbers.
+    """
+    generator = torch.Generator().manual_seed(0)
+    vectors_BD = functional.normalize(torch.randn(TRIED, dimension, generator=generator), dim=1)
+    each_B = torch.arange(TRIED)
+    texts = Texts(Tokens(each_B, torch.ones_like(each_B)), each_B)
+    batch = Batch(
+        queries=texts,
+        passages=texts,
+        passage_count=TRIED,
+        false_negatives_E2=torch.zeros(0, 2, dtype=torch.int64),
+        pair_B=each_B,
+        monolingual=True,
+        drawn=None,
+    )
+    value = loss(vectors_BD.requires_grad_(), vectors_BD.flip(0), batch)
+    if not isinstance(value, torch.Tensor) or value.numel() != 1 or not value.requires_grad:
+        raise InputError(
+            f"loss: must return one number with a gradient, got {value!r:.80} from "
+            f"{type(loss).__name__}"
+        )
 
 
 def _to_find_own(scores_RP: torch.Tensor, first: int) -> torch.Tensor:

@@ -15,7 +15,7 @@ from lingmix.evaluation.metric_names import on_development_set
 from lingmix.model.encoder import Encoder
 from lingmix.training.distributed import SummedDDP, gathered
 from lingmix.training.gradient_cache import embed
-from lingmix.training.loss import InfoNCE
+from lingmix.training.loss import Loss
 from lingmix.training.monitors import log_at_once
 
 BuildOptimizer = Callable[..., OptimizerLRScheduler]
@@ -26,15 +26,15 @@ class DualEncoder(pl.LightningModule):
 
     `development` scores the development set's embeddings at each validation; its figures are
     logged as `val/development/...`. A share of a batch that holds more than `micro_batch_tokens` is
-    embedded in micro-batches, in the memory of one; None: all at once. On several devices the loss,
-    which has no weights of its own, is that of the whole batch on each of them.
+    embedded in micro-batches, in the memory of one; None: all at once. On several devices the loss
+    is that of the whole batch on each of them.
     """
 
     def __init__(
         self,
         *,
         encoder: Encoder,
-        loss: InfoNCE,
+        loss: Loss,
         optimizer: BuildOptimizer,
         max_steps: int,
         development: Metric | None,
@@ -69,7 +69,7 @@ class DualEncoder(pl.LightningModule):
         if not torch.isfinite(loss):
             raise InputError(
                 f"step {self.global_step}: the loss is {loss.item()}{self._origin(batch)}; lower "
-                "optimizer.lr or raise loss.temperature"
+                "optimizer.lr, or raise loss.temperature where the loss has one"
             )
         return loss
 
