@@ -1,4 +1,5 @@
-"""Hydra's ways in to `lingmix.sweep.sweep`: `hydra/launcher` is lingmix_local, _slurm or _ray."""
+"""Hydra's ways in to `lingmix.sweep.sweep`: `hydra/launcher` is lingmix_local, _slurm or _ray, or
+lingmix_own for a runner of one's own."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -21,12 +22,14 @@ class LingmixLocalConf:
 
 SLURM_CONF = {"_target_": "hydra_plugins.lingmix_launcher.LingmixSlurm"}
 RAY_CONF = {"_target_": "hydra_plugins.lingmix_launcher.LingmixRay"}
+OWN_CONF = {"_target_": "hydra_plugins.lingmix_launcher.LingmixOwn", "_recursive_": False}
 """`conf/launcher` says the rest."""
 
 store = ConfigStore.instance().store
 store(group="hydra/launcher", name="lingmix_local", node=LingmixLocalConf, provider="lingmix")
 store(group="hydra/launcher", name="lingmix_slurm", node=SLURM_CONF, provider="lingmix")
 store(group="hydra/launcher", name="lingmix_ray", node=RAY_CONF, provider="lingmix")
+store(group="hydra/launcher", name="lingmix_own", node=OWN_CONF, provider="lingmix")
 
 
 class LingmixLauncher(Launcher, ABC):
@@ -54,12 +57,12 @@ class LingmixLauncher(Launcher, ABC):
         grid = plans(job_overrides, compose)
         from lingmix.sweep.sweep import sweep  # noqa: PLC0415 - MLflow, for a grid that is right
 
-        sweep(grid, compose=compose, door=door, run_all=self._run_all())
+        sweep(grid, compose=compose, door=door, run_all=self.cell_runner())
         return [_done(overrides) for overrides in job_overrides]
 
     @abstractmethod
-    def _run_all(self) -> Any:
-        """What `sweep` is told to run its cells by."""
+    def cell_runner(self) -> Any:
+        """A `lingmix.sweep.cell.CellRunner`."""
 
 
 class LingmixLocal(LingmixLauncher):
@@ -68,7 +71,7 @@ class LingmixLocal(LingmixLauncher):
     def __init__(self, processes: int | None) -> None:
         self._processes = processes
 
-    def _run_all(self) -> Any:
+    def cell_runner(self) -> Any:
         from lingmix.sweep.local import run_here  # noqa: PLC0415
 
         return partial(run_here, processes=self._processes)
@@ -80,7 +83,7 @@ class LingmixSlurm(LingmixLauncher):
     def __init__(self, **asked: object) -> None:
         pass
 
-    def _run_all(self) -> Any:
+    def cell_runner(self) -> Any:
         from lingmix.sweep.slurm import run_on_slurm  # noqa: PLC0415
 
         return run_on_slurm
@@ -92,10 +95,22 @@ class LingmixRay(LingmixLauncher):
     def __init__(self, **asked: Any) -> None:
         self._asked = asked
 
-    def _run_all(self) -> Any:
+    def cell_runner(self) -> Any:
         from lingmix.sweep.ray import run_on_ray  # noqa: PLC0415
 
         return partial(run_on_ray, **self._asked)
+
+
+class LingmixOwn(LingmixLauncher):
+    """Cells run as the `_target_` of `runner` has it, a `CellRunner` with `_partial_: true`."""
+
+    def __init__(self, runner: DictConfig) -> None:
+        self._runner = runner
+
+    def cell_runner(self) -> Any:
+        from lingmix.cli.config import build  # noqa: PLC0415
+
+        return build(OmegaConf.to_container(self._runner, resolve=True))
 
 
 def _done(overrides: Sequence[str]) -> JobReturn:

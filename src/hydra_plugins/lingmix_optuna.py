@@ -74,7 +74,7 @@ class LingmixOptuna(Sweeper):
             Settings(**self._settings),
             compose=self._compose,
             door=door,
-            run_all=self._launcher._run_all(),
+            run_all=self._launcher.cell_runner(),
         )
 
     def _compose(self, overrides: Sequence[str]) -> DictConfig:

@@ -1,27 +1,28 @@
 """Model folders as sentence-transformers reads and writes them."""
 
-import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from huggingface_hub import snapshot_download
+from torch import Tensor
 from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
-from lingmix.data.tokens import Role
+from lingmix.data.tokens import Role, Tokens
 from lingmix.errors import InputError, require_int
 from lingmix.model.hub import commit_of
 from lingmix.model.layout import (
-    POOLING_SWITCHES,
+    MODULES,
     Layout,
     SavedPooling,
     read_layout,
     read_pooling,
     read_prompts,
     read_transformer_settings,
+    write_json,
 )
 from lingmix.model.pooling import Dense, PoolingChoice
 from lingmix.model.pretrained import load_transformer
@@ -29,14 +30,32 @@ from lingmix.model.static import Static
 from lingmix.model.tokenizer import ROLES, SHORTEST, RoleTokenizer, RoleValues, Side
 from lingmix.model.transformer import Attention, Transformer
 
-MODULES = "sentence_transformers.models"
-"""Every release finds its modules by these names; the newest keep them as aliases."""
+
+class Embedder(Protocol):
+    """What makes a vector of each text's tokens: a `torch.nn.Module`, whose weights are trained."""
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def form(self) -> str:
+        """What beside its weights decides a vector: stored vectors of another form are others."""
+        ...
+
+    def __call__(self, tokens: Tokens) -> Tensor:
+        """A row a text, in their order; of any length, and zero where a text has no token."""
+        ...
+
+    def save(self, folder: Path, tokenizer: RoleTokenizer) -> Iterable[tuple[str, str]]:
+        """Writes what it and the tokenizer need to be read again; returns its modules, as
+        `modules.json` names them: the type, and the folder within (empty: `folder` itself)."""
+        ...
 
 
 class Model(NamedTuple):
     """What a folder holds; the vectors are normalised at the end whatever it says."""
 
-    embedder: Static | Transformer
+    embedder: Embedder
     heads: list[Dense]
     tokenizer: RoleTokenizer
 
@@ -182,43 +201,22 @@ def write_folder(folder: Path, model: Model) -> None:
 
 def _write(folder: Path, model: Model) -> None:
     embedder, heads, tokenizer = model
-    if isinstance(embedder, Static):
-        modules = [("StaticEmbedding", "0_StaticEmbedding")]
-        embedder.save(folder / modules[0][1], tokenizer)
-    else:
-        modules = [("Transformer", ""), ("Pooling", "1_Pooling")]
-        _write_transformer(folder, embedder, tokenizer)
+    modules = list(embedder.save(folder, tokenizer))
     for head in heads:
-        modules.append(("Dense", f"{len(modules)}_Dense"))
+        modules.append((f"{MODULES}.Dense", f"{len(modules)}_Dense"))
         head.save(folder / modules[-1][1])
-    modules.append(("Normalize", f"{len(modules)}_Normalize"))
-    _dump({}, folder / modules[-1][1] / "config.json")
+    modules.append((f"{MODULES}.Normalize", f"{len(modules)}_Normalize"))
+    write_json({}, folder / modules[-1][1] / "config.json")
     prompts = tokenizer.roles.prompts | {"document": tokenizer.roles.prompts["passage"]}
-    _dump(
+    write_json(
         {"prompts": prompts, "default_prompt_name": None, "similarity_fn_name": "cosine"},
         folder / "config_sentence_transformers.json",
     )
     rows = [
-        {"idx": n, "name": str(n), "path": path, "type": f"{MODULES}.{kind}"}
+        {"idx": n, "name": str(n), "path": path, "type": kind}
         for n, (kind, path) in enumerate(modules)
     ]
-    _dump(rows, folder / "modules.json")
-
-
-def _write_transformer(folder: Path, embedder: Transformer, tokenizer: RoleTokenizer) -> None:
-    if tokenizer.roles.longest is not None:
-        embedder.tokenizer.model_max_length = tokenizer.roles.longest
-    embedder.save(folder)
-    switches = {key: mode == embedder.pooling for key, mode in POOLING_SWITCHES.items()}
-    _dump(
-        {"word_embedding_dimension": embedder.dimension, **switches},
-        folder / "1_Pooling" / "config.json",
-    )
-    lengths = tokenizer.roles.max_length
-    settings: dict[str, Any] = {"max_seq_length": tokenizer.roles.longest, "do_lower_case": False}
-    if lengths["query"] != lengths["passage"]:  # known to release 6 alone
-        settings |= {"query_length": lengths["query"], "document_length": lengths["passage"]}
-    _dump(settings, folder / "sentence_bert_config.json")
+    write_json(rows, folder / "modules.json")
 
 
 def _lengths(
@@ -236,8 +234,3 @@ def _lengths(
         "query": settings.get("query_length") or longest,
         "passage": settings.get("document_length") or longest,
     }
-
-
-def _dump(value: object, path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False), encoding="utf-8")

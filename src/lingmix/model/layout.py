@@ -11,6 +11,9 @@ from lingmix.data.tokens import Role
 from lingmix.errors import InputError, require_int
 from lingmix.model.tokenizer import SHORTEST
 
+MODULES = "sentence_transformers.models"
+"""Every release finds its modules by these names; the newest keep them as aliases."""
+
 Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 """By sentence-transformers' names. A vector's length matters where Dense layers follow:
 `mean_sqrt_len_tokens` is `mean` but for that."""
@@ -187,3 +190,8 @@ def _parsed(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+
+
+def write_json(value: object, path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False), encoding="utf-8")

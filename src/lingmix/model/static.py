@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lingmix.data.tokens import Tokens
 from lingmix.errors import InputError, library_failure
-from lingmix.model.layout import read_object
+from lingmix.model.layout import MODULES, read_object
 from lingmix.model.mean_rows import mean_rows
 from lingmix.model.tokenizer import RoleTokenizer
 
@@ -76,15 +76,17 @@ class Static(nn.Module):
         embedding = nn.EmbeddingBag.from_pretrained(weight_VD, freeze=False, mode="mean")
         return cls(embedding), tokenizer
 
-    def save(self, folder: Path, roled: RoleTokenizer) -> None:
+    def save(self, folder: Path, roled: RoleTokenizer) -> list[tuple[str, str]]:
         """sentence-transformers cuts texts as the tokenizer's file says."""
-        folder.mkdir()
-        save_file(self.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
+        place = folder / "0_StaticEmbedding"
+        place.mkdir()
+        save_file(self.state_dict(), place / "model.safetensors", metadata={"format": "pt"})
         tokenizer = roled.tokenizer
         if roled.roles.longest is not None:
             tokenizer.enable_truncation(roled.roles.longest, direction=roled.truncation_side)
-        tokenizer.save(str(folder / "tokenizer.json"))
+        tokenizer.save(str(place / "tokenizer.json"))
         tokenizer.no_truncation()
+        return [(f"{MODULES}.StaticEmbedding", place.name)]
 
 
 def _rows_of_model2vec(tensors: Mapping[str, Tensor], tokenizer: Tokenizer) -> Tensor:

@@ -16,7 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from lingmix.data.tokens import Tokens
 from lingmix.errors import InputError
-from lingmix.model.layout import Pooling
+from lingmix.model.layout import MODULES, POOLING_SWITCHES, Pooling, write_json
 from lingmix.model.lora import FILE as LORA_FILE
 from lingmix.model.lora import merged, with_lora
 from lingmix.model.micro_batches import (
@@ -29,6 +29,7 @@ from lingmix.model.micro_batches import (
 )
 from lingmix.model.packed import Kernel, fastest_kernel, implementation, packing_of
 from lingmix.model.pooling import pool
+from lingmix.model.tokenizer import RoleTokenizer
 
 Attention = Literal["eager", "sdpa", "flash_attention_2"]
 
@@ -186,9 +187,25 @@ class Transformer(nn.Module):
         plain.packs = self.packs
         return plain
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, roled: RoleTokenizer) -> list[tuple[str, str]]:
+        """The model in `folder` itself, where sentence-transformers has it, its pooling below."""
+        roles = roled.roles
+        if roles.longest is not None:
+            self.tokenizer.model_max_length = roles.longest
+        self._save_model(folder)
+        lengths = {"max_seq_length": roles.longest}
+        if roles.max_length["query"] != roles.max_length["passage"]:  # known to release 6 alone
+            lengths["query_length"] = roles.max_length["query"]
+            lengths["document_length"] = roles.max_length["passage"]
+        write_json(lengths | {"do_lower_case": False}, folder / "sentence_bert_config.json")
+        switches = {key: mode == self.pooling for key, mode in POOLING_SWITCHES.items()}
+        place = folder / "1_Pooling"
+        write_json({"word_embedding_dimension": self.dimension, **switches}, place / "config.json")
+        return [(f"{MODULES}.Transformer", ""), (f"{MODULES}.Pooling", place.name)]
+
+    def _save_model(self, folder: Path) -> None:
         if self.lora is not None:
-            self.merged().save(folder)
+            self.merged()._save_model(folder)
             (folder / LORA_FILE).write_text(json.dumps(self.lora), encoding="utf-8")
             return
         with quiet():

@@ -1,8 +1,8 @@
 """A cell of a sweep: what it is, what it does in a process of its own, how it ended."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from pkgutil import resolve_name
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
@@ -38,8 +38,14 @@ class Outcome(NamedTuple):
 
 Outcomes = Generator[Outcome, None, None]
 
-RunAll = Callable[[Sequence[Cell], str], Outcomes]
-"""Runs the cells of a door."""
+
+class CellRunner(Protocol):
+    """Runs cells, in any order and anywhere that shares their `output_dir`, each by `work` in a
+    process that does nothing else."""
+
+    def __call__(self, cells: Sequence[Cell], door: str) -> Outcomes:
+        """One outcome a cell of the command `door`, as each ends; closed early, it ends them."""
+        ...
 
 
 def cell_of(plan: Plan, config: DictConfig, *, parent: str, keys: Sequence[str]) -> Cell:

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from lingmix.cli.config import Config, build
 from lingmix.errors import InputError
-from lingmix.sweep.cell import RunAll
+from lingmix.sweep.cell import CellRunner
 from lingmix.sweep.grid import Compose, Plan, plans, swept
 from lingmix.sweep.objectives import history, is_validation, measured, refuse_unknown
 from lingmix.sweep.pareto_front import front_table
@@ -74,7 +74,7 @@ def search(
     *,
     compose: Compose,
     door: str,
-    run_all: RunAll,
+    run_all: CellRunner,
 ) -> None:
     """Goes on until there are as many trials as asked for; ends with status 1 if a cell failed."""
     settings.refuse_unsupported()

@@ -17,7 +17,7 @@ from lingmix.cli.config import Config
 from lingmix.errors import InputError
 from lingmix.locks import exclusive
 from lingmix.signals import StoppedError, stoppable
-from lingmix.sweep.cell import Outcome, RunAll, cell_of
+from lingmix.sweep.cell import CellRunner, Outcome, cell_of
 from lingmix.sweep.grid import Compose, Plan, swept
 from lingmix.sweep.live import followed
 from lingmix.terminal import end, say
@@ -51,7 +51,7 @@ class Sweep:
         keys: Sequence[str],
         compose: Compose,
         door: str,
-        run_all: RunAll,
+        run_all: CellRunner,
     ) -> None:
         self.client, self.experiment, self.parent = client, experiment, parent
         self.failed: list[Outcome] = []
@@ -113,7 +113,7 @@ def _remarks(grid: Sequence[Plan], complete: Mapping[str, Run]) -> list[str]:
     return lines
 
 
-def sweep(grid: Sequence[Plan], *, compose: Compose, door: str, run_all: RunAll) -> None:
+def sweep(grid: Sequence[Plan], *, compose: Compose, door: str, run_all: CellRunner) -> None:
     """Has the cells run that are not recorded complete; ends with status 1 if one failed."""
     keys = swept([plan.values for plan in grid])
     values = grid[0].values
@@ -136,7 +136,7 @@ def sweep(grid: Sequence[Plan], *, compose: Compose, door: str, run_all: RunAll)
 
 @contextmanager
 def sweeping(
-    values: Config, keys: Sequence[str], *, compose: Compose, door: str, run_all: RunAll
+    values: Config, keys: Sequence[str], *, compose: Compose, door: str, run_all: CellRunner
 ) -> Iterator[Sweep]:
     """This process' own sweep over `keys` until the block ends; its parent says how it ended."""
     name, output_dir = values["name"], Path(values["output_dir"])

@@ -6,6 +6,7 @@ import torch
 from lightning_fabric.utilities.throughput import get_available_flops
 from torch import nn
 
+from lingmix.model.folder import Embedder
 from lingmix.model.micro_batches import micro_batch_sizes
 from lingmix.model.packed import filled
 from lingmix.model.transformer import Transformer, padded_sizes
@@ -25,7 +26,7 @@ none (its issue 21677)."""
 
 
 def computed_tokens(
-    embedder: nn.Module,
+    embedder: Embedder,
     lengths: Sequence[int],
     *,
     device: torch.device,
@@ -49,7 +50,7 @@ def computed_tokens(
     )
 
 
-def training_flops(embedder: nn.Module, lengths: Sequence[int]) -> float:
+def training_flops(embedder: Embedder, lengths: Sequence[int]) -> float:
     """What a transformer's forward and backward need, each once and without padding: 6 a token and
     weight (4 where it is frozen), and attention's 12 a layer, dimension and pair of tokens.
     """

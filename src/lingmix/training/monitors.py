@@ -8,12 +8,13 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from lingmix.data.batches import Batch
 from lingmix.data.schedule import Pass
 from lingmix.errors import InputError
+from lingmix.model.folder import Embedder
 from lingmix.training.flops import computed_tokens, peak_flops, training_flops
 from lingmix.training.noise_scale import GradientSketch, NoiseFigures, NoiseScale, gradient_norm
 
@@ -114,7 +115,7 @@ class SpeedWatch(pl.Callback):
     def __init__(
         self,
         *,
-        embedder: nn.Module,
+        embedder: Embedder,
         micro_batch_tokens: int | None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
