@@ -39,6 +39,7 @@ CHOICES = [
 FILLED = {
     "data=beir": ["data.folder=beir"],
     "data/development=beir": ["data.development.folder=beir"],
+    "data/development=ntrex": ["data=ntrex"],
     "data=items": ["data.path=items.jsonl"],
     "data=pairs": ["data.path=pairs.jsonl"],
     "evaluation=beir": ["evaluation.folder=beir"],
@@ -87,10 +88,14 @@ def test_what_a_choice_names_can_be_built(configure, choice):
         pytest.skip(f"real data is not at {SHARED}")
     config = resolved(configure("train", choice))
     nodes = config["evaluation"]
-    if group == "evaluation" and name != "xquad_r" and FETCHED & {*next(iter(nodes.values()))}:
-        for node in nodes.values():
+    read = nodes if group == "evaluation" and name != "xquad_r" else {}
+    if choice == "data=ntrex":
+        read = {"train": config["data"]["train"][0], "development": config["data"]["development"]}
+    if read and FETCHED & {*next(iter(read.values()))}:
+        for key, node in read.items():
             target = pydoc.locate(node.pop("_target_"))
-            inspect.signature(target).bind(name="set", **node)
+            named = {} if key == "train" else {"name": "set"}
+            inspect.signature(target).bind(**named, **node)
     elif group == "data":
         assert build(config["data"]["train"])[0]
     elif group == "evaluation":

@@ -56,7 +56,7 @@ def test_a_file_put_there_by_hand_is_used_if_it_is_right(path: Path) -> None:
     for _ in range(2):
         fetch("http://127.0.0.1:1/set.zip", path=path, checksum=SHA256)
     path.write_bytes(CONTENT[:-1])
-    with pytest.raises(InputError, match=r"set\.zip: the file has sha256 .* not whole, or another"):
+    with pytest.raises(InputError, match=r"set\.zip: the file has sha256:.* not whole, or another"):
         fetch("http://127.0.0.1:1/set.zip", path=path, checksum=SHA256)
 
 
@@ -150,9 +150,7 @@ def test_a_wrong_checksum_is_refused_and_nothing_is_left(origin: Origin, path: P
     with pytest.raises(InputError) as caught:
         fetch(f"{origin.url}/set.zip", path=path, checksum=SHA256)
     told = str(caught.value)
-    assert told.startswith(
-        f"{origin.url}/set.zip: the file has sha256 {got}, expected {SHA256[7:]}"
-    )
+    assert told.startswith(f"{origin.url}/set.zip: the file has sha256:{got}, expected {SHA256}")
     assert "\n" not in told
     assert not path.exists()
     assert not path.with_name("set.zip.part").exists()
@@ -302,3 +300,15 @@ def test_a_link_that_waits_beside_a_download_is_not_written_through(
     fetch(f"{origin.url}/set.zip", path=path, checksum=SHA256)
     assert path.read_bytes() == CONTENT
     assert victim.read_text() == "precious"
+
+
+def test_without_a_checksum_a_file_must_stay_what_it_was_when_it_came(
+    origin: Origin, path: Path
+) -> None:
+    fetch(f"{origin.url}/a", path=path, checksum=None)
+    assert path.with_name("set.zip.checked").read_text().startswith(f"{SHA256} ")
+    path.touch()
+    assert fetch("http://127.0.0.1:1/a", path=path, checksum=None).read_bytes() == CONTENT
+    path.write_bytes(CONTENT[:-1])
+    with pytest.raises(InputError, match=rf"set.zip: the file has sha256:\w+, expected {SHA256}:"):
+        fetch("http://127.0.0.1:1/a", path=path, checksum=None)

@@ -1,11 +1,7 @@
 """Files from the web and from the Hugging Face Hub: whole and right, or not there."""
 
-import hashlib
 import re
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import requests
 from filelock import FileLock
@@ -21,6 +17,13 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedCo
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from lingmix.atomic import atomic_file, opened
+from lingmix.data.checksums import (
+    check_blob,
+    check_fetched,
+    checksum_of,
+    note_checked,
+    require_form,
+)
 from lingmix.errors import InputError
 from lingmix.progress import shown
 
@@ -42,29 +45,32 @@ CHUNK = 2**16
 def fetch(url: str, *, path: Path, checksum: str | None) -> Path:
     """The file of `url` at `path`; one that lies there already is used as it is.
 
-    `checksum` is `sha256:<hex>` or `md5:<hex>`. What an interrupted transfer left in `<path>.part`
-    is continued if the server still has the same file.
+    `checksum` is `sha256:<hex>` or `md5:<hex>`; None, where none is known, stands for that of the
+    file when it first came. What an interrupted transfer left in `<path>.part` is continued if the
+    server still has the same file.
     """
     if not re.match("https?://", url):
         raise InputError(f"{url}: only http and https addresses can be fetched")
-    kind, expected = _parsed(checksum)
+    if checksum is not None:
+        require_form(checksum)
     part = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
             if path.is_file():
-                _check_held(path, kind, expected)
+                check_fetched(path, checksum)
                 return path
             _transfer_patiently(url, part)
-            if kind and (got := _digest(part, kind)) != expected:
+            got = checksum_of(part, (checksum or "sha256").partition(":")[0])
+            if got != (checksum or got):
                 part.unlink()
                 raise InputError(
-                    f"{url}: the file has {kind} {got}, expected {expected}; it was removed: the "
-                    "file at this address has changed, or was changed on its way"
+                    f"{url}: the file has {got}, expected {checksum}; it was removed: the file at "
+                    "this address has changed, or was changed on its way"
                 )
             _validator_file(part).unlink(missing_ok=True)
             part.replace(path)
-            _note_checked(path, expected)
+            note_checked(path, got)
     except requests.RequestException as error:
         raise InputError(
             f"{url} cannot be fetched ({_reason(error)}); try again when it can be reached, "
@@ -102,7 +108,7 @@ def hub_file(file: str, *, repo: str, revision: str) -> Path:
         raise InputError(
             f"{place} cannot be fetched ({_reason(error)}); try again when {page} can be reached"
         ) from error
-    _check_blob(path, place)
+    check_blob(path, place)
     return path
 
 
@@ -178,71 +184,6 @@ def _size(response: requests.Response, held: int) -> int | None:
 def _is_encoded(response: requests.Response) -> bool:
     """By a server that ignores `Accept-Encoding`: lengths and ranges are not those of the file."""
     return response.headers.get("Content-Encoding", "identity") != "identity"
-
-
-def _parsed(checksum: str | None) -> tuple[str, str]:
-    if checksum is None:
-        return "", ""
-    kind, _, digest = checksum.partition(":")
-    length = {"sha256": 64, "md5": 32}.get(kind)
-    if length is None or not re.fullmatch(f"[0-9a-f]{{{length}}}", digest):
-        raise InputError(f"checksum must be sha256:<64 hex> or md5:<32 hex>, got {checksum!r}")
-    return kind, digest
-
-
-def _check_held(path: Path, kind: str, expected: str) -> None:
-    """Once for a file that stays as it is: somebody may have put it there."""
-    note = _checked_file(path)
-    if not kind or (note.is_file() and note.read_bytes() == _state(path, expected).encode()):
-        return
-    if (got := _digest(path, kind)) != expected:
-        raise InputError(
-            f"{path}: the file has {kind} {got}, expected {expected}: it is not whole, or another; "
-            "remove it and run again"
-        )
-    _note_checked(path, expected)
-
-
-def _digest(path: Path, kind: str) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, partial(hashlib.new, kind, usedforsecurity=False))
-    return digest.hexdigest()
-
-
-def _checked_file(path: Path) -> Path:
-    return path.with_name(f"{path.name}.checked")
-
-
-def _note_checked(path: Path, expected: str) -> None:
-    with atomic_file(_checked_file(path)) as file:
-        file.write(_state(path, expected).encode())
-
-
-def _state(path: Path, expected: str) -> str:
-    return f"{expected} {path.stat().st_size} {path.stat().st_mtime_ns}"
-
-
-def _check_blob(path: Path, place: str) -> None:
-    """By the blob's name: the SHA-256 of a large file, git's SHA-1 of a small one."""
-    if not path.is_symlink():
-        return
-    blob = path.parent / path.readlink()
-    digest: Callable[[], Any]
-    if re.fullmatch("[0-9a-f]{64}", blob.name):
-        digest = hashlib.sha256
-    elif re.fullmatch("[0-9a-f]{40}", blob.name):
-        digest = partial(hashlib.sha1, b"blob %d\0" % blob.stat().st_size, usedforsecurity=False)
-    else:
-        return
-    with blob.open("rb") as file:
-        got = hashlib.file_digest(file, digest).hexdigest()
-    if got != blob.name:
-        for one in (blob.resolve(), blob, path):
-            one.unlink(missing_ok=True)
-        raise InputError(
-            f"{place}: the content has digest {got}, the Hub names it {blob.name}; it was removed "
-            "from the cache, run again"
-        )
 
 
 def _reason(error: BaseException) -> str:

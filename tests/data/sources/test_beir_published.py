@@ -93,7 +93,7 @@ def test_a_set_is_fetched_once(read: Read) -> None:
         ({"qrels": QRELS + "z\ta\t1\n"}, r"test.tsv:5: .*'z'"),
         ({"split": "dev"}, r"arguana/qrels/dev: no such file"),
         ({"folder": "arguana/android"}, r"arguana/android(/qrels)?: no such folder"),
-        ({"checksum": "md5:" + "0" * 32}, r"arguana.zip: the file has md5 .*, expected 0000"),
+        ({"checksum": "md5:" + "0" * 32}, r"arguana.zip: the file has md5:.*, expected md5:0000"),
     ],
 )
 def test_bad_input_is_named(read: Read, change: dict[str, Any], told: str, on_disk: bool) -> None:

@@ -126,7 +126,7 @@ def test_languages_and_files_that_are_not_there_are_named(tmp_path: Path) -> Non
 
 
 def test_an_archive_of_another_checksum_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"MLQA_V1.zip: the file has md5 .*, expected 000"):
+    with pytest.raises(InputError, match=r"MLQA_V1.zip: the file has md5:.*, expected md5:000"):
         read(publish(tmp_path), "en", checksum="md5:" + "0" * 32)
 
 

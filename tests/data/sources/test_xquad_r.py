@@ -166,7 +166,9 @@ def test_files_that_are_not_there_are_fetched_where_they_are_published(tmp_path:
     sums = checksums(published)
     with served(origin) as url:
         one = fetched(tmp_path / "none", url, sums, "en", "de")
-        with pytest.raises(InputError, match=r"en.json: the file has sha256 .*, expected 000"):
+        with pytest.raises(
+            InputError, match=r"en.json: the file has sha256:.*, expected sha256:000"
+        ):
             fetched(tmp_path / "new/none", url, {"en": "sha256:" + "0" * 64}, "en")
     here = read_xquad_r(name="x", folder=published, languages=["en", "de"], articles=None)
     assert relevant(one) == relevant(here)
