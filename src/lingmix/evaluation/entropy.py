@@ -27,16 +27,16 @@ class Negatives(NamedTuple):
         new_J = (np.diff(chunk.row_J, prepend=-1) != 0) | (np.diff(language_J, prepend=-1) != 0)
         first_G, corpus_J = np.flatnonzero(new_J), new_J.cumsum() - 1
         slot_J = np.arange(len(column_J)) - first_G[corpus_J]
-        relevant_GR = np.tile(pool.end_L[-1] + np.arange(slot_J.max() + 1), (len(first_G), 1))
+        relevant_GR = np.tile(pool.end_X[-1] + np.arange(slot_J.max() + 1), (len(first_G), 1))
         relevant_GR[corpus_J, slot_J] = column_J
         row_G, language_G = chunk.row_J[first_G], language_J[first_G]
-        bounds = pool.begin_L[language_G, None], pool.end_L[language_G, None]
+        bounds = pool.begin_X[language_G, None], pool.end_X[language_G, None]
         return cls(row_G, negatives(draw_CN[row_G], relevant_GR, *bounds), corpus_J)
 
     @classmethod
     def of_pool(cls, chunk: Chunk, pool: Pool, draw_CN: NDArray[np.float64]) -> Self:
         C = len(chunk.queries)
-        begin_C1, end_C1 = np.zeros((C, 1), dtype=np.int64), np.full((C, 1), pool.end_L[-1])
+        begin_C1, end_C1 = np.zeros((C, 1), dtype=np.int64), np.full((C, 1), pool.end_X[-1])
         column_CN = negatives(draw_CN, chunk.column_CR, begin_C1, end_C1)
         return cls(np.arange(C), column_CN, chunk.row_J)
 

@@ -90,7 +90,7 @@ def _search(
     """The pool's hits are its corpora's, in one order."""
     queries_QD = queries[pool.queries]
     languages, recalls, ties = [], [], []
-    for begin, end in zip(pool.begin_L, pool.end_L, strict=True):
+    for begin, end in zip(pool.begin_X, pool.end_X, strict=True):
         corpus_P = begin + np.argsort(pool.tie_P[begin:end])
         ties.append(pool.tie_P[corpus_P])
         vectors = Vectors(passages.distinct_UD, passages.row_N[pool.passages_P[corpus_P]])
@@ -205,12 +205,12 @@ def _places(
     passage_CK = found.pool.passage_QK[row_of[query_C]]
     first_CK = (np.arange(passage_CK.shape[1]) < count_C1) & (passage_CK >= 0)
     language_CK = np.where(first_CK, language_P[passage_CK], -1)
-    held_CL = np.stack([(language_CK == of).sum(1) for of in range(len(pool.languages))], axis=1)
+    held_CX = np.stack([(language_CK == of).sum(1) for of in range(len(pool.languages))], axis=1)
     return pl.DataFrame(
         {
             "query": query_C.repeat(len(pool.languages)),
             "passage_language": pl.Series(list(pool.languages) * len(query_C), dtype=pl.String),
-            "share": (held_CL / np.maximum(held_CL.sum(1, keepdims=True), 1)).reshape(-1),
-            "passages": np.tile(pool.end_L - pool.begin_L, len(query_C)),
+            "share": (held_CX / np.maximum(held_CX.sum(1, keepdims=True), 1)).reshape(-1),
+            "passages": np.tile(pool.end_X - pool.begin_X, len(query_C)),
         }
     )

@@ -30,24 +30,24 @@ class Pool:
     """The corpora of `languages` one after the other, passages of each in the set's order.
 
     `queries` and `passages_P` are positions in the evaluation set; a language's columns are
-    `begin_L` up to `end_L`; `tie_P` is a passage's place among equal scores of the whole pool.
+    `begin_X` up to `end_X`; `tie_P` is a passage's place among equal scores of the whole pool.
     """
 
     queries: Positions
     passages_P: Positions
     tie_P: Positions
     languages: tuple[str, ...]
-    begin_L: Positions
-    end_L: Positions
+    begin_X: Positions
+    end_X: Positions
 
     def language_of(self, columns: Positions) -> Positions:
-        return np.searchsorted(self.end_L, columns, side="right")
+        return np.searchsorted(self.end_X, columns, side="right")
 
     def segments(self, columns: slice) -> list[tuple[int, slice]]:
         """The languages among these columns: which, and where counted from the first column."""
         bounds = [
             (language, max(begin, columns.start), min(end, columns.stop))
-            for language, (begin, end) in enumerate(zip(self.begin_L, self.end_L, strict=True))
+            for language, (begin, end) in enumerate(zip(self.begin_X, self.end_X, strict=True))
         ]
         return [
             (language, slice(begin - columns.start, end - columns.start))
@@ -90,7 +90,7 @@ def _pool(evaluation_set: EvaluationSet, queries: Positions, *, without: str | N
     language_P = np.searchsorted(languages, language_of)
     held = np.flatnonzero(language_of != (without or ""))
     passages_P = held[np.argsort(language_P[held], kind="stable")]
-    size_L = np.bincount(language_P[held], minlength=len(languages))
+    size_X = np.bincount(language_P[held], minlength=len(languages))
     by_id = evaluation_set.by_descending_id
     place = np.empty(len(by_id), dtype=np.int64)
     place[by_id] = np.arange(len(by_id))
@@ -99,8 +99,8 @@ def _pool(evaluation_set: EvaluationSet, queries: Positions, *, without: str | N
         passages_P=passages_P,
         tie_P=place[passages_P],
         languages=languages,
-        begin_L=size_L.cumsum() - size_L,
-        end_L=size_L.cumsum(),
+        begin_X=size_X.cumsum() - size_X,
+        end_X=size_X.cumsum(),
     )
 
 

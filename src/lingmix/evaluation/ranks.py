@@ -122,14 +122,14 @@ def _ranked(
     of_language, of_pool = entropies or (None, None)
     language_J = pool.language_of(chunk.column_J)
     languages = pl.Series(pool.languages)
-    share_CL, share_J = tally.first_places()
+    share_CX, share_J = tally.first_places()
     relevant = {
         "query": chunk.queries[chunk.row_J],
         "passage_language": languages.gather(language_J),
         "grade": of.grade_J[chunk.judgement_J],
         "score": tally.relevant_J,
-        "language_rank": 1 + tally.ahead_JL[np.arange(len(language_J)), language_J],
-        "pool_rank": 1 + tally.ahead_JL.sum(1),
+        "language_rank": 1 + tally.ahead_JX[np.arange(len(language_J)), language_J],
+        "pool_rank": 1 + tally.ahead_JX.sum(1),
         "language_entropy": of_language,
         "pool_entropy": of_pool,
         "first_share": share_J,
@@ -137,8 +137,8 @@ def _ranked(
     places = {
         "query": chunk.queries.repeat(len(languages)),
         "passage_language": pl.concat([languages] * len(chunk.queries)),
-        "share": share_CL.reshape(-1),
-        "passages": np.tile(pool.end_L - pool.begin_L, len(chunk.queries)),
+        "share": share_CX.reshape(-1),
+        "passages": np.tile(pool.end_X - pool.begin_X, len(chunk.queries)),
     }
     floats = {"language_entropy": pl.Float64, "pool_entropy": pl.Float64}
     return Ranked(

@@ -23,17 +23,17 @@ class Tally:
     def __init__(
         self, pool: Pool, chunk: Chunk, relevant_J: Matrix, negatives: Sequence[Negatives]
     ) -> None:
-        C, L = len(chunk.queries), len(pool.languages)
+        C, X = len(chunk.queries), len(pool.languages)
         self.pool, self.chunk = pool, chunk
         self.relevant_J = relevant_J
         self.negatives = negatives
-        self.ahead_JL = np.zeros((len(relevant_J), L), dtype=np.int64)
+        self.ahead_JX = np.zeros((len(relevant_J), X), dtype=np.int64)
         self.negative_scores = [np.zeros(one.column_GN.shape, np.float32) for one in negatives]
         self._top_CR = np.full((C, chunk.count_C[0]), -np.inf, dtype=np.float32)
         self._language_CR = np.full(self._top_CR.shape, -1, dtype=np.int64)
         self._last_C1 = np.full((C, 1), -np.inf, dtype=np.float32)
-        self._above_CL = np.zeros((C, L), dtype=np.int64)
-        self._tied_CL = np.zeros((C, L), dtype=np.int64)
+        self._above_CX = np.zeros((C, X), dtype=np.int64)
+        self._tied_CX = np.zeros((C, X), dtype=np.int64)
 
     def add(self, scores_CB: Matrix, columns: slice) -> None:
         block = Block(self.pool, columns, scores_CB)
@@ -51,28 +51,28 @@ class Tally:
 
     def first_places(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Of a query's first places, as many as it has relevant passages, the share that each
-        language holds (share_CL) and that each relevant passage holds (share_J); ties over the last
+        language holds (share_CX) and that each relevant passage holds (share_J); ties over the last
         place share it."""
-        free_C1 = self.chunk.count_C[:, None] - self._above_CL.sum(1, keepdims=True)
-        odds_C1 = free_C1 / self._tied_CL.sum(1, keepdims=True)
-        held_CL = self._above_CL + odds_C1 * self._tied_CL
+        free_C1 = self.chunk.count_C[:, None] - self._above_CX.sum(1, keepdims=True)
+        odds_C1 = free_C1 / self._tied_CX.sum(1, keepdims=True)
+        held_CX = self._above_CX + odds_C1 * self._tied_CX
         row_J = self.chunk.row_J
         last_J, odds_J = self._last_C1[row_J, 0], odds_C1[row_J, 0]
         held_J = (self.relevant_J > last_J) + odds_J * (self.relevant_J == last_J)
-        return held_CL / self.chunk.count_C[:, None], held_J / self.chunk.count_C[row_J]
+        return held_CX / self.chunk.count_C[:, None], held_J / self.chunk.count_C[row_J]
 
     def _add_ahead(self, block: "Block", columns: slice) -> None:
         chunk, tie_P = self.chunk, self.pool.tie_P
         for slot in range(chunk.column_CR.shape[1]):
             here_J = chunk.slot_J == slot
             score_C1, column_C = self.relevant_J[here_J, None], chunk.column_J[here_J]
-            ahead_CL = block.above(score_C1)
+            ahead_CX = block.above(score_C1)
             own_C = (column_C >= columns.start) & (column_C < columns.stop)
             tied = np.flatnonzero(block.equal(score_C1).sum(1) > own_C)
             if len(tied):
                 tie_C1 = tie_P[column_C[tied], None]
-                ahead_CL[tied] += block.equal_ahead(tied, score_C1[tied], tie_C1)
-            self.ahead_JL[here_J] += ahead_CL
+                ahead_CX[tied] += block.equal_ahead(tied, score_C1[tied], tie_C1)
+            self.ahead_JX[here_J] += ahead_CX
 
     def _add_places(self, block: "Block", scores_CB: Matrix, columns: slice) -> None:
         R = self._top_CR.shape[1]
@@ -84,12 +84,12 @@ class Tally:
         order_CR = np.argsort(-top_CR, axis=1, kind="stable")[:, :R]
         top_CR = np.take_along_axis(top_CR, order_CR, axis=1)
         last_C1 = np.take_along_axis(top_CR, self.chunk.count_C[:, None] - 1, axis=1)
-        above_CL = self._seen(self._top_CR > last_C1)
-        tied_CL = np.where(
-            last_C1 == self._last_C1, self._tied_CL, self._seen(self._top_CR == last_C1)
+        above_CX = self._seen(self._top_CR > last_C1)
+        tied_CX = np.where(
+            last_C1 == self._last_C1, self._tied_CX, self._seen(self._top_CR == last_C1)
         )
-        self._above_CL = above_CL + block.above(last_C1)
-        self._tied_CL = tied_CL + block.equal(last_C1)
+        self._above_CX = above_CX + block.above(last_C1)
+        self._tied_CX = tied_CX + block.equal(last_C1)
         self._top_CR, self._last_C1 = top_CR, last_C1
         self._language_CR = np.take_along_axis(language_CR, order_CR, axis=1)
 
@@ -126,7 +126,7 @@ class Block:
         self._words = np.concatenate(words)
         self._pieces = np.cumsum([0, *map(len, words)])[:-1]
         self._languages = [of for of, _ in segments]
-        self._L = len(pool.languages)
+        self._X = len(pool.languages)
         self._flags = np.empty(self._scores_CW.shape, dtype=np.bool_)
 
     def above(self, score_C1: Matrix) -> Positions:
@@ -145,7 +145,7 @@ class Block:
     def _a_language(self, flags_CW: NDArray[np.bool_]) -> Positions:
         lanes = np.add.reduceat(flags_CW.view(np.uint64), self._words, axis=1)
         lanes = lanes.view(np.uint8).reshape(len(lanes), len(self._words), LANES)
-        counts_CL = np.zeros((len(lanes), self._L), dtype=np.int64)
+        counts_CX = np.zeros((len(lanes), self._X), dtype=np.int64)
         sums = lanes.sum(2, dtype=np.int64)
-        counts_CL[:, self._languages] = np.add.reduceat(sums, self._pieces, axis=1)
-        return counts_CL
+        counts_CX[:, self._languages] = np.add.reduceat(sums, self._pieces, axis=1)
+        return counts_CX

@@ -48,8 +48,8 @@ def cldr_evaluation_set(
     cells = [(fact, language) for fact in facts for language in languages]
     ids = tuple(f"{language}:{fact.id}" for fact, language in cells)
     fact_languages = tuple(language for _, language in cells)
-    positions_FL = np.arange(len(cells), dtype=np.int32).reshape(len(facts), len(languages))
-    query_J = np.repeat(positions_FL.ravel(), len(languages))
+    positions_NX = np.arange(len(cells), dtype=np.int32).reshape(len(facts), len(languages))
+    query_J = np.repeat(positions_NX.ravel(), len(languages))
     return EvaluationSet(
         name=name,
         query_ids=ids,
@@ -59,7 +59,7 @@ def cldr_evaluation_set(
         passages=tuple(_text(fact, language, "passages") for fact, language in cells),
         passage_languages=fact_languages,
         query_J=query_J,
-        passage_J=np.repeat(positions_FL, len(languages), axis=0).ravel(),
+        passage_J=np.repeat(positions_NX, len(languages), axis=0).ravel(),
         grade_J=np.ones_like(query_J),
     )
 
