@@ -1,7 +1,7 @@
 """A bar on a terminal for what takes longer than a few seconds."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 from rich.progress import Progress, ProgressColumn
@@ -20,7 +20,7 @@ def shown(
     size: Callable[[T], float],
     done: int = 0,
     columns: Iterable[ProgressColumn] = (),
-) -> Iterator[T]:
+) -> Generator[T, None, None]:
     """The parts themselves; each moves the bar by its `size` once it is dealt with."""
     began = time.monotonic()
     bar = Progress(*(columns or Progress.get_default_columns()), transient=True)

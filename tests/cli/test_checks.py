@@ -62,6 +62,8 @@ BAD = [
     ("tracking.wait", nan, "at least 0 and finite, got nan"),
     ("tracking.wait", -1, "at least 0 and finite, got -1"),
     ("tracking.system_metrics", 0, "above 0 and finite, or null, got 0"),
+    ("tracking.pair_metrics", "map", "all, or a list of metrics such as [map, excess_share]"),
+    ("tracking.pair_metrics", ["map", "mrr"], "all, or a list of map, ndcg_at_10,"),
     ("sampler.alpha", 7, "in [0, 1], got 7"),
     ("sampler.size_exponent", 2, "in [0, 1], got 2"),
     ("sampler.batch_size", 0, "a whole number of at least 1, got 0"),

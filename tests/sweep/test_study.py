@@ -253,11 +253,25 @@ def test_an_objective_that_no_run_can_have_is_refused_before_any_trains(searched
 
 
 def test_an_objective_is_of_a_set_that_some_cell_has():
-    cells = [{"evaluation": {"a": {}}, "data": {"development": None}}, {"evaluation": {"b": {}}}]
+    tracking = {"pair_metrics": ["map"]}
+    cells = [
+        {"evaluation": {"a": {}}, "data": {"development": None}, "tracking": tracking},
+        {"evaluation": {"b": {}}, "tracking": tracking},
+    ]
     refuse_unknown(["test/a/pair/en-de/map", "test/b/multilingual/peer"], cells)
     with pytest.raises(InputError, match=f"no run has '{MONO}'; the nearest scores are test/"):
         refuse_unknown([MONO], cells)
-    refuse_unknown([MONO], [{"evaluation": {}, "data": {"development": {"split": "dev"}}}])
+    developed = {"evaluation": {}, "data": {"development": {"split": "dev"}}, "tracking": tracking}
+    refuse_unknown([MONO], [developed])
+
+
+def test_an_objective_of_a_language_pair_is_one_that_runs_record():
+    objective = "test/a/pair/en-de/ndcg_at_10"
+    recorded = {"evaluation": {"a": {}}, "tracking": {"pair_metrics": "all"}}
+    refuse_unknown([objective], [recorded])
+    lacking = {"evaluation": {"a": {}}, "tracking": {"pair_metrics": ["map"]}}
+    with pytest.raises(InputError, match=r"there is what tracking\.pair_metrics says"):
+        refuse_unknown([objective], [lacking])
 
 
 def test_an_objective_that_a_run_lacks_is_named(searched):

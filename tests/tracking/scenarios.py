@@ -86,7 +86,7 @@ def swept(place: Place, *, uri: str | None = None) -> None:
 
     composed = OmegaConf.create({"tracking": {}})
     with sweeping(
-        place.config, ["seed"], compose=lambda _: composed.copy(), door="train", run_all=run_all
+        grid[0], ["seed"], compose=lambda _: composed.copy(), door="train", run_all=run_all
     ) as one:
         one.run(grid, place.config["name"])
 

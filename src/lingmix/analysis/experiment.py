@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lingmix.analysis.metric_columns import PAIR_METRICS
 from lingmix.analysis.report import write_report
 from lingmix.analysis.set_tables import every_set
 from lingmix.errors import InputError
@@ -25,8 +26,8 @@ def report_experiment(name: str, *, uri: str, folder: Path) -> str:
     if experiment is None:
         known = ", ".join(one.name for one in client.search_experiments())
         raise InputError(f"name: no experiment {name!r} is recorded; there are: {known}")
-    trained = cells(client, experiment.experiment_id)
-    as_they_are = evaluations(client, experiment.experiment_id)
+    trained = cells(client, experiment.experiment_id, PAIR_METRICS)
+    as_they_are = evaluations(client, experiment.experiment_id, PAIR_METRICS)
     left_out = [
         *replaced(client, experiment.experiment_id),
         *without_alpha(client, experiment.experiment_id),

@@ -1,13 +1,14 @@
 """A run's training and its measurement, as its configuration says."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import ProgressBar
 
 from lingmix.assembly.parts import Parts, entropy_temperature, ranks_of
 from lingmix.cli.config import Config, build
@@ -26,6 +27,7 @@ from lingmix.training.distributed import SummedDDP
 from lingmix.training.monitors import GradientWatch, LossWatch, SpeedWatch
 from lingmix.training.rank_group import RankGroup
 from lingmix.training.ranks import environments
+from lingmix.training.step_bar import StepBar
 
 
 def fit(
@@ -83,9 +85,12 @@ def trainer_of(
         settings["strategy"] = SummedDDP.name
     settings["precision"] = precision_of(settings["precision"])
     return build(settings)(
-        logger=False if recorder is None else RunLogger(recorder),
+        logger=False
+        if recorder is None
+        else RunLogger(recorder, pair_metrics=config["tracking"]["pair_metrics"]),
         callbacks=[
             *callbacks.values(),
+            *step_bar(config["trainer"], callbacks.values()),
             LossWatch(),
             GradientWatch(noise_scale_window=config["noise_scale_window"]),
             SpeedWatch(
@@ -100,6 +105,13 @@ def trainer_of(
         val_check_interval=interval_of(config) * settings["accumulate_grad_batches"],
         limit_val_batches=0 if parts.monitor is None else None,
     )
+
+
+def step_bar(trainer: Config, callbacks: Iterable[pl.Callback]) -> list[pl.Callback]:
+    """None where no bar is asked for, or the user has one."""
+    asked = trainer["enable_progress_bar"]
+    own = any(isinstance(one, ProgressBar) for one in callbacks)
+    return [StepBar()] if asked and not own else []
 
 
 def pruning(config: Config, *, recorder: RunRecorder | None, folder: Path) -> list[pl.Callback]:

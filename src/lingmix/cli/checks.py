@@ -1,6 +1,6 @@
 """Whether settings are what a command takes, each alone and together."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lingmix.cli.arguments import check_arguments
@@ -8,6 +8,8 @@ from lingmix.cli.networks import LOAD_ENCODER
 from lingmix.cli.schema import check
 from lingmix.cli.settings import COMMANDS
 from lingmix.errors import InputError
+from lingmix.evaluation.metric_names import CONTRASTIVE_ENTROPY, EXCESS_SHARE
+from lingmix.evaluation.metrics import METRICS
 from lingmix.tracking.store.limits import require_set_name
 
 Config = Mapping[str, Any]
@@ -25,6 +27,7 @@ def check_settings(values: Config, command: str) -> None:
         _refuse_shortened(values.get("trainer"))
     check(values, COMMANDS[command], known=f"; `lingmix-{command} --cfg job` shows all there are")
     if command in ("train", "evaluate"):
+        _refuse_unknown_metrics(values["tracking"]["pair_metrics"])
         for name in values["evaluation"]:
             require_set_name(name)
     if command in ("train", "mine"):
@@ -72,6 +75,14 @@ def _refuse_timers(callbacks: Config) -> None:
                 f"trainer.callbacks.{name}: must not end a training by the clock; set "
                 "trainer.max_steps, or choose trainer=early_stopping"
             )
+
+
+def _refuse_unknown_metrics(pair_metrics: Sequence[str] | str) -> None:
+    known = (*METRICS, CONTRASTIVE_ENTROPY, EXCESS_SHARE)
+    if pair_metrics != "all" and (unknown := [one for one in pair_metrics if one not in known]):
+        raise InputError(
+            f"tracking.pair_metrics: must be all, or a list of {', '.join(known)}, got {unknown[0]}"
+        )
 
 
 def _refuse_lexical(encoder: Config) -> None:

@@ -45,10 +45,16 @@ Store = Annotated[
 ]
 
 
+PairMetrics = Annotated[
+    Literal["all"] | list[Text], Rule("all, or a list of metrics such as [map, excess_share]")
+]
+
+
 class Tracking(Settings):
     uri: Store
     wait: NotNegative
     system_metrics: Positive | None
+    pair_metrics: PairMetrics
     code: Text | None
     versions: dict[str, Text] | None
     parent: Text | None

@@ -66,6 +66,12 @@ class ScoreName(NamedTuple):
         prefix = f"{PAIR}/" if isinstance(self.scope, LanguagePair) else ""
         return f"{prefix}{self.scope}/{self.metric}"
 
+    @property
+    def of_each(self) -> str | None:
+        """The metric where every language or language pair has such a score."""
+        metric, _, language = self.metric.partition("/")
+        return metric if language or isinstance(self.scope, LanguagePair) else None
+
 
 class MetricName(NamedTuple):
     """A score of a set under the name that a run records it by."""

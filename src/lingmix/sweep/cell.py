@@ -1,6 +1,6 @@
 """A cell of a sweep: what it is, what it does in a process of its own, how it ended."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pkgutil import resolve_name
 from typing import NamedTuple, Protocol
 
@@ -51,20 +51,18 @@ class CellRunner(Protocol):
 def cell_of(plan: Plan, config: DictConfig, *, parent: str, keys: Sequence[str]) -> Cell:
     """The cell as it is sent to where it runs: its store, parent, code, versions and name are set,
     and its screen is quiet."""
-    values = leaves(plan.values)
+    label = [key for key in keys if key not in (*NAMED_ANYWAY, "pairs")]
     with open_dict(config):
         config.tracking.parent = parent
         config.tracking.uri = plan.values["tracking"]["uri"]  # may refer to the environment here
         config.tracking.code = plan.run.tags[CODE]
         config.tracking.versions = from_words(plan.run.tags[VERSIONS]) or None
-        config.tracking.label = [
-            f"{key.rpartition('.')[2]}={values.get(key)}"
-            for key in keys
-            if key not in (*NAMED_ANYWAY, "pairs") and not key.startswith("tracking.")
-        ]
+        config.tracking.label = _words(
+            choices(plan, [key for key in label if not key.startswith("tracking.")])
+        )
         if "trainer" in config:
             config.trainer.enable_progress_bar = False
-    return Cell(config, plan.values, plan.identity, _name(plan.values, keys))
+    return Cell(config, plan.values, plan.identity, _name(choices(plan, keys)))
 
 
 def work(door: str, config: DictConfig, *, threads: int) -> str:
@@ -77,8 +75,30 @@ def work(door: str, config: DictConfig, *, threads: int) -> str:
         return resolve_name(f"lingmix.commands.{door}:{door}")(without_hydra(config))
 
 
-def _name(values: Config, keys: Sequence[str]) -> str:
+def choices(plan: Plan, keys: Sequence[str]) -> dict[str, str]:
+    """What sets these keys in a cell: `encoder` is `tiny`, whichever keys of it that decides."""
+    values = leaves(plan.values)
+    written = dict(line.lstrip("+").partition("=")[::2] for line in plan.overrides)
+    found = {}
+    for key in keys:
+        setter = _setter(key, written)
+        found[setter] = str(values.get(key)) if setter == key else written[setter]
+    return found
+
+
+def _setter(key: str, written: Mapping[str, str]) -> str:
+    """The override that sets the key: its own, that of a part it lies in, or the choice of an
+    experiment, which sets keys anywhere."""
+    parts = key.split(".")
+    around = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    return next((name for name in (*around, "experiment") if name in written), key)
+
+
+def _name(chosen: Mapping[str, str]) -> str:
     """In the order of the names that runs have."""
-    flat = leaves(values)
-    ordered = sorted(keys, key=lambda key: PLACE.get(key, 3))
-    return " ".join(f"{key.rpartition('.')[2]}={flat.get(key)}" for key in ordered)
+    ordered = sorted(chosen, key=lambda key: PLACE.get(key, 3))
+    return " ".join(_words({key: chosen[key] for key in ordered}))
+
+
+def _words(chosen: Mapping[str, str]) -> list[str]:
+    return [f"{key.rpartition('.')[2]}={value}" for key, value in chosen.items()]

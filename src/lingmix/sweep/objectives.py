@@ -12,13 +12,14 @@ from lingmix.data.items import LanguagePair
 from lingmix.errors import InputError
 from lingmix.evaluation.bias import BIAS
 from lingmix.evaluation.metric_names import (
+    DEVELOPMENT,
     EXCESS_SHARE,
     SETTINGS,
+    TEST,
     VAL,
     MetricName,
     ScoreName,
     on_development_set,
-    on_test_set,
     parse,
 )
 from lingmix.evaluation.metrics import METRICS
@@ -28,19 +29,20 @@ ANY_PAIR = LanguagePair("query", "passage")
 
 
 def refuse_unknown(objectives: Sequence[str], cells: Sequence[Config]) -> None:
-    """What no run of such cells can have."""
-    sets = {name for values in cells for name in values["evaluation"]}
-    scores = [*map(str, _scores())]
-    known = [on_test_set(name, score) for name in sets for score in scores]
+    """What no run of such cells can have, and what of a language pair it does not record."""
+    sets = {(TEST, name) for values in cells for name in values["evaluation"]}
     if any(values.get("data", {}).get("development") for values in cells):
-        known += [on_development_set(score) for score in scores]
-    known.sort()
+        sets.add((VAL, DEVELOPMENT))
+    pair_metrics = cells[0]["tracking"]["pair_metrics"]
+    known = sorted(str(MetricName(*one, score)) for one in sets for score in _scores())
+    of_pairs = {MetricName(*one, score) for one in sets for score in _pair_scores(pair_metrics)}
     for objective in objectives:
         name = parse(objective)
-        if name is None or str(_of_any_pair(name)) not in known:
+        if objective not in known and (name is None or _of_any_pair(name) not in of_pairs):
             near = ", ".join(get_close_matches(objective, known, n=3, cutoff=0.0))
             raise InputError(
-                f"hydra.sweeper.objectives: no run has {objective!r}; the nearest scores are {near}"
+                f"hydra.sweeper.objectives: no run has {objective!r}; the nearest scores are "
+                f"{near}, and of language pairs there is what tracking.pair_metrics says"
             )
 
 
@@ -53,7 +55,11 @@ def _scores() -> Iterator[ScoreName]:
     for setting in SETTINGS:
         yield from (ScoreName(metric, setting) for metric in METRICS)
     yield from (ScoreName(figure, "multilingual") for figure in BIAS)
-    yield from (ScoreName(metric, ANY_PAIR) for metric in (*METRICS, EXCESS_SHARE))
+
+
+def _pair_scores(pair_metrics: Sequence[str] | str) -> Iterator[ScoreName]:
+    metrics = (*METRICS, EXCESS_SHARE) if pair_metrics == "all" else pair_metrics
+    return (ScoreName(metric, ANY_PAIR) for metric in metrics)
 
 
 def _of_any_pair(name: MetricName) -> MetricName:

@@ -88,7 +88,7 @@ def search(
     keys, values = swept([plan.values for plan in planned]), planned[0].values
     with (
         exclusive_sweep(values, name, *(plan.identity for plan in planned)),
-        sweeping(values, keys, compose=proposals.compose, door=door, run_all=run_all) as one,
+        sweeping(planned[0], keys, compose=proposals.compose, door=door, run_all=run_all) as one,
     ):
         storage = studies_of(values, sweep=one.parent)
         study = Study(one, settings, proposals, space=space, name=name, storage=storage)

@@ -17,7 +17,7 @@ from lingmix.cli.config import Config
 from lingmix.errors import InputError
 from lingmix.locks import exclusive
 from lingmix.signals import StoppedError, stoppable
-from lingmix.sweep.cell import CellRunner, Outcome, cell_of
+from lingmix.sweep.cell import CellRunner, Outcome, cell_of, choices
 from lingmix.sweep.grid import Compose, Plan, swept
 from lingmix.sweep.live import followed
 from lingmix.terminal import end, say
@@ -119,7 +119,7 @@ def sweep(grid: Sequence[Plan], *, compose: Compose, door: str, run_all: CellRun
     values = grid[0].values
     with (
         exclusive_sweep(values, *sorted(plan.identity for plan in grid)),
-        sweeping(values, keys, compose=compose, door=door, run_all=run_all) as one,
+        sweeping(grid[0], keys, compose=compose, door=door, run_all=run_all) as one,
     ):
         one.run(grid, values["name"])
     if one.failed:
@@ -136,9 +136,11 @@ def sweep(grid: Sequence[Plan], *, compose: Compose, door: str, run_all: CellRun
 
 @contextmanager
 def sweeping(
-    values: Config, keys: Sequence[str], *, compose: Compose, door: str, run_all: CellRunner
+    plan: Plan, keys: Sequence[str], *, compose: Compose, door: str, run_all: CellRunner
 ) -> Iterator[Sweep]:
-    """This process' own sweep over `keys` until the block ends; its parent says how it ended."""
+    """This process' own sweep over `keys`, of which `plan` is a cell, until the block ends; its
+    parent says how it ended."""
+    values = plan.values
     name, output_dir = values["name"], Path(values["output_dir"])
     identity = _identity(values, keys)
     with _in_turn(values, identity):
@@ -152,7 +154,7 @@ def sweeping(
                     client,
                     experiment,
                     identity=identity,
-                    name=f"sweep over {', '.join(keys) or 'one cell'}",
+                    name=f"sweep over {', '.join(choices(plan, keys)) or 'one cell'}",
                     command=shlex.join(words),
                 )
                 parent = again(begin)

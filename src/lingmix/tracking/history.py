@@ -2,7 +2,7 @@
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 from mlflow import MlflowClient
@@ -12,6 +12,7 @@ from lingmix.evaluation.metric_names import TEST, parsed
 from lingmix.tracking.generation import generation, is_generation, named
 from lingmix.tracking.identity import ASKED, CODE, DATA, HASH, VERSIONS, decides
 from lingmix.tracking.lifecycle import COMMAND, COMPLETE, KIND, STATE, SWEEP
+from lingmix.tracking.pair_scores import with_pair_scores
 from lingmix.tracking.versions import as_setting, from_words, in_words
 
 NAMED = ("sampler.alpha", "augmentation.scale", "seed", "pairs")
@@ -142,11 +143,14 @@ def parent_run(client: MlflowClient, experiment: str, sweep: str) -> Run | None:
     return next(runs(client, experiment, query), None)
 
 
-def cells(client: MlflowClient, experiment: str) -> pl.DataFrame:
+def cells(
+    client: MlflowClient, experiment: str, pair_metrics: Collection[str] = ()
+) -> pl.DataFrame:
     """One row a complete cell that has an alpha: what it was, `param.<key>` columns where cells
-    differ, metrics."""
+    differ, metrics; of the largest scales `pair_metrics` of each language pair."""
     complete = newest(complete_runs(client, experiment).values())
-    table = _table(CELL, [_cell(run) for run in complete if _has_alpha(run)])
+    rows = [_cell(run) for run in complete if _has_alpha(run)]
+    table = _table(CELL, with_pair_scores(client, rows, pair_metrics))
     same = [
         name
         for name in table.columns
@@ -170,12 +174,14 @@ def _has_alpha(run: Run) -> bool:
     return run.data.params.get("sampler.alpha", "None") != "None"
 
 
-def evaluations(client: MlflowClient, experiment: str) -> pl.DataFrame:
+def evaluations(
+    client: MlflowClient, experiment: str, pair_metrics: Collection[str] = ()
+) -> pl.DataFrame:
     """One row a complete evaluation of an encoder, the newest first: its name, `param.<key>` for
-    all else that decides the result, metrics."""
+    all else that decides the result, metrics, and `pair_metrics` of each language pair."""
     complete = newest(complete_runs(client, experiment).values())
-    found = [run for run in complete if run.data.tags.get(KIND) == "evaluation"]
-    return _table(EVALUATION, [_evaluation(run) for run in found])
+    rows = [_evaluation(run) for run in complete if run.data.tags.get(KIND) == "evaluation"]
+    return _table(EVALUATION, with_pair_scores(client, rows, pair_metrics))
 
 
 def _cell(run: Run) -> dict[str, object]:

@@ -12,6 +12,7 @@ from lingmix.evaluation.metric_names import on_test_set
 from lingmix.evaluation.scores import SetScores
 from lingmix.tracking.environment import environment
 from lingmix.tracking.outbox.recorder import RunRecorder
+from lingmix.tracking.pair_scores import SCORES, as_metrics
 from lingmix.tracking.secrets import masked
 
 
@@ -24,7 +25,8 @@ def log_results(
     overrides: Sequence[str],
     save_model: Callable[[Path], None] | None,
 ) -> None:
-    """Metrics as `test/<set>/...`; as artifacts the rest, and what lies in `folder` already."""
+    """Metrics as `test/<set>/...` (see `as_metrics`); as artifacts all scores, and what lies
+    in `folder` already."""
     metrics = {
         on_test_set(one.name, name): value for one in scores for name, value in one.metrics.items()
     }
@@ -32,7 +34,7 @@ def log_results(
     _write_yaml(folder / "config.yaml", masked(config))
     _write_yaml(folder / "overrides.yaml", masked(overrides))
     for name, value in (
-        ("scores.json", metrics),
+        (SCORES, metrics),
         ("counts.json", counts),
         ("environment.json", environment()),
     ):
@@ -42,7 +44,7 @@ def log_results(
     if save_model is not None:
         save_model(folder / "model")
     recorder.log_files(folder)
-    recorder.log_metrics(metrics)
+    recorder.log_metrics(as_metrics(metrics, config["tracking"]["pair_metrics"]))
     recorder.flush()
 
 

@@ -1,0 +1,106 @@
+"""The scores of language pairs: few of them as metrics, all of them in `scores.json`.
+
+A set of 11 languages has 121 language pairs and some 850 scores of them, and the pages of a store
+list metrics one by one.
+"""
+
+import json
+import logging
+import math
+import time
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from lingmix.data.items import LanguagePair
+from lingmix.deadline import within
+from lingmix.evaluation.metric_names import TEST, MetricName, parse, parsed
+
+log = logging.getLogger(__name__)
+
+SCORES = "scores.json"
+"""Artifact: every score of every evaluation set, under the names of metrics."""
+
+READING = 120.0
+"""Seconds that the artifacts of a report's runs may take to be read, all together."""
+
+PairMetrics = Collection[str]
+"""`tracking.pair_metrics`: the metrics of language pairs that are recorded as such, or `all`."""
+
+Row = dict[str, Any]
+
+
+def as_metrics(scores: Mapping[str, float], pair_metrics: PairMetrics) -> dict[str, float]:
+    """Without what each language or language pair has, but for the metrics asked for."""
+    each = {name: found.score.of_each for name in scores if (found := parse(name))}
+    return {
+        name: value
+        for name, value in scores.items()
+        if pair_metrics == "all" or each.get(name) is None or each[name] in pair_metrics
+    }
+
+
+def with_pair_scores(
+    client: MlflowClient, rows: Sequence[Row], metrics: Collection[str]
+) -> list[Row]:
+    """The rows of runs, those of the largest scales with these metrics of their language pairs,
+    which are read from a run's artifact where it has not recorded them as metrics."""
+    largest = _largest_scales(rows)
+    ends = time.monotonic() + READING
+    filled, unread = [], 0
+    for row in rows:
+        scores: Mapping[str, float] = {}
+        if _scale(row) == largest[_settings(row)] and not {*metrics} <= _pair_metrics(row):
+            try:
+                scores = within(ends - time.monotonic(), partial(_scores, client, row["run_id"]))
+            except (MlflowException, OSError, ValueError):  # no such artifact, or not in time
+                unread += 1
+        pairs = [name for name in parsed(scores) if _is_of_pair(name, metrics)]
+        filled.append({str(name): scores[str(name)] for name in pairs} | row)
+    if unread:
+        log.warning(
+            "%d runs have no readable %s: figures of language pairs leave them out", unread, SCORES
+        )
+    return filled
+
+
+def _scores(client: MlflowClient, run_id: str) -> Mapping[str, float]:
+    with TemporaryDirectory() as folder:
+        path = Path(client.download_artifacts(run_id, SCORES, folder))
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _largest_scales(rows: Sequence[Row]) -> dict[object, float]:
+    """Of runs that differ in alpha, scale and seed alone."""
+    largest: dict[object, float] = {}
+    for row in rows:
+        settings = _settings(row)
+        largest[settings] = max(largest.get(settings, 0), _scale(row))
+    return largest
+
+
+def _settings(row: Row) -> object:
+    return tuple(
+        (key, value)
+        for key, value in row.items()
+        if key.startswith("param.") or key in ("pairs", "encoder")
+    )
+
+
+def _scale(row: Row) -> float:
+    scale = row.get("scale", 0)
+    return math.inf if scale is None else scale
+
+
+def _pair_metrics(row: Row) -> set[str]:
+    return {name.score.metric for name in parsed(row) if isinstance(name.score.scope, LanguagePair)}
+
+
+def _is_of_pair(name: MetricName, metrics: Collection[str]) -> bool:
+    of_pair = isinstance(name.score.scope, LanguagePair)
+    return name.split == TEST and of_pair and name.score.metric in metrics
