@@ -17,7 +17,7 @@ from mlflow.entities import Metric
 from benchmarks.harness.comparison import FOLDER, Row
 from benchmarks.harness.configured import SMALL
 from lingmix.cli.config import CONF
-from lingmix.sweep.grid import plans
+from lingmix.sweep.grid import plan_cells
 from lingmix.tracking.lifecycle import COMPLETE, end_run, start_run
 from lingmix.tracking.store.client import experiment_of, open_store
 
@@ -56,7 +56,7 @@ def _record(folder: Path, cells: int) -> None:
     """As the cells would have, without their work: params, 300 metrics, tags."""
     jobs = [[*_overrides(folder), f"seed={seed}"] for seed in range(cells)]
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        grid = plans(jobs, lambda job: compose("train", [*job], return_hydra_config=True))
+        grid = plan_cells(jobs, lambda job: compose("train", [*job], return_hydra_config=True))
     client = open_store(f"sqlite:///{folder}/mlflow.db")
     experiment = experiment_of(client, "overhead", output_dir=folder)
     for plan in grid:

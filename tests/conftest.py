@@ -42,15 +42,15 @@ def output_dir(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def configure(output_dir, request) -> Callable[..., DictConfig]:
-    """Composes a door's configuration; each test has an experiment of its own."""
+    """Composes a command's configuration; each test has an experiment of its own."""
 
-    def configured(door: str, *overrides: str) -> DictConfig:
+    def configured(command: str, *overrides: str) -> DictConfig:
         here = (
             f"output_dir={output_dir}",
             f"name='{request.node.name.replace('/', '.')}'",
             f"data_dir={SHARED}",
         )
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            return compose(door, [*here, *overrides])
+            return compose(command, [*here, *overrides])
 
     return configured

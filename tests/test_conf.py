@@ -28,11 +28,11 @@ GROUPS = {
     "mine": ["data", "augmentation", "encoder", "search", "tracking"],
     "analyze": ["analysis", "tracking"],
 }
-"""Groups by the door that reads them."""
+"""Groups by the command that reads them."""
 
 CHOICES = [
-    (door, f"{group}={path.stem}")
-    for door, groups in GROUPS.items()
+    (command, f"{group}={path.stem}")
+    for command, groups in GROUPS.items()
     for group in groups
     for path in sorted((CONF / group).glob("*.yaml"))
 ]
@@ -61,11 +61,11 @@ def test_every_group_belongs_to_a_door():
     assert {path.name for path in CONF.iterdir() if path.is_dir()} == read
 
 
-@pytest.mark.parametrize(("door", "choice"), CHOICES)
-def test_every_choice_composes(configure, door, choice):
-    unnamed = door in ("evaluate", "mine") and "encoder" not in choice
+@pytest.mark.parametrize(("command", "choice"), CHOICES)
+def test_every_choice_composes(configure, command, choice):
+    unnamed = command in ("evaluate", "mine") and "encoder" not in choice
     needed = FILLED["encoder=pretrained"] if unnamed else []
-    config = resolved(configure(door, choice, *FILLED.get(choice, []), *needed))
+    config = resolved(configure(command, choice, *FILLED.get(choice, []), *needed))
     assert config["output_dir"].startswith("/")
 
 
@@ -80,7 +80,7 @@ def test_the_samplers_are_values_of_alpha_and_nothing_else(configure, choice, al
 
 @pytest.mark.parametrize(
     "choice",
-    [choice for door, choice in CHOICES if door == "train" and choice not in FILLED],
+    [choice for command, choice in CHOICES if command == "train" and choice not in FILLED],
 )
 def test_what_a_choice_names_can_be_built(configure, choice):
     group, _, name = choice.partition("=")

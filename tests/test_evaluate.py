@@ -1,4 +1,4 @@
-"""The evaluate door: what it says of a folder is what the run that made it recorded."""
+"""The evaluate command: what it says of a folder is what the run that made it recorded."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The mining door: negatives that train, none of which is known to be right."""
+"""The mining command: negatives that train, none of which is known to be right."""
 
 import gzip
 import json

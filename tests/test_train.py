@@ -1,4 +1,4 @@
-"""The train door: a run end to end, what it records, what it refuses."""
+"""The train command: a run end to end, what it records, what it refuses."""
 
 import json
 import subprocess

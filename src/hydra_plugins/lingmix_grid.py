@@ -1,4 +1,4 @@
-"""Hydra's own sweeper without its trial composition of every job, which took as long again."""
+"""The Hydra sweeper of a grid: Hydra's basic sweeper without its trial composition of each job."""
 
 from dataclasses import dataclass
 
@@ -20,8 +20,10 @@ ConfigStore.instance().store(
 
 
 class LingmixGrid(BasicSweeper):
-    """`lingmix.sweep.grid` looks at all jobs before the first one starts. No `multirun.yaml` is
-    left either: it would hold the password of the store."""
+    """Expand a grid and launch it as one batch; `lingmix.sweep.grid` checks every job first.
+
+    It writes no `multirun.yaml`, which would contain the password of the tracking store.
+    """
 
     hydra_context: HydraContext
     launcher: Launcher

@@ -1,5 +1,5 @@
-"""Hydra's ways in to `lingmix.sweep.sweep`: `hydra/launcher` is lingmix_local, _slurm or _ray, or
-lingmix_own for a runner of one's own."""
+"""Hydra launchers that run a grid through `lingmix.sweep.sweep`: lingmix_local, lingmix_slurm,
+lingmix_ray, and lingmix_own for a runner that the user names."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class LingmixLocalConf:
 SLURM_CONF = {"_target_": "hydra_plugins.lingmix_launcher.LingmixSlurm"}
 RAY_CONF = {"_target_": "hydra_plugins.lingmix_launcher.LingmixRay"}
 OWN_CONF = {"_target_": "hydra_plugins.lingmix_launcher.LingmixOwn", "_recursive_": False}
-"""`conf/launcher` says the rest."""
+"""Their settings are in `conf/launcher`, and checked by `lingmix.cli.launching`."""
 
 store = ConfigStore.instance().store
 store(group="hydra/launcher", name="lingmix_local", node=LingmixLocalConf, provider="lingmix")
@@ -33,7 +33,7 @@ store(group="hydra/launcher", name="lingmix_own", node=OWN_CONF, provider="lingm
 
 
 class LingmixLauncher(Launcher, ABC):
-    """Has a sweep composed; how its cells run is the launcher's own."""
+    """Compose the cells of a sweep and run them by the `cell_runner` of the subclass."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -42,46 +42,46 @@ class LingmixLauncher(Launcher, ABC):
 
         self._loader = hydra_context.config_loader
         self._config = config
-        asked: Any = OmegaConf.to_container(config.hydra.launcher, resolve=True)
-        check_launcher(asked)
+        settings: Any = OmegaConf.to_container(config.hydra.launcher, resolve=True)
+        check_launcher(settings)
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        from lingmix.sweep.grid import plans  # noqa: PLC0415 - Hydra imports plugins at any start
+        from lingmix.sweep.grid import plan_cells  # noqa: PLC0415 - Hydra imports plugins at any start
 
         def compose(overrides: Sequence[str]) -> DictConfig:
             return self._loader.load_sweep_config(self._config, list(overrides))
 
-        door = self._config.hydra.job.config_name
-        grid = plans(job_overrides, compose)
-        from lingmix.sweep.sweep import sweep  # noqa: PLC0415 - MLflow, for a grid that is right
+        command = self._config.hydra.job.config_name
+        grid = plan_cells(job_overrides, compose)
+        from lingmix.sweep.sweep import run_grid  # noqa: PLC0415 - MLflow, for a grid that is right
 
-        sweep(grid, compose=compose, door=door, run_all=self.cell_runner())
+        run_grid(grid, compose=compose, command=command, run_all=self.cell_runner())
         return [_done(overrides) for overrides in job_overrides]
 
     @abstractmethod
     def cell_runner(self) -> Any:
-        """A `lingmix.sweep.cell.CellRunner`."""
+        """Return the `lingmix.sweep.cell.CellRunner` of this launcher."""
 
 
 class LingmixLocal(LingmixLauncher):
-    """Each cell in a process of its own on this machine."""
+    """Run each cell as a process on this machine."""
 
     def __init__(self, processes: int | None) -> None:
         self._processes = processes
 
     def cell_runner(self) -> Any:
-        from lingmix.sweep.local import run_here  # noqa: PLC0415
+        from lingmix.sweep.local import run_locally  # noqa: PLC0415
 
-        return partial(run_here, processes=self._processes)
+        return partial(run_locally, processes=self._processes)
 
 
 class LingmixSlurm(LingmixLauncher):
-    """Each cell a task of a Slurm job array, with the resources that its configuration asks for."""
+    """Run each cell as a task of a Slurm job array, with the resources that it requests."""
 
-    def __init__(self, **asked: object) -> None:
-        pass
+    def __init__(self, **settings: object) -> None:
+        pass  # each cell is submitted with the settings of its own configuration
 
     def cell_runner(self) -> Any:
         from lingmix.sweep.slurm import run_on_slurm  # noqa: PLC0415
@@ -90,19 +90,19 @@ class LingmixSlurm(LingmixLauncher):
 
 
 class LingmixRay(LingmixLauncher):
-    """Each cell a task of a Ray cluster."""
+    """Run each cell as a task of a Ray cluster."""
 
-    def __init__(self, **asked: Any) -> None:
-        self._asked = asked
+    def __init__(self, **settings: Any) -> None:
+        self._settings = settings
 
     def cell_runner(self) -> Any:
         from lingmix.sweep.ray import run_on_ray  # noqa: PLC0415
 
-        return partial(run_on_ray, **self._asked)
+        return partial(run_on_ray, **self._settings)
 
 
 class LingmixOwn(LingmixLauncher):
-    """Cells run as the `_target_` of `runner` has it, a `CellRunner` with `_partial_: true`."""
+    """Run the cells by the `CellRunner` that `runner` builds, a node with `_partial_: true`."""
 
     def __init__(self, runner: DictConfig) -> None:
         self._runner = runner

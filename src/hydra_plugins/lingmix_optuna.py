@@ -1,4 +1,4 @@
-"""Hydra's way in to `lingmix.sweep.study`: `hydra/sweeper` is lingmix_optuna."""
+"""The Hydra sweeper of a study, lingmix_optuna: Optuna proposes the cells of a sweep."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 @dataclass
 class LingmixOptunaConf:
-    """`conf/sweep/optuna.yaml` says the rest."""
+    """Settings of a study; `conf/sweep/optuna.yaml` explains them."""
 
     _target_: str = "hydra_plugins.lingmix_optuna.LingmixOptuna"
     _recursive_: bool = False
@@ -33,7 +33,7 @@ ConfigStore.instance().store(
 
 
 class LingmixOptuna(Sweeper):
-    """Has the cells that Optuna proposes run by the launcher."""
+    """Run the cells that Optuna proposes by the launcher that is configured beside this sweeper."""
 
     def __init__(self, params: DictConfig, **settings: Any) -> None:
         self._lines = [f"{key!s}={value}" for key, value in params.items()]
@@ -58,7 +58,7 @@ class LingmixOptuna(Sweeper):
         check_study(self._settings)
 
         try:
-            from lingmix.sweep.study import Settings, search  # noqa: PLC0415
+            from lingmix.sweep.study import StudySettings, run_study  # noqa: PLC0415
         except ModuleNotFoundError as error:
             if error.name != "optuna":
                 raise
@@ -67,13 +67,13 @@ class LingmixOptuna(Sweeper):
                 "sweep over a grid"
             ) from error
 
-        door = self._config.hydra.job.config_name
+        command = self._config.hydra.job.config_name
         parser = OverridesParser.create(config_loader=self._loader)
-        search(
+        run_study(
             parser.parse_overrides([*self._lines, *arguments]),
-            Settings(**self._settings),
+            StudySettings(**self._settings),
             compose=self._compose,
-            door=door,
+            command=command,
             run_all=self._launcher.cell_runner(),
         )
 

@@ -1,4 +1,4 @@
-"""The analyze door on an experiment that trained nothing."""
+"""The analyze command on an experiment that trained nothing."""
 
 from pathlib import Path
 

@@ -65,7 +65,7 @@ def test_a_cell_whose_process_is_lost_goes_on_in_its_run(output_dir):
         assert process.poll() is None
         time.sleep(0.05)
     (worker,) = subprocess.run(
-        ["pgrep", "-f", "ray::run_cell"], capture_output=True, text=True, check=True
+        ["pgrep", "-f", "ray::cell_task"], capture_output=True, text=True, check=True
     ).stdout.split()
     os.kill(int(worker), signal.SIGKILL)
     status, said, wrong = ended(process)
@@ -83,7 +83,7 @@ def test_ctrl_c_stops_the_cells_and_the_same_command_goes_on(output_dir):
     process.send_signal(signal.SIGINT)
     status, said, wrong = ended(process)
     assert status == 128 + signal.SIGINT, wrong
-    assert "the same command goes on" in said
+    assert "run the same command to run the missing cells" in said
     assert states(output_dir, "stopped") == ["interrupted"]
     status, _, wrong = ended(started(output_dir, "stopped", *LONG, "seed=0"))
     assert status == 0, wrong

@@ -218,7 +218,7 @@ def test_ctrl_c_cancels_the_jobs_and_the_same_command_goes_on(sweep, undisturbed
     status, said, wrong = ended(following)
     assert status == 128 + signal.SIGINT, wrong
     assert "cancelling 1 jobs" in said
-    assert "stopped; the same command goes on" in said
+    assert "stopped; run the same command" in said
     assert "Traceback" not in wrong
     assert queue() == []
     assert sweep.states == {"interrupted"}

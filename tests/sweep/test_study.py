@@ -1,5 +1,4 @@
-"""A study: what it may choose from, its trials as cells, and how it is stopped, judged, gone on
-with."""
+"""A study: its search space, its trials as cells, its objectives, pruning and resumption."""
 
 import os
 import signal
@@ -25,9 +24,9 @@ from lingmix.commands.train import train
 from lingmix.errors import InputError
 from lingmix.sweep.cell import Outcome
 from lingmix.sweep.grid import without_hydra
-from lingmix.sweep.objectives import history, measured, refuse_unknown
-from lingmix.sweep.space import corners, space_of
-from lingmix.sweep.study import Settings, search
+from lingmix.sweep.objectives import check_objectives, metric_history, objective_values
+from lingmix.sweep.space import corners, search_space
+from lingmix.sweep.study import StudySettings, run_study
 from lingmix.tracking.history import cells, complete_runs, runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import COMPLETE, ERROR, KIND, STATE, end_run, start_run
@@ -41,7 +40,7 @@ CELL += ["trainer.val_check_interval=2", "checkpoint.every_steps=null"]
 CHOSEN_BY = "val/development/multilingual/map"
 MONO, CROSS = "val/development/monolingual/map", "val/development/crosslingual/map"
 RANDOM = {"_target_": "optuna.samplers.RandomSampler"}
-SETTINGS = Settings(
+SETTINGS = StudySettings(
     trials=4, at_once=2, seed=0, objectives=[MONO, CROSS], sampler=RANDOM, pruner=None
 )
 
@@ -66,19 +65,19 @@ def parsed(*lines):
     ],
 )
 def test_a_space_is_written_as_hydra_writes_sweeps(line, expected):
-    shared, space = space_of(parsed("seed=1", line))
+    shared, space = search_space(parsed("seed=1", line))
     assert shared == ["seed=1"]
     assert space == {line.partition("=")[0]: expected}
 
 
 def test_what_the_command_fixes_is_not_searched_although_the_file_does():
-    shared, space = space_of(parsed("a=interval(0,1)", "b=interval(0,1)", "a=0.5"))
+    shared, space = search_space(parsed("a=interval(0,1)", "b=interval(0,1)", "a=0.5"))
     assert shared == ["a=0.5"]
     assert list(space) == ["b"]
 
 
 def test_corners_vary_one_key_at_a_time():
-    _, space = space_of(parsed("a=interval(0,1)", "b=x,y,z"))
+    _, space = search_space(parsed("a=interval(0,1)", "b=x,y,z"))
     assert corners(space) == [
         {"a": 0.0, "b": "x"},
         {"a": 1.0, "b": "x"},
@@ -103,7 +102,7 @@ def test_corners_vary_one_key_at_a_time():
 )
 def test_a_space_that_cannot_be_searched_is_refused_in_one_line(line, told):
     with pytest.raises(InputError, match=told):
-        space_of(parsed(line))
+        search_space(parsed(line))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +113,7 @@ def test_a_space_that_cannot_be_searched_is_refused_in_one_line(line, told):
         ({"objectives": []}, "hydra.sweeper.objectives: must name scores, .* got none"),
         (
             {"objectives": ["test/x/monolingual/map"], "pruner": {}},
-            "hydra.sweeper.pruner: judges by objectives .* got test/x/monolingual/map",
+            "hydra.sweeper.pruner: needs objectives .* got test/x/monolingual/map",
         ),
     ],
 )
@@ -145,11 +144,11 @@ def test_a_study_is_chosen_with_any_launcher(launcher, study):
 
 @pytest.fixture
 def searched(output_dir, request):
-    """Has a study search here, in this process, and gives what it leaves; `ran` are its cells."""
+    """Run a study in this process and return what it leaves; `ran` are its cells."""
     name = "".join(one for one in request.node.name if one.isalnum() or one == "_")
     ran = []
 
-    def run_here(planned, door):
+    def run_here(planned, command):
         for cell in planned:
             ran.append(cell.name)
             began = time.monotonic()
@@ -165,7 +164,7 @@ def searched(output_dir, request):
     def study(settings, *space, run_all=run_here):
         lines = [f"output_dir={output_dir}", f"name={name}", *CELL, *space]
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            search(parsed(*lines), settings, compose=composed, door="train", run_all=run_all)
+            run_study(parsed(*lines), settings, compose=composed, command="train", run_all=run_all)
         client = MlflowClient(f"sqlite:///{output_dir}/mlflow.db")
         experiment = client.get_experiment_by_name(name).experiment_id
         found = list(runs(client, experiment, f"tags.`{HASH}` != ''"))
@@ -185,7 +184,7 @@ def test_two_trials_of_one_configuration_are_one_cell_and_a_complete_cell_is_tol
     assert "5 of 5 trials" in capsys.readouterr().out
     second = searched(SETTINGS._replace(objectives=[CROSS]), "sampler.alpha=1,0,0")
     assert len(second.ran) == len(second.found) == 2
-    assert "4 of 4 trials, 1 on the front" in capsys.readouterr().out
+    assert "4 of 4 trials, 1 on the Pareto front" in capsys.readouterr().out
 
 
 def test_a_study_that_another_process_is_at_work_on_is_refused_in_one_line(searched, output_dir):
@@ -203,7 +202,8 @@ def test_the_front_is_the_runs_that_no_other_beats(searched, capsys):
         SETTINGS, "sampler.alpha=interval(0,1)", "optimizer.lr=tag(log,interval(0.001,1))"
     )
     scores = {
-        run.info.run_id: measured(study.client, run, SETTINGS.objectives) for run in study.found
+        run.info.run_id: objective_values(study.client, run, SETTINGS.objectives)
+        for run in study.found
     }
     assert len(scores) == SETTINGS.trials
     unbeaten = {
@@ -218,7 +218,7 @@ def test_the_front_is_the_runs_that_no_other_beats(searched, capsys):
     parent = parent_of(study)
     assert set(parent.data.tags[FRONT].split()) == unbeaten
     assert parent.data.tags[STATE] == "complete"
-    *_, last = capsys.readouterr().out.split("on the front\n")
+    *_, last = capsys.readouterr().out.split("on the Pareto front\n")
     heading, *rows = last.splitlines()
     assert heading.split() == [MONO, CROSS, "sampler.alpha", "optimizer.lr", "run"]
     assert [float(row.split()[0]) for row in rows] == sorted(
@@ -258,20 +258,20 @@ def test_an_objective_is_of_a_set_that_some_cell_has():
         {"evaluation": {"a": {}}, "data": {"development": None}, "tracking": tracking},
         {"evaluation": {"b": {}}, "tracking": tracking},
     ]
-    refuse_unknown(["test/a/pair/en-de/map", "test/b/multilingual/peer"], cells)
+    check_objectives(["test/a/pair/en-de/map", "test/b/multilingual/peer"], cells)
     with pytest.raises(InputError, match=f"no run has '{MONO}'; the nearest scores are test/"):
-        refuse_unknown([MONO], cells)
+        check_objectives([MONO], cells)
     developed = {"evaluation": {}, "data": {"development": {"split": "dev"}}, "tracking": tracking}
-    refuse_unknown([MONO], [developed])
+    check_objectives([MONO], [developed])
 
 
 def test_an_objective_of_a_language_pair_is_one_that_runs_record():
     objective = "test/a/pair/en-de/ndcg_at_10"
     recorded = {"evaluation": {"a": {}}, "tracking": {"pair_metrics": "all"}}
-    refuse_unknown([objective], [recorded])
+    check_objectives([objective], [recorded])
     lacking = {"evaluation": {"a": {}}, "tracking": {"pair_metrics": ["map"]}}
-    with pytest.raises(InputError, match=r"there is what tracking\.pair_metrics says"):
-        refuse_unknown([objective], [lacking])
+    with pytest.raises(InputError, match=r"the metrics of tracking\.pair_metrics for each"):
+        check_objectives([objective], [lacking])
 
 
 def test_an_objective_that_a_run_lacks_is_named(searched):
@@ -285,7 +285,7 @@ def recording(output_dir, scores):
     """What runs cells that have these scores, step by step, and are no training."""
     client = open_store(f"sqlite:///{output_dir}/mlflow.db")
 
-    def run_all(planned, door):
+    def run_all(planned, command):
         for cell in planned:
             experiment = experiment_of(client, cell.values["name"], output_dir=output_dir)
             run_id = start_run(
@@ -309,7 +309,7 @@ NAN = float("nan")
 
 def test_a_score_that_is_no_number_is_refused_in_one_line(searched, output_dir):
     recorded = recording(output_dir, {CHOSEN_BY: [0.5, 0.9], MONO: [0.2, NAN]})
-    told = f"hydra.sweeper.objectives: of run 'alpha=.' '{MONO}' is no number, got nan; choose"
+    told = f"hydra.sweeper.objectives: '{MONO}' of run 'alpha=.' is NaN; choose another"
     with pytest.raises(InputError, match=told):
         searched(SETTINGS._replace(objectives=[MONO]), "sampler.alpha=0,1", run_all=recorded)
 
@@ -319,11 +319,11 @@ def test_a_step_that_has_no_number_is_left_out_of_what_pruners_compare(searched,
     settings = SETTINGS._replace(objectives=[MONO], trials=1)
     study = searched(settings, "sampler.alpha=0,1", run_all=recorded)
     (run,) = study.found
-    assert measured(study.client, run, [MONO]) == [0.3]
-    assert history(study.client, run, MONO) == {0: 0.2, 1: 0.3}
+    assert objective_values(study.client, run, [MONO]) == [0.3]
+    assert metric_history(study.client, run, MONO) == {0: 0.2, 1: 0.3}
 
 
-def unrecorded(planned, door):
+def unrecorded(planned, command):
     """Each is complete; its journal waits for the store."""
     yield from (Outcome(cell, True, "9 records wait", 0.0) for cell in planned)
 
@@ -334,7 +334,7 @@ def test_a_late_record_stops_the_study_which_goes_on_to_all_its_trials(
     settings = SETTINGS._replace(trials=3, at_once=2)
     told = (
         "tracking.uri: the record of 2 cells is not in the store; .* "
-        f"`lingmix-sync output_dir={output_dir}` sends what waits for it, and the same command"
+        f"run `lingmix-sync output_dir={output_dir}` to send pending records, then the same command"
     )
     with pytest.raises(InputError, match=told):
         searched(settings, "sampler.alpha=interval(0,1)", run_all=unrecorded)
@@ -350,17 +350,17 @@ def test_a_study_whose_server_goes_away_ends_in_one_line(searched, tmp_path, mon
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
     server = Server(tmp_path)
 
-    def run_all(planned, door):
+    def run_all(planned, command):
         server.kill()
         with pytest.raises(MlflowException):
             MlflowClient(server.uri).get_experiment_by_name("any")
-        yield from unrecorded(planned, door)
+        yield from unrecorded(planned, command)
 
     server.start()
     told = (
         f"tracking.uri: no MLflow server answers at {server.uri} .*; the study stops here: when "
-        "the store is there, `lingmix-sync output_dir=.*` sends what waits for it, and the same "
-        "command goes on$"
+        "the store is back, run `lingmix-sync output_dir=.*` to send pending records, then the "
+        "same command to resume$"
     )
     with pytest.raises(InputError, match=told):
         searched(SETTINGS, "sampler.alpha=0,1", f"tracking.uri='{server.uri}'", run_all=run_all)
@@ -384,7 +384,7 @@ def test_an_objective_is_that_of_the_weights_which_the_run_has_kept(output_dir):
     }.items():
         for step, value in enumerate(values):
             client.log_metric(run.info.run_id, metric, value, step=step)
-    assert measured(client, client.get_run(run.info.run_id), [MONO]) == [0.2]
+    assert objective_values(client, client.get_run(run.info.run_id), [MONO]) == [0.2]
 
 
 def steps(study, run):

@@ -25,13 +25,13 @@ CODE_VERSION = "tracking.code=tested"
 GRID = [CODE_VERSION, "sampler.alpha=1,0", "augmentation.scale=0,20"]
 
 
-def script(door: str) -> Path:
-    return Path(__import__("sys").executable).parent / f"lingmix-{door}"
+def script(name: str) -> Path:
+    return Path(__import__("sys").executable).parent / f"lingmix-{name}"
 
 
-def command(door: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def command(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [script(door), *arguments], capture_output=True, text=True, check=False, timeout=300
+        [script(name), *arguments], capture_output=True, text=True, check=False, timeout=300
     )
 
 
@@ -126,7 +126,7 @@ def test_ctrl_c_stops_a_sweep_and_says_how_it_goes_on(output_dir, configure):
     os.killpg(process.pid, signal.SIGINT)
     told, wrong = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGINT, wrong
-    assert "lingmix-train: stopped; the same command goes on with what is missing" in told
+    assert "lingmix-train: stopped; run the same command to run the missing cells" in told
     assert "Traceback" not in wrong
     client, experiment = recorded(here, "stopped")
     (parent,) = runs(client, experiment, f"tags.`{KIND}` = 'sweep'")

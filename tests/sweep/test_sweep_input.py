@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 
 from lingmix.cli.config import CONF, resolved
 from lingmix.errors import InputError
-from lingmix.sweep.local import run_here
+from lingmix.sweep.local import run_locally
 from lingmix.tracking.history import complete_runs, runs
 from lingmix.tracking.identity import HASH, config_hash
 from lingmix.tracking.lifecycle import KIND, STATE
@@ -159,7 +159,10 @@ def test_a_sweep_of_other_cells_of_the_same_keys_waits_its_turn(output_dir):
     first.send_signal(signal.SIGSTOP)
     second = other.start()
     line = second.stdout.readline()
-    assert line == "another process is at work on other cells of this sweep of 'turns': waits\n"
+    assert (
+        line
+        == "another process is at work on other cells of this sweep of 'turns'; waiting for it\n"
+    )
     first.send_signal(signal.SIGCONT)
     status, said, wrong = ended(second)
     assert status == 0, wrong
@@ -353,4 +356,4 @@ def test_a_slurm_job_knows_the_password_of_the_store_and_no_file_does(server, tm
 def test_fewer_processes_than_one_are_refused_in_one_line(processes):
     told = f"hydra.launcher.processes: must be at least 1, or null for .*, got {processes}$"
     with pytest.raises(InputError, match=told):
-        next(run_here([], "train", processes=processes))
+        next(run_locally([], "train", processes=processes))

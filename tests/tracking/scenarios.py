@@ -12,7 +12,7 @@ from lingmix.commands.sync import sync
 from lingmix.errors import InputError
 from lingmix.sweep.cell import Outcome
 from lingmix.sweep.grid import Plan
-from lingmix.sweep.sweep import sweeping
+from lingmix.sweep.sweep import open_sweep
 from lingmix.tracking.identity import RunIdentity, identify
 from lingmix.tracking.run import complete_already
 from lingmix.tracking.run_folder import work_folder
@@ -73,7 +73,7 @@ def swept(place: Place, *, uri: str | None = None) -> None:
     """A sweep of a cell that is recorded, at `uri` or as its parent is, and of one that fails."""
     grid = [planned(place.config, seed) for seed in (0, 1)]
 
-    def run_all(cells, door):
+    def run_all(cells, _):
         for cell in cells:
             if cell.values["seed"]:
                 yield Outcome(cell, complete=False, text="RuntimeError: broken", seconds=0.0)
@@ -85,8 +85,8 @@ def swept(place: Place, *, uri: str | None = None) -> None:
             yield Outcome(cell, complete=True, text="", seconds=0.0)
 
     composed = OmegaConf.create({"tracking": {}})
-    with sweeping(
-        grid[0], ["seed"], compose=lambda _: composed.copy(), door="train", run_all=run_all
+    with open_sweep(
+        grid[0], ["seed"], compose=lambda _: composed.copy(), command="train", run_all=run_all
     ) as one:
         one.run(grid, place.config["name"])
 

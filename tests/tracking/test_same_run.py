@@ -140,23 +140,23 @@ SAME = {
 }
 
 
-def hashed(configure, door, overrides):
-    return config_hash(resolved(configure(door, *overrides)))
+def hashed(configure, command, overrides):
+    return config_hash(resolved(configure(command, *overrides)))
 
 
 @pytest.mark.parametrize("case", [*OTHER, *SAME])
 def test_a_change_of_what_is_read_or_computes_is_another_run_and_of_a_note_is_not(
     configure, place, monkeypatch, case
 ):
-    door, overrides, change = (OTHER | SAME)[case]
-    before = hashed(configure, door, overrides)
+    command, overrides, change = (OTHER | SAME)[case]
+    before = hashed(configure, command, overrides)
     change(place, monkeypatch)
     forget()
-    assert (hashed(configure, door, overrides) != before) == (case in OTHER)
+    assert (hashed(configure, command, overrides) != before) == (case in OTHER)
 
 
 @pytest.mark.parametrize(
-    ("door", "one", "other"),
+    ("command", "one", "other"),
     [
         ("train", ["languages=[en,de]"], ["languages=[de,en]"]),
         ("train", ["languages=[en,de]"], ["languages=[de,en,de]"]),
@@ -183,12 +183,12 @@ def test_a_change_of_what_is_read_or_computes_is_another_run_and_of_a_note_is_no
         ("train", ["sampler.alpha=1.0"], ["sampler.alpha=1"]),
     ],
 )
-def test_other_words_for_the_same_run_have_its_hash(configure, place, door, one, other):
-    assert hashed(configure, door, one) == hashed(configure, door, other)
+def test_other_words_for_the_same_run_have_its_hash(configure, place, command, one, other):
+    assert hashed(configure, command, one) == hashed(configure, command, other)
 
 
 @pytest.mark.parametrize(
-    ("door", "one", "other"),
+    ("command", "one", "other"),
     [
         ("train", ["languages=[en,de]"], ["languages=[en,fr]"]),
         ("train", ["languages=[en,de]"], ["languages=all"]),
@@ -211,8 +211,8 @@ def test_other_words_for_the_same_run_have_its_hash(configure, place, door, one,
         ("train", ["tracking.versions={torch: 1.2.3}"], []),
     ],
 )
-def test_what_gives_another_result_has_another_hash(configure, place, door, one, other):
-    assert hashed(configure, door, one) != hashed(configure, door, other)
+def test_what_gives_another_result_has_another_hash(configure, place, command, one, other):
+    assert hashed(configure, command, one) != hashed(configure, command, other)
 
 
 def test_languages_and_pairs_train_and_measure_the_same_in_any_order(configure):

@@ -44,11 +44,11 @@ def test_every_text_of_a_configuration_is_masked():
 def test_a_uri_can_be_handed_by_the_environment_which_no_process_list_shows(
     configure, monkeypatch, output_dir
 ):
-    for door in ("train", "evaluate", "mine", "sweeps", "analyze"):
+    for command in ("train", "evaluate", "mine", "sweeps", "analyze"):
         monkeypatch.delenv("LINGMIX_TRACKING_URI", raising=False)
-        assert configure(door).tracking.uri == f"sqlite:///{output_dir}/mlflow.db"
+        assert configure(command).tracking.uri == f"sqlite:///{output_dir}/mlflow.db"
         monkeypatch.setenv("LINGMIX_TRACKING_URI", "http://t0ken@host:5000/a b")
-        assert configure(door).tracking.uri == "http://t0ken@host:5000/a b"
+        assert configure(command).tracking.uri == "http://t0ken@host:5000/a b"
 
 
 def test_a_token_is_nowhere_below_the_output_of_a_run(configure, output_dir):

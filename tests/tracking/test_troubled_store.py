@@ -53,12 +53,12 @@ def test_a_signal_ends_a_call_that_would_last_for_ever(troubled, monkeypatch):
 
 @pytest.mark.parametrize("wait", [math.nan, math.inf, -1.0, "soon", None])
 def test_a_wait_that_would_not_end_is_refused(configure, wait):
-    for door, command, others in (
+    for name, command, others in (
         ("train", train, QUICK),
         ("evaluate", evaluate, ["encoder=bm25", "languages=[en,de]"]),
         ("sync", sync, []),
     ):
-        config = configure(door, *others)
+        config = configure(name, *others)
         config.tracking.wait = wait
         with pytest.raises(
             InputError, match=r"^tracking\.wait: must be at least 0 and finite"

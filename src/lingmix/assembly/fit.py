@@ -119,14 +119,14 @@ def pruning(config: Config, *, recorder: RunRecorder | None, folder: Path) -> li
     asked = config["tracking"]["pruning"]
     if asked is None:
         return []
-    from lingmix.sweep.pruning import Pruning, studies_of  # noqa: PLC0415 - needs Optuna
+    from lingmix.sweep.pruning import Pruning, study_storage  # noqa: PLC0415 - needs Optuna
 
     return [
         Pruning(
             study=asked["study"],
             objectives=asked["objectives"],
             pruner=build(asked["pruner"]),
-            studies=partial(studies_of, config, sweep=config["tracking"]["parent"]),
+            studies=partial(study_storage, config, sweep=config["tracking"]["parent"]),
             folder=folder,
             flush=recorder.flush if recorder else lambda: None,
         )

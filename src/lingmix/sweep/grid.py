@@ -1,4 +1,4 @@
-"""The cells of a grid, each known by its hash before Hydra composes it."""
+"""The cells of a grid, identified by their configuration hashes before Hydra composes each."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -15,11 +15,11 @@ from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.identity import RunIdentity, identify
 
 Compose = Callable[[Sequence[str]], DictConfig]
-"""What Hydra makes of a job's overrides, which takes it a tenth of a second."""
+"""Hydra's composition of a job's overrides, which takes a tenth of a second."""
 
 
 class Plan(NamedTuple):
-    """A cell that may have to run: its overrides, its plain values, what tells it apart."""
+    """A cell that may have to run: its overrides, its plain values and its identity."""
 
     overrides: Sequence[str]
     values: Config
@@ -30,24 +30,28 @@ class Plan(NamedTuple):
         return self.run.hash
 
 
-def plans(jobs: Sequence[Sequence[str]], compose: Compose) -> list[Plan]:
-    """Each cell once."""
+def plan_cells(jobs: Sequence[Sequence[str]], compose: Compose) -> list[Plan]:
+    """Return the distinct cells of `jobs`, which are lists of overrides; equal hashes are one cell.
+
+    Raises InputError for settings that the command refuses, and where the cells differ in `name`,
+    `output_dir` or `tracking.uri`.
+    """
     parse = _parser()
-    bases: list[_Base] = []
+    templates: list[_Template] = []
     found: dict[str, Plan] = {}
     places: list[Config] = []
     for job in jobs:
         overrides = [parse(line) for line in job]
-        base = next((one for one in bases if one.covers(overrides)), None)
+        base = next((base for base in templates if base.covers(overrides)), None)
         if base is None:
-            base = _Base(overrides, compose(job))
-            bases.append(base)
+            base = _Template(overrides, compose(job))
+            templates.append(base)
         values = base.values(overrides)
         places.append({key: values[key] for key in ("name", "output_dir")})
         places[-1]["tracking.uri"] = values["tracking"]["uri"]
         plan = Plan(job, values, identify(values))
         found.setdefault(plan.identity, plan)
-    for key in swept(places):
+    for key in varied_keys(places):
         raise InputError(
             f"{key}: must be the same for all cells of a sweep, which is recorded in one place; "
             "start a sweep for each"
@@ -56,13 +60,13 @@ def plans(jobs: Sequence[Sequence[str]], compose: Compose) -> list[Plan]:
 
 
 def _parser() -> Callable[[str], Override]:
-    """Reads a line once: the cells of a grid have most of theirs in common."""
+    """Cached, as the cells of a grid have most of their overrides in common."""
     parser = OverridesParser.create()
     return cache(parser.parse_override)
 
 
-def swept(cells: Sequence[Config]) -> list[str]:
-    """Keys whose values differ between cells."""
+def varied_keys(cells: Sequence[Config]) -> list[str]:
+    """Return the dotted keys whose values differ between cells, sorted."""
     flat = [{key: str(value) for key, value in leaves(values).items()} for values in cells]
     keys = sorted({key for values in flat for key in values})
     return [key for key in keys if len({values.get(key) for values in flat}) > 1]
@@ -75,60 +79,63 @@ def without_hydra(config: DictConfig) -> DictConfig:
     return task
 
 
-class _Base:
-    """A configuration that Hydra has composed, and all that differ from it in plain values; each is
-    checked, before the first of them runs."""
+class _Template:
+    """A configuration that Hydra has composed, and those that differ in plain values only.
+
+    An override that chooses a group, sets a part of the configuration, or overlaps another one
+    needs a composition by Hydra: `covers` says whether a job can do without.
+    """
 
     def __init__(self, overrides: Sequence[Override], config: DictConfig) -> None:
-        self._lines = [one.input_line for one in overrides]
+        self._lines = [override.input_line for override in overrides]
         groups = set(config.hydra.runtime.choices)
         self._command = config.hydra.job.config_name
         self._config = without_hydra(config)
         written: Any = OmegaConf.to_container(self._config)
         self._output_dir = written["output_dir"]
-        keys = [one.key_or_group for one in overrides]
+        keys = [override.key_or_group for override in overrides]
         self._plain = [
-            one.key_or_group not in groups
-            and _is_plain(one, self._config)
-            and _is_alone(one.key_or_group, keys)
-            for one in overrides
+            override.key_or_group not in groups
+            and _is_plain(override, self._config)
+            and _is_independent(override.key_or_group, keys)
+            for override in overrides
         ]
 
     def covers(self, overrides: Sequence[Override]) -> bool:
         return len(overrides) == len(self._lines) and all(
-            one.input_line == line or (plain and _keeps(one, line))
-            for one, line, plain in zip(overrides, self._lines, self._plain, strict=True)
+            override.input_line == line or (plain and _sets_same_key(override, line))
+            for override, line, plain in zip(overrides, self._lines, self._plain, strict=True)
         )
 
     def values(self, overrides: Sequence[Override]) -> Config:
         self._config.output_dir = self._output_dir
-        lines = [one.input_line for one in overrides]
-        for one, line in zip(overrides, self._lines, strict=True):
-            if one.input_line != line:
-                OmegaConf.update(self._config, one.key_or_group, one.value(), merge=True)
-        self._lines = lines
+        for override, line in zip(overrides, self._lines, strict=True):
+            if override.input_line != line:
+                OmegaConf.update(self._config, override.key_or_group, override.value(), merge=True)
+        self._lines = [override.input_line for override in overrides]
         values = values_of(self._config)
         check_settings(values, self._command)
         return values
 
 
-def _keeps(override: Override, line: str | None) -> bool:
-    """Whether it gives the same key another value."""
+def _sets_same_key(override: Override, line: str | None) -> bool:
+    """Whether the override gives the key of `line` another plain value."""
     return str(line).startswith(f"{override.key_or_group}=") and _is_value(override)
 
 
 def _is_plain(override: Override, config: DictConfig) -> bool:
-    """Whether it sets a value, and no part of the configuration."""
+    """Whether the override replaces a value and not a part of the configuration."""
     parents, _, last = override.key_or_group.rpartition(".")
     parent = OmegaConf.select(config, parents) if parents else config
     known = isinstance(parent, DictConfig) and last in parent.keys()  # noqa: SIM118 - ??? counts
     return known and _is_value(override) and not isinstance(_node(parent, last), DictConfig)
 
 
-def _is_alone(key: str, keys: Sequence[str]) -> bool:
-    """Whether no other sets it, a part of it or what it is part of: their order would matter."""
-    names = [f"{one}." for one in keys]
-    return sum(one.startswith(f"{key}.") or f"{key}.".startswith(one) for one in names) == 1
+def _is_independent(key: str, keys: Sequence[str]) -> bool:
+    """Whether no other key is equal to, above or below this one: their order would matter."""
+    own = f"{key}."
+    paths = [f"{other}." for other in keys]
+    return sum(path.startswith(own) or own.startswith(path) for path in paths) == 1
 
 
 def _node(parent: DictConfig, key: str) -> Any:
@@ -140,4 +147,4 @@ def _is_value(override: Override) -> bool:
         return False
     value = override.value()
     values = value if isinstance(value, list) else [value]
-    return all(one is None or isinstance(one, bool | int | float | str) for one in values)
+    return all(part is None or isinstance(part, bool | int | float | str) for part in values)

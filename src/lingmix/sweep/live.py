@@ -1,4 +1,4 @@
-"""What the cells of a sweep are doing, while they do it."""
+"""Live progress of a sweep on a terminal, read from the journals of its cells."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -13,36 +13,35 @@ from rich.table import Table
 from lingmix.sweep.cell import Cell, Outcome
 from lingmix.tracking.outbox.journal import JOURNAL, read
 
-TOLD = {"train/loss": "loss", "train/pairs_per_second": "pairs/s"}
-"""Metrics that a line ends with."""
+SHOWN_METRICS = {"train/loss": "loss", "train/pairs_per_second": "pairs/s"}
+"""Metrics at the end of a cell's line, and their labels."""
 
-TRAINED = "train/"
-"""Metrics of a training; the load of the machine is counted in steps of its own."""
+TRAINING = "train/"
+"""Prefix of metrics by training step; system metrics count steps of their own."""
 
 
 @contextmanager
-def followed(cells: Sequence[Cell], outcomes: Iterator[Outcome]) -> Iterator[Iterator[Outcome]]:
-    """The outcomes themselves; below them, on a terminal, a line a cell at work and the time
-    left."""
-    following = Following(cells)
+def show_progress(
+    cells: Sequence[Cell], outcomes: Iterator[Outcome]
+) -> Iterator[Iterator[Outcome]]:
+    """Yield the outcomes; on a terminal, show a line for each running cell and the time left."""
+    progress = SweepProgress(cells)
     console = Console(stderr=False)
     if not console.is_terminal:
-        yield following.told(outcomes)
+        yield progress.count(outcomes)
         return
-    with Live(
-        get_renderable=following.lines, console=console, refresh_per_second=1, transient=True
-    ):
-        yield following.told(outcomes)
+    with Live(get_renderable=progress.lines, console=console, refresh_per_second=1, transient=True):
+        yield progress.count(outcomes)
 
 
-class Following:
-    """Reads what the cells write into their journals: wherever they run, it is all there."""
+class SweepProgress:
+    """Progress of all cells, read from their journals: these are shared wherever a cell runs."""
 
     def __init__(self, cells: Sequence[Cell]) -> None:
         self._began, self._count, self._ended = time.time(), len(cells), 0
-        self._left = {cell.identity: Course(cell, since=self._began) for cell in cells}
+        self._left = {cell.identity: CellProgress(cell, since=self._began) for cell in cells}
 
-    def told(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    def count(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
         for outcome in outcomes:
             self._left.pop(outcome.cell.identity)
             self._ended += 1
@@ -50,10 +49,10 @@ class Following:
 
     def lines(self) -> Table:
         table = Table.grid(padding=(0, 2, 0, 0))
-        at_work = [course for course in list(self._left.values()) if course.look()]
-        for course in at_work:
-            table.add_row(*course.line())
-        done = self._ended + sum(course.share for course in at_work)
+        running = [cell for cell in list(self._left.values()) if cell.update()]
+        for cell in running:
+            table.add_row(*cell.line())
+        done = self._ended + sum(cell.share for cell in running)
         whole = ProgressBar(total=self._count, completed=done, width=20)
         table.add_row(f"{self._ended} of {self._count} cells", whole, self._time_left(done))
         return table
@@ -65,8 +64,8 @@ class Following:
         return f"{seconds / 60:.0f} min left" if seconds > 90 else f"{seconds:.0f} s left"
 
 
-class Course:
-    """How far a cell has come."""
+class CellProgress:
+    """Progress of one cell: its newest step and metrics."""
 
     def __init__(self, cell: Cell, *, since: float) -> None:
         values = cell.values
@@ -80,8 +79,8 @@ class Course:
     def share(self) -> float:
         return self._step / self._steps if self._steps else 0.0
 
-    def look(self) -> bool:
-        """Reads what is new; whether the cell has begun at all."""
+    def update(self) -> bool:
+        """Read new records of the journal; return whether the cell has begun in this sweep."""
         try:
             if (self._folder / JOURNAL).stat().st_mtime < self._since:
                 return False
@@ -91,16 +90,19 @@ class Course:
             self._read = end
             metrics = record.get("metrics", {})
             self._metrics |= metrics
-            if any(name.startswith(TRAINED) for name in metrics):
+            if any(name.startswith(TRAINING) for name in metrics):
                 self._step = max(self._step, record["step"])
         return True
 
     def line(self) -> tuple[str, ProgressBar, str]:
         bar = ProgressBar(total=self._steps or 1, completed=self._step, width=20)
-        known = [key for key in TOLD if key in self._metrics]
-        told = [f"{TOLD[key]} {_short(self._metrics[key])}" for key in known]
+        shown = [
+            f"{label} {_short(self._metrics[name])}"
+            for name, label in SHOWN_METRICS.items()
+            if name in self._metrics
+        ]
         steps = [f"step {self._step}/{self._steps}"] if self._steps else []
-        return self._name, bar, ", ".join([*steps, *told])
+        return self._name, bar, ", ".join([*steps, *shown])
 
 
 def _short(value: float) -> str:

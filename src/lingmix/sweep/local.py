@@ -1,4 +1,4 @@
-"""Cells on this machine, each in a process of its own."""
+"""Cells as processes on this machine."""
 
 import multiprocessing
 import os
@@ -12,24 +12,27 @@ from omegaconf import DictConfig
 
 from lingmix.errors import InputError
 from lingmix.signals import StoppedError
-from lingmix.sweep.cell import Cell, Outcome, Outcomes, work
+from lingmix.sweep.cell import Cell, Outcome, Outcomes, run_cell
 
-MOST_PROCESSES = 8
+MAX_PROCESSES = 8
 
 
-def run_here(cells: Sequence[Cell], door: str, *, processes: int | None) -> Outcomes:
-    """Runs them, `processes` at once, each forked from one warm process."""
+def run_locally(cells: Sequence[Cell], command: str, *, processes: int | None) -> Outcomes:
+    """Run at most `processes` cells at once, each forked from one process that has imported all.
+
+    Raises InputError where `processes` is below 1.
+    """
     if processes is not None and processes < 1:
         raise InputError(
             "hydra.launcher.processes: must be at least 1, or null for one a core, "
-            f"{MOST_PROCESSES} at most, got {processes}"
+            f"{MAX_PROCESSES} at most, got {processes}"
         )
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
-    at_once = min(processes or min(cores, MOST_PROCESSES), max(1, len(cells)))
+    at_once = min(processes or min(cores, MAX_PROCESSES), max(1, len(cells)))
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lingmix.sweep.local", f"lingmix.commands.{door}"])
+    context.set_forkserver_preload(["lingmix.sweep.local", f"lingmix.commands.{command}"])
     waiting = list(reversed(cells))
     running: dict[Any, tuple[Any, Cell, float]] = {}
     try:
@@ -37,8 +40,8 @@ def run_here(cells: Sequence[Cell], door: str, *, processes: int | None) -> Outc
             while waiting and len(running) < at_once:
                 cell = waiting.pop()
                 ours, theirs = context.Pipe(duplex=False)
-                arguments = (door, cell.config, max(1, cores // at_once), theirs)
-                process = context.Process(target=run_cell, args=arguments)
+                arguments = (command, cell.config, max(1, cores // at_once), theirs)
+                process = context.Process(target=send_outcome, args=arguments)
                 process.start()
                 theirs.close()
                 running[ours] = (process, cell, time.monotonic())
@@ -52,10 +55,10 @@ def run_here(cells: Sequence[Cell], door: str, *, processes: int | None) -> Outc
             process.join()
 
 
-def run_cell(door: str, config: DictConfig, threads: int, outcome: Connection) -> None:
-    """Runs a cell in this process, which is its own, and sends (complete, text)."""
+def send_outcome(command: str, config: DictConfig, threads: int, outcome: Connection) -> None:
+    """Run a cell in this process and send (complete, text) over the connection."""
     try:
-        text = work(door, config, threads=threads)
+        text = run_cell(command, config, threads=threads)
     except InputError as error:
         outcome.send((False, str(error)))
     except StoppedError as error:

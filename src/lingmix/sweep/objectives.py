@@ -1,4 +1,4 @@
-"""What a study reads of a complete run."""
+"""The objectives of a study: which scores they may name, and their values in a complete run."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -28,21 +28,27 @@ ANY_PAIR = LanguagePair("query", "passage")
 """Stands for all language pairs: which of them a run measures is not known yet."""
 
 
-def refuse_unknown(objectives: Sequence[str], cells: Sequence[Config]) -> None:
-    """What no run of such cells can have, and what of a language pair it does not record."""
+def check_objectives(objectives: Sequence[str], cells: Sequence[Config]) -> None:
+    """Raise InputError for an objective that no run of such cells records."""
     sets = {(TEST, name) for values in cells for name in values["evaluation"]}
     if any(values.get("data", {}).get("development") for values in cells):
         sets.add((VAL, DEVELOPMENT))
     pair_metrics = cells[0]["tracking"]["pair_metrics"]
-    known = sorted(str(MetricName(*one, score)) for one in sets for score in _scores())
-    of_pairs = {MetricName(*one, score) for one in sets for score in _pair_scores(pair_metrics)}
+    known = sorted(
+        str(MetricName(split, name, score)) for split, name in sets for score in _scores()
+    )
+    of_pairs = {
+        MetricName(split, name, score)
+        for split, name in sets
+        for score in _pair_scores(pair_metrics)
+    }
     for objective in objectives:
         name = parse(objective)
         if objective not in known and (name is None or _of_any_pair(name) not in of_pairs):
             near = ", ".join(get_close_matches(objective, known, n=3, cutoff=0.0))
             raise InputError(
                 f"hydra.sweeper.objectives: no run has {objective!r}; the nearest scores are "
-                f"{near}, and of language pairs there is what tracking.pair_metrics says"
+                f"{near}, and the metrics of tracking.pair_metrics for each language pair"
             )
 
 
@@ -68,36 +74,39 @@ def _of_any_pair(name: MetricName) -> MetricName:
     return name._replace(score=name.score._replace(scope=ANY_PAIR))
 
 
-def measured(client: MlflowClient, run: Run, objectives: Sequence[str]) -> list[float]:
-    """Scores of the weights that the run has kept: of the development set, those of the step that
-    scored best by `data.development_score`."""
+def objective_values(client: MlflowClient, run: Run, objectives: Sequence[str]) -> list[float]:
+    """Return the scores of the weights that the run saved, one for each objective.
+
+    A score of the development set is that of the step which was best by `data.development_score`.
+    Raises InputError where the run lacks an objective or has NaN for it.
+    """
     for objective in objectives:
         _refuse_missing(run, objective)
-    kept = None
+    best_step = None
     if any(map(is_validation, objectives)):
         chosen_by = on_development_set(run.data.params["data.development_score"])
-        scores = history(client, run, chosen_by)
-        kept = max(scores, key=lambda step: scores[step])
+        scores = metric_history(client, run, chosen_by)
+        best_step = max(scores, key=lambda step: scores[step])
     found = [
-        history(client, run, objective).get(kept, math.nan)
-        if kept is not None and is_validation(objective)
+        metric_history(client, run, objective).get(best_step, math.nan)
+        if best_step is not None and is_validation(objective)
         else run.data.metrics[objective]
         for objective in objectives
     ]
     for objective, score in zip(objectives, found, strict=True):
         if math.isnan(score):
             raise InputError(
-                f"hydra.sweeper.objectives: of run {run.info.run_name!r} {objective!r} is no "
-                "number, got nan; choose another objective"
+                f"hydra.sweeper.objectives: {objective!r} of run {run.info.run_name!r} is NaN; "
+                "choose another objective"
             )
     return found
 
 
-def history(client: MlflowClient, run: Run, metric: str) -> dict[int, float]:
-    """By step, where it is a number."""
-    found = client.get_metric_history(run.info.run_id, metric)
-    ordered = sorted(found, key=lambda one: one.step)
-    return {one.step: one.value for one in ordered if not math.isnan(one.value)}
+def metric_history(client: MlflowClient, run: Run, metric: str) -> dict[int, float]:
+    """Return the values of a metric by step, in order, without NaN."""
+    points = client.get_metric_history(run.info.run_id, metric)
+    points = sorted(points, key=lambda point: point.step)
+    return {point.step: point.value for point in points if not math.isnan(point.value)}
 
 
 def _refuse_missing(run: Run, objective: str) -> None:

@@ -1,4 +1,4 @@
-"""The runs that no other of a study beats, to be read."""
+"""The Pareto front of a study as a text table."""
 
 from collections.abc import Sequence
 
@@ -11,13 +11,13 @@ from lingmix.text_table import in_columns
 def front_table(
     front: Sequence[tuple[FrozenTrial, Run]], *, objectives: Sequence[str], keys: Sequence[str]
 ) -> str:
-    """A row a run: its scores, what it was, its name."""
+    """Return a row for each run of the front: its scores, the values of `keys`, its name."""
     if not front:
-        return "the front is empty: no trial is complete"
+        return "the Pareto front is empty: no trial is complete"
     rows = [
         (
             *(f"{score:.4f}" for score in trial.values),
-            *(_shown(trial.params[key]) for key in keys),
+            *(_format(trial.params[key]) for key in keys),
             str(run.info.run_name),
         )
         for trial, run in front
@@ -25,5 +25,5 @@ def front_table(
     return in_columns((*objectives, *keys, "run"), rows, figures=slice(len(objectives)))
 
 
-def _shown(value: object) -> str:
+def _format(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)

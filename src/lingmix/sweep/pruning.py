@@ -1,4 +1,4 @@
-"""A cell of a study asks at each validation whether it is worth going on."""
+"""Pruning: a cell of a study asks Optuna's pruner at each validation whether to stop."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,37 +17,40 @@ from lingmix.sweep.grid import Compose
 from lingmix.training.checkpoints import state_path
 
 
-def course_name(study: str, objective: str) -> str:
-    """The study of one objective that keeps how trials came to it: a pruner knows no other."""
+def pruning_study_name(study: str, objective: str) -> str:
+    """Name the single-objective study of learning curves: Optuna's pruners take no other kind."""
     return f"{study} {objective}"
 
 
-def studies_of(config: Config, *, sweep: str) -> JournalStorage:
-    """A file, which all processes may write to that share `output_dir`."""
+def study_storage(config: Config, *, sweep: str) -> JournalStorage:
+    """Return the journal file of the sweep's studies, shared by all processes with `output_dir`."""
     path = Path(config["output_dir"], "runs", config["name"], f"study-{sweep}.journal")
     return JournalStorage(JournalFileBackend(str(path)))
 
 
-def judged(
+def with_pruning(
     compose: Compose, *, study: str, objectives: Sequence[str], pruner: Config | None
 ) -> Compose:
-    """Has each cell know by what it is judged, and beside whom."""
+    """Wrap `compose` so that a cell's configuration names its study, objectives and pruner."""
     if pruner is None:
         return compose
-    told = {"study": study, "objectives": objectives, "pruner": pruner}
+    pruning = {"study": study, "objectives": objectives, "pruner": pruner}
 
     def composed(overrides: Sequence[str]) -> DictConfig:
         config = compose(overrides)
         with open_dict(config):
-            config.tracking.pruning = told
+            config.tracking.pruning = pruning
         return config
 
     return composed
 
 
 class Pruning(pl.Callback):
-    """Stops a training that its pruner gives up by every objective: one that is good at any of them
-    may be on the front. Its state is kept, so that the same cell can go on."""
+    """Raises PrunedError in a training that the pruner rejects by every objective.
+
+    A cell that is good by one of them may be on the Pareto front. A checkpoint is saved first, from
+    which the same cell can resume.
+    """
 
     def __init__(
         self,
@@ -63,38 +66,40 @@ class Pruning(pl.Callback):
         self._objectives, self._pruner = objectives, pruner
         self._folder, self._flush = folder, flush
         self._trials: dict[str, Trial] = {}
-        self._given_up = False
+        self._rejected = False
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero:
             optuna.logging.set_verbosity(optuna.logging.WARNING)
             storage = self._studies()
             for objective in self._objectives:
-                name = course_name(self._study, objective)
+                name = pruning_study_name(self._study, objective)
                 study = optuna.load_study(study_name=name, storage=storage, pruner=self._pruner)
                 self._trials[objective] = study.ask()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.state.fn == "fit" and trainer.global_step < trainer.max_steps:
-            told = trainer.is_global_zero and self._told_worse(trainer)
-            self._given_up = trainer.strategy.broadcast(told)
+            rejected = trainer.is_global_zero and self._should_prune(trainer)
+            self._rejected = trainer.strategy.broadcast(rejected)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: object, batch_idx: int
     ) -> None:
-        if self._given_up:
+        if self._rejected:
             self._flush()
             trainer.save_checkpoint(state_path(self._folder, trainer.global_step))
             scores = ", ".join(
-                f"{one} {float(trainer.callback_metrics[one]):.3f}" for one in self._objectives
+                f"{objective} {float(trainer.callback_metrics[objective]):.3f}"
+                for objective in self._objectives
             )
             raise PrunedError(f"pruned at step {trainer.global_step}: {scores}")
 
-    def _told_worse(self, trainer: pl.Trainer) -> bool:
-        measured = trainer.callback_metrics
-        if not all(objective in measured for objective in self._trials):
+    def _should_prune(self, trainer: pl.Trainer) -> bool:
+        scores = trainer.callback_metrics
+        if not all(objective in scores for objective in self._trials):
             return False
         for objective, trial in self._trials.items():
-            trial.report(float(measured[objective]), trainer.global_step - 1)  # as it is logged
-        worse = [trial.should_prune() for trial in self._trials.values()]  # each keeps its own
-        return all(worse)
+            trial.report(float(scores[objective]), trainer.global_step - 1)  # the logged step
+        # a list, so that every trial is asked: each pruner records its own decision
+        rejected = [trial.should_prune() for trial in self._trials.values()]
+        return all(rejected)

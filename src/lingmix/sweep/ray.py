@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from omegaconf import DictConfig
 
 from lingmix.errors import InputError
-from lingmix.sweep.cell import Cell, Outcome, Outcomes, work
+from lingmix.sweep.cell import Cell, Outcome, Outcomes, run_cell
 from lingmix.terminal import say
 
 try:
@@ -18,27 +18,30 @@ except ImportError as error:
         "launcher: Ray is not installed; run `pip install lingmix[ray]`, or choose launcher=local"
     ) from error
 
-BETWEEN_LOOKS = 0.5
-GOODBYE = 60.0
+POLL_INTERVAL = 0.5
+GRACE_PERIOD = 60.0
 """Seconds that cancelled cells have to write their checkpoints."""
 
 
 def run_on_ray(
-    cells: Sequence[Cell], door: str, *, address: str, cpus: int, gpus: float, retries: int
+    cells: Sequence[Cell], command: str, *, address: str, cpus: int, gpus: float, retries: int
 ) -> Outcomes:
-    """A process for each; one that is lost goes on elsewhere from its checkpoint."""
+    """Run each cell as a Ray task; Ray retries a lost one, which resumes from its checkpoint.
+
+    Raises InputError where no cluster answers at `address`.
+    """
     if not cells:
         return
-    _join(address)
-    asked = {"num_cpus": cpus, "num_gpus": gpus, "max_retries": retries, "max_calls": 1}
-    task = ray.remote(**asked)(run_cell)
-    running = {task.remote(door, cell.config, cpus): cell for cell in cells}
+    _connect(address)
+    resources = {"num_cpus": cpus, "num_gpus": gpus, "max_retries": retries, "max_calls": 1}
+    task = ray.remote(**resources)(cell_task)
+    running = {task.remote(command, cell.config, cpus): cell for cell in cells}
     try:
         while running:
-            time.sleep(BETWEEN_LOOKS)  # where Ray waits itself, it takes a signal for its own
+            time.sleep(POLL_INTERVAL)  # where Ray waits itself, it takes a signal for its own
             ended, _ = ray.wait(list(running), num_returns=len(running), timeout=0)
-            for one in ended:
-                yield Outcome(running.pop(one), *_outcome(one))
+            for ended_task in ended:
+                yield Outcome(running.pop(ended_task), *_outcome(ended_task))
     finally:
         if running:
             _cancel(list(running))
@@ -49,14 +52,14 @@ def _cancel(tasks: list[object]) -> None:
     say(f"cancelling {len(tasks)} cells")
     for task in tasks:
         ray.cancel(task)
-    ray.wait(tasks, num_returns=len(tasks), timeout=GOODBYE)
+    ray.wait(tasks, num_returns=len(tasks), timeout=GRACE_PERIOD)
 
 
-def run_cell(door: str, config: DictConfig, threads: int) -> tuple[bool, str, float]:
-    """Whether it is complete, what it has to say, and the seconds that it took."""
+def cell_task(command: str, config: DictConfig, threads: int) -> tuple[bool, str, float]:
+    """Run a cell; return whether it is complete, its message or error, and its seconds."""
     began = time.monotonic()
     try:
-        complete, text = True, work(door, config, threads=threads)
+        complete, text = True, run_cell(command, config, threads=threads)
     except InputError as error:
         complete, text = False, str(error)
     except Exception as error:
@@ -72,7 +75,7 @@ def _outcome(task: object) -> tuple[bool, str, float]:
         return False, f"Ray has lost it ({' '.join(str(error).split()):.300})", 0.0
 
 
-def _join(address: str) -> None:
+def _connect(address: str) -> None:
     try:
         ray.init(address=address, include_dashboard=False, logging_level="ERROR")
     except (ConnectionError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What a study may choose from: Hydra's sweep syntax as Optuna's distributions."""
+"""The search space of a study: Hydra's sweep syntax as Optuna's distributions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,20 +14,23 @@ from optuna.distributions import (
 from lingmix.errors import InputError
 
 Space = dict[str, BaseDistribution]
-"""By the key of the override."""
+"""Distributions by the key of the override."""
 
 
-def space_of(overrides: Sequence[Override]) -> tuple[list[str], Space]:
-    """The overrides that all trials share, and what each trial chooses from; the last of a key
-    counts."""
-    last = {one.get_key_element(): one for one in overrides}
-    space = {key: _distribution(one) for key, one in last.items() if one.is_sweep_override()}
-    if all(one.single() for one in space.values()):
+def search_space(overrides: Sequence[Override]) -> tuple[list[str], Space]:
+    """Split overrides into those that all trials share and the space that each trial samples from.
+
+    The last override of a key counts. Raises InputError where nothing varies, and for a sweep that
+    is no distribution of Optuna.
+    """
+    last = {override.get_key_element(): override for override in overrides}
+    space = {key: _distribution(line) for key, line in last.items() if line.is_sweep_override()}
+    if all(distribution.single() for distribution in space.values()):
         raise InputError(
             "hydra.sweeper.params: there is nothing to search; write keys that vary, such as "
             "'sampler.alpha=interval(0,1)' or 'augmentation.scale=choice(0,100)'"
         )
-    return [str(one.input_line) for key, one in last.items() if key not in space], space
+    return [str(line.input_line) for key, line in last.items() if key not in space], space
 
 
 def overrides_of(params: Mapping[str, Any]) -> list[str]:
@@ -35,11 +38,13 @@ def overrides_of(params: Mapping[str, Any]) -> list[str]:
 
 
 def corners(space: Space) -> list[dict[str, Any]]:
-    """The first of everything, and all that differs from it in one key, of an interval its end."""
-    ends = {key: _ends(one) for key, one in space.items()}
+    """Return the first value of every key, and each point that differs from it in one key only.
+
+    An interval or range is represented by its two ends, a choice by all its values.
+    """
+    ends = {key: _ends(distribution) for key, distribution in space.items()}
     first = {key: values[0] for key, values in ends.items()}
-    others = [first | {key: value} for key, values in ends.items() for value in values[1:]]
-    return [first, *others]
+    return [first, *(first | {key: value} for key, values in ends.items() for value in values[1:])]
 
 
 def _ends(distribution: Any) -> Sequence[Any]:
@@ -49,7 +54,7 @@ def _ends(distribution: Any) -> Sequence[Any]:
 
 
 def _distribution(override: Override) -> BaseDistribution:
-    """A choice is of texts, as an override has them: lists and group choices are choices too."""
+    """Choices are kept as override texts, so that lists and group choices can be chosen too."""
     value = override.value()
     key, line = override.get_key_element(), str(override.input_line)
     try:
@@ -62,13 +67,13 @@ def _distribution(override: Override) -> BaseDistribution:
             return _between(values[0], values[-1], log="log" in value.tags, step=abs(value.step))
         return CategoricalDistribution(list(override.sweep_string_iterator()))
     except ValueError as error:
-        told = str(error).splitlines()[0].rstrip(".")
-        raise InputError(f"{key}: cannot be searched ({told}), got {line}") from error
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise InputError(f"{key}: cannot be searched ({reason}), got {line}") from error
 
 
 def _between(low: Any, high: Any, *, log: bool, step: Any) -> BaseDistribution:
     if low > high:
         raise ValueError("it must not end below its start")
-    if all(isinstance(one, int) for one in (low, high, step or 1)):
+    if all(isinstance(number, int) for number in (low, high, step or 1)):
         return IntDistribution(low, high, log=log, step=step or 1)
     return FloatDistribution(low, high, log=log, step=step)

@@ -1,4 +1,4 @@
-"""A study: Optuna proposes cells, a sweep runs them, the front is what no other cell beats."""
+"""A study: Optuna proposes cells, a sweep runs them, and its result is their Pareto front."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,12 +16,17 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from lingmix.cli.config import Config, build
 from lingmix.errors import InputError
 from lingmix.sweep.cell import CellRunner
-from lingmix.sweep.grid import Compose, Plan, plans, swept
-from lingmix.sweep.objectives import history, is_validation, measured, refuse_unknown
+from lingmix.sweep.grid import Compose, Plan, plan_cells, varied_keys
+from lingmix.sweep.objectives import (
+    check_objectives,
+    is_validation,
+    metric_history,
+    objective_values,
+)
 from lingmix.sweep.pareto_front import front_table
-from lingmix.sweep.pruning import course_name, judged, studies_of
-from lingmix.sweep.space import Space, corners, overrides_of, space_of
-from lingmix.sweep.sweep import Sweep, exclusive_sweep, sweeping
+from lingmix.sweep.pruning import pruning_study_name, study_storage, with_pruning
+from lingmix.sweep.space import Space, corners, overrides_of, search_space
+from lingmix.sweep.sweep import Sweep, exclusive_sweep, open_sweep
 from lingmix.terminal import end, say
 from lingmix.tracking.history import complete_run, runs
 from lingmix.tracking.identity import HASH
@@ -30,15 +35,15 @@ from lingmix.tracking.pages.sweep_run import record_front
 from lingmix.tracking.store.bounded import AwayError
 from lingmix.tracking.store.client import reached
 
-CELL, AGAIN = "cell", "again"
-"""What is kept with a trial: the hash of its cell, the number of the trial that it repeats."""
+CELL, REPEATS = "cell", "again"
+"""Attributes of a trial: the hash of its cell, and the number of the trial that it repeats."""
 
-SETTLED = (TrialState.COMPLETE, TrialState.PRUNED)
-UNSETTLED = (TrialState.RUNNING, TrialState.FAIL)
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+UNFINISHED = (TrialState.RUNNING, TrialState.FAIL)
 
 
-class Settings(NamedTuple):
-    """How a study searches, as `hydra.sweeper` says."""
+class StudySettings(NamedTuple):
+    """The settings of `hydra.sweeper`: `trials` in all, `at_once` of them in a batch."""
 
     trials: int
     at_once: int
@@ -48,8 +53,8 @@ class Settings(NamedTuple):
     pruner: Config | None
 
     @property
-    def courses(self) -> list[str]:
-        """The objectives that a pruner can judge by."""
+    def validation_objectives(self) -> list[str]:
+        """The objectives that are measured during training, which a pruner needs."""
         return [*filter(is_validation, self.objectives)]
 
     def refuse_unsupported(self) -> None:
@@ -61,68 +66,75 @@ class Settings(NamedTuple):
                 "hydra.sweeper.objectives: must name scores, such as "
                 "[val/development/multilingual/map], got none"
             )
-        if self.pruner is not None and not self.courses:
+        if self.pruner is not None and not self.validation_objectives:
             raise InputError(
-                "hydra.sweeper.pruner: judges by objectives that a training measures on its way, "
+                "hydra.sweeper.pruner: needs objectives that are measured during training, "
                 f"val/..., got {', '.join(self.objectives)}; name one, or set it to null"
             )
 
 
-def search(
+def run_study(
     overrides: Sequence[Override],
-    settings: Settings,
+    settings: StudySettings,
     *,
     compose: Compose,
-    door: str,
+    command: str,
     run_all: CellRunner,
 ) -> None:
-    """Goes on until there are as many trials as asked for; ends with status 1 if a cell failed."""
+    """Run cells until the study has `trials` trials, and record its Pareto front with the sweep.
+
+    Resumes a study of the same space and objectives. Raises InputError for settings that make no
+    study and where the store is away; exits with status 1 where a cell failed.
+    """
     settings.refuse_unsupported()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    shared, space = space_of(overrides)
+    shared, space = search_space(overrides)
     name = _identity(space, settings.objectives)
-    told = judged(compose, study=name, objectives=settings.courses, pruner=settings.pruner)
-    proposals = Proposals(shared, told)
-    planned = proposals.plans(corners(space))
-    refuse_unknown(settings.objectives, [plan.values for plan in planned])
-    keys, values = swept([plan.values for plan in planned]), planned[0].values
+    objectives = settings.validation_objectives
+    compose = with_pruning(compose, study=name, objectives=objectives, pruner=settings.pruner)
+    proposals = Proposals(shared, compose)
+    planned = proposals.plan_cells(corners(space))
+    check_objectives(settings.objectives, [plan.values for plan in planned])
+    keys, values = varied_keys([plan.values for plan in planned]), planned[0].values
     with (
         exclusive_sweep(values, name, *(plan.identity for plan in planned)),
-        sweeping(planned[0], keys, compose=proposals.compose, door=door, run_all=run_all) as one,
+        open_sweep(
+            planned[0], keys, compose=proposals.compose, command=command, run_all=run_all
+        ) as sweep,
     ):
-        storage = studies_of(values, sweep=one.parent)
-        study = Study(one, settings, proposals, space=space, name=name, storage=storage)
+        storage = study_storage(values, sweep=sweep.parent)
+        study = Study(sweep, settings, proposals, space=space, name=name, storage=storage)
         with _resumable(values["output_dir"]):
-            study.go_on()
+            study.resume()
             study.run(values["name"])
-            study.conclude()
-    if one.failed:
+            study.record_front_runs()
+    if sweep.failed:
         end(
-            f"lingmix-{door}: {len(one.failed)} cells failed (first: {one.failed[0].text}); the "
-            "same command runs only those again"
+            f"lingmix-{command}: {len(sweep.failed)} cells failed (first: {sweep.failed[0].text}); "
+            "run the same command to run only those again"
         )
 
 
 class Proposals:
-    """What Optuna proposes, as cells."""
+    """Turns what Optuna proposes into cells."""
 
     def __init__(self, shared: Sequence[str], compose: Compose) -> None:
         self._shared, self.compose = shared, compose
 
-    def plans(self, proposed: Sequence[Mapping[str, Any]]) -> list[Plan]:
-        """One each, although two may be of one cell."""
+    def plan_cells(self, proposed: Sequence[Mapping[str, Any]]) -> list[Plan]:
+        """Return a plan for each proposal; two of them may be of the same cell."""
         jobs = [[*self._shared, *overrides_of(params)] for params in proposed]
-        found = {tuple(plan.overrides): plan for plan in plans(jobs, self.compose)}
-        return [found.get(tuple(job)) or plans([job], self.compose)[0] for job in jobs]
+        found = {tuple(plan.overrides): plan for plan in plan_cells(jobs, self.compose)}
+        return [found.get(tuple(job)) or plan_cells([job], self.compose)[0] for job in jobs]
 
 
 class Study:
-    """Trials that are cells of a sweep, known by what they choose from and by their objectives."""
+    """An Optuna study whose trials are cells of a sweep."""
 
     def __init__(
         self,
         sweep: Sweep,
-        settings: Settings,
+        settings: StudySettings,
         proposals: Proposals,
         *,
         space: Space,
@@ -134,33 +146,33 @@ class Study:
         self._failed = 0
         create = partial(optuna.create_study, storage=storage, load_if_exists=True)
         self._study = create(study_name=name, directions=["maximize"] * len(settings.objectives))
-        self._courses = [
-            create(study_name=course_name(name, one), direction="maximize")
-            for one in settings.courses
+        self._pruning_studies = [
+            create(study_name=pruning_study_name(name, objective), direction="maximize")
+            for objective in settings.validation_objectives
         ]
 
-    def go_on(self) -> None:
-        """What a start before has left unfinished, or failed, is proposed again."""
+    def resume(self) -> None:
+        """Enqueue the trials again that an earlier process left unfinished or that failed."""
         trials = self._study.get_trials()
-        again = {trial.user_attrs.get(AGAIN) for trial in trials}
+        repeated = {trial.user_attrs.get(REPEATS) for trial in trials}
         for trial in trials:
             if trial.state is TrialState.RUNNING:
                 self._study.tell(trial.number, state=TrialState.FAIL)
-            if trial.state in UNSETTLED and trial.number not in again:
-                self._study.enqueue_trial(trial.params, user_attrs={AGAIN: trial.number})
+            if trial.state in UNFINISHED and trial.number not in repeated:
+                self._study.enqueue_trial(trial.params, user_attrs={REPEATS: trial.number})
 
     def run(self, name: str) -> None:
         for objective in self._settings.objectives:
             if not is_validation(objective):
                 say(f"{objective}: the study chooses by a test set, which then tests nothing")
         count = self._settings.trials
-        while (left := count - len(self._trials(*SETTLED)) - self._failed) > 0:
+        while (left := count - len(self._trials(*FINISHED)) - self._failed) > 0:
             self._batch(min(left, self._settings.at_once), name)
-            told = f"{len(self._trials(*SETTLED))} of {count} trials, {len(self._front())} on the"
-            say(f"study {name}: {told} front")
+            done, front = len(self._trials(*FINISHED)), len(self._front())
+            say(f"study {name}: {done} of {count} trials, {front} on the Pareto front")
 
-    def conclude(self) -> None:
-        """Says which runs are on the front, and keeps it with the sweep."""
+    def record_front_runs(self) -> None:
+        """Print the Pareto front and record it in the parent run."""
         front = self._front()
         table = front_table(front, objectives=self._settings.objectives, keys=list(self._space))
         say(table)
@@ -169,29 +181,29 @@ class Study:
             record_front(self._sweep.client, self._sweep.parent, ids, table=table)
 
     def _batch(self, count: int, name: str) -> None:
-        """A start goes on with other draws than the one before: they are seeded by the trial."""
+        # seeded by the number of trials, so that a resumed study draws other values than before
         pruned = {trial.user_attrs[CELL] for trial in self._trials(TrialState.PRUNED)}
         seed = self._settings.seed + len(self._trials())
         self._study.sampler = build(self._settings.sampler | {"seed": seed})
         asked = [self._study.ask(self._space) for _ in range(count)]
-        proposed = self._proposals.plans([trial.params for trial in asked])
+        proposed = self._proposals.plan_cells([trial.params for trial in asked])
         for trial, plan in zip(asked, proposed, strict=True):
             trial.set_user_attr(CELL, plan.identity)
         grid = {plan.identity: plan for plan in proposed if plan.identity not in pruned}
         self._sweep.run(list(grid.values()), name)
         with reached(self._sweep.client):
             pairs = zip(asked, proposed, strict=True)
-            late = {one.identity for trial, one in pairs if not self._tell(trial, one.identity)}
+            late = {plan.identity for trial, plan in pairs if not self._tell(trial, plan.identity)}
         if late:
             raise AwayError(f"tracking.uri: the record of {len(late)} cells is not in the store")
 
     def _tell(self, trial: Trial, cell: str) -> bool:
-        """What is recorded of its cell; False where a record is still on its way."""
+        """Tell Optuna the result of a trial's cell; False where it is not recorded yet."""
         client, experiment = self._sweep.client, self._sweep.experiment
         pruned = f"tags.`{STATE}` = '{PRUNED}' and tags.`{HASH}` = '{cell}'"
         if run := complete_run(client, experiment, cell):
-            self._study.tell(trial, measured(client, run, self._settings.objectives))
-            self._keep_courses(run)
+            self._study.tell(trial, objective_values(client, run, self._settings.objectives))
+            self._add_learning_curves(run)
         elif next(runs(client, experiment, pruned), None):
             self._study.tell(trial, state=TrialState.PRUNED)
         elif any(outcome.cell.identity == cell for outcome in self._sweep.failed):
@@ -201,22 +213,24 @@ class Study:
             return False
         return True
 
-    def _keep_courses(self, run: Run) -> None:
+    def _add_learning_curves(self, run: Run) -> None:
         """For pruners to compare with."""
-        for objective, course in zip(self._settings.courses, self._courses, strict=True):
-            scores = history(self._sweep.client, run, objective)
+        objectives = self._settings.validation_objectives
+        for objective, study in zip(objectives, self._pruning_studies, strict=True):
+            scores = metric_history(self._sweep.client, run, objective)
             last = scores[max(scores)]
-            course.add_trial(optuna.create_trial(value=last, intermediate_values=scores))
+            study.add_trial(optuna.create_trial(value=last, intermediate_values=scores))
 
     def _front(self) -> list[tuple[FrozenTrial, Run]]:
-        """Each cell once, the best by the first objective first."""
+        """The trials of the Pareto front, a cell once, the best by the first objective first."""
         best = {trial.user_attrs[CELL]: trial for trial in self._study.best_trials}
         with reached(self._sweep.client):
             recorded = [
                 (trial, complete_run(self._sweep.client, self._sweep.experiment, cell))
-                for cell, trial in sorted(best.items(), key=lambda one: one[1].values, reverse=True)
+                for cell, trial in best.items()
             ]
-        return [(trial, run) for trial, run in recorded if run is not None]
+        front = [(trial, run) for trial, run in recorded if run is not None]
+        return sorted(front, key=lambda member: member[0].values, reverse=True)
 
     def _trials(self, *states: TrialState) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False, states=states or None)
@@ -224,13 +238,13 @@ class Study:
 
 @contextmanager
 def _resumable(output_dir: str) -> Iterator[None]:
-    """A store that is away, or behind, ends the study for now."""
+    """Raise InputError, saying how to resume, where the store is away or lacks a record."""
     try:
         yield
     except AwayError as error:
         raise InputError(
-            f"{error}; the study stops here: when the store is there, `lingmix-sync "
-            f"output_dir={output_dir}` sends what waits for it, and the same command goes on"
+            f"{error}; the study stops here: when the store is back, run `lingmix-sync "
+            f"output_dir={output_dir}` to send pending records, then the same command to resume"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""A sweep: one parent run, each missing cell of its grid once."""
+"""A sweep: one parent run, under which each missing cell of a grid is run once."""
 
 import json
 import shlex
@@ -17,9 +17,9 @@ from lingmix.cli.config import Config
 from lingmix.errors import InputError
 from lingmix.locks import exclusive
 from lingmix.signals import StoppedError, stoppable
-from lingmix.sweep.cell import CellRunner, Outcome, cell_of, choices
-from lingmix.sweep.grid import Compose, Plan, swept
-from lingmix.sweep.live import followed
+from lingmix.sweep.cell import CellRunner, Outcome, chosen_values, make_cell
+from lingmix.sweep.grid import Compose, Plan, varied_keys
+from lingmix.sweep.live import show_progress
 from lingmix.terminal import end, say
 from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.history import cells as cells_of
@@ -40,7 +40,7 @@ from lingmix.tracking.store.client import experiment_of, open_store, reached
 
 
 class Sweep:
-    """Runs cells under a parent run, which says what they are and how the sweep ended."""
+    """Runs cells under a parent run, which records their hashes and how the sweep ended."""
 
     def __init__(
         self,
@@ -50,16 +50,16 @@ class Sweep:
         *,
         keys: Sequence[str],
         compose: Compose,
-        door: str,
+        command: str,
         run_all: CellRunner,
     ) -> None:
         self.client, self.experiment, self.parent = client, experiment, parent
         self.failed: list[Outcome] = []
         self.changed = False
-        self._keys, self._compose, self._door, self._run_all = keys, compose, door, run_all
+        self._keys, self._compose, self._door, self._run_all = keys, compose, command, run_all
 
     def run(self, grid: Sequence[Plan], name: str) -> None:
-        """Those of the grid that are not recorded complete."""
+        """Run the cells of the grid that are not recorded complete; `failed` collects failures."""
         with reached(self.client):
             complete = complete_runs(self.client, self.experiment)
             add_cells(self.client, self.parent, [plan.identity for plan in grid])
@@ -68,16 +68,16 @@ class Sweep:
         self.changed |= bool(missing)
         done = len(grid) - len(missing)
         say(f"sweep {name}: {len(grid)} cells, {done} complete, {len(missing)} to run")
-        for line in _remarks(grid, complete):
+        for line in _notes(grid, complete):
             say(f"  {line}")
         cells = [
-            cell_of(plan, self._compose(plan.overrides), parent=self.parent, keys=self._keys)
+            make_cell(plan, self._compose(plan.overrides), parent=self.parent, keys=self._keys)
             for plan in missing
         ]
         tags = {plan.identity: plan.run.tags for plan in missing}
         with (
             closing(self._run_all(cells, self._door)) as running,
-            followed(cells, running) as outcomes,
+            show_progress(cells, running) as outcomes,
         ):
             for count, outcome in enumerate(outcomes, 1):
                 state = "" if outcome.complete else "FAILED "
@@ -100,11 +100,11 @@ class Sweep:
                 )
                 again(record)
         except InputError as error:
-            say(f"  is not recorded: {error}")
+            say(f"  the failure is not recorded: {error}")
 
 
-def _remarks(grid: Sequence[Plan], complete: Mapping[str, Run]) -> list[str]:
-    """What is complete but not as it would be made now."""
+def _notes(grid: Sequence[Plan], complete: Mapping[str, Run]) -> list[str]:
+    """Lines on complete cells that would be made differently now."""
     lines = changes(complete.values(), [p.run.tags for p in grid if p.identity not in complete])
     done = [(plan, complete[plan.identity]) for plan in grid if plan.identity in complete]
     lacking = sum(lacks_run_files(run, plan.values.get("run_files")) for plan, run in done)
@@ -113,84 +113,87 @@ def _remarks(grid: Sequence[Plan], complete: Mapping[str, Run]) -> list[str]:
     return lines
 
 
-def sweep(grid: Sequence[Plan], *, compose: Compose, door: str, run_all: CellRunner) -> None:
-    """Has the cells run that are not recorded complete; ends with status 1 if one failed."""
-    keys = swept([plan.values for plan in grid])
+def run_grid(grid: Sequence[Plan], *, compose: Compose, command: str, run_all: CellRunner) -> None:
+    """Run the cells that are not recorded complete; exit with status 1 if one failed."""
+    keys = varied_keys([plan.values for plan in grid])
     values = grid[0].values
     with (
         exclusive_sweep(values, *sorted(plan.identity for plan in grid)),
-        sweeping(grid[0], keys, compose=compose, door=door, run_all=run_all) as one,
+        open_sweep(grid[0], keys, compose=compose, command=command, run_all=run_all) as sweep,
     ):
-        one.run(grid, values["name"])
-    if one.failed:
+        sweep.run(grid, values["name"])
+    if sweep.failed:
         end(
-            f"lingmix-{door}: {len(one.failed)} of {len(grid)} cells failed (first: "
-            f"{one.failed[0].text}); the same command runs only those again"
+            f"lingmix-{command}: {len(sweep.failed)} of {len(grid)} cells failed (first: "
+            f"{sweep.failed[0].text}); run the same command to run only those again"
         )
-    if door == "evaluate":
+    if command == "evaluate":
         from lingmix.analysis.set_tables import every_set  # noqa: PLC0415 - seconds of imports
 
-        recorded = cells_of(one.client, one.experiment), evaluations(one.client, one.experiment)
-        say(every_set(*recorded))
+        client, experiment = sweep.client, sweep.experiment
+        say(every_set(cells_of(client, experiment), evaluations(client, experiment)))
 
 
 @contextmanager
-def sweeping(
-    plan: Plan, keys: Sequence[str], *, compose: Compose, door: str, run_all: CellRunner
+def open_sweep(
+    plan: Plan, keys: Sequence[str], *, compose: Compose, command: str, run_all: CellRunner
 ) -> Iterator[Sweep]:
-    """This process' own sweep over `keys`, of which `plan` is a cell, until the block ends; its
-    parent says how it ended."""
+    """Open the sweep over `keys` for the block, and record in its parent run how it ended.
+
+    `plan` is any of its cells. Waits while another process runs other cells of the same sweep. A
+    signal in the block exits with the status that a shell gives for it.
+    """
     values = plan.values
     name, output_dir = values["name"], Path(values["output_dir"])
     identity = _identity(values, keys)
-    with _in_turn(values, identity):
+    with _turn_at_parent(values, identity):
         with opening():
             client = open_store(values["tracking"]["uri"])
             with reached(client):
                 experiment = experiment_of(client, name, output_dir=output_dir)
-                words = [f"lingmix-{door}", *(shown(word) for word in sys.argv[1:])]
+                typed = [f"lingmix-{command}", *(shown(word) for word in sys.argv[1:])]
                 begin = partial(
                     begin_sweep,
                     client,
                     experiment,
                     identity=identity,
-                    name=f"sweep over {', '.join(choices(plan, keys)) or 'one cell'}",
-                    command=shlex.join(words),
+                    name=f"sweep over {', '.join(chosen_values(plan, keys)) or 'one cell'}",
+                    command=shlex.join(typed),
                 )
                 parent = again(begin)
-        one = Sweep(
-            client, experiment, parent, keys=keys, compose=compose, door=door, run_all=run_all
+        sweep = Sweep(
+            client, experiment, parent, keys=keys, compose=compose, command=command, run_all=run_all
         )
         try:
             with stoppable():
-                yield one
+                yield sweep
         except BaseException as error:
             with suppress(InputError):
-                _end(one, INTERRUPTED, output_dir)
+                _end(sweep, INTERRUPTED, output_dir)
             if isinstance(error, KeyboardInterrupt | StoppedError):
                 number = getattr(error, "number", signal.SIGINT)
-                say(f"lingmix-{door}: stopped; the same command goes on with what is missing")
+                say(f"lingmix-{command}: stopped; run the same command to run the missing cells")
                 sys.exit(128 + number)
             raise
-        _end(one, FAILED if one.failed else COMPLETE, output_dir)
+        _end(sweep, FAILED if sweep.failed else COMPLETE, output_dir)
 
 
-def _end(one: Sweep, state: str, output_dir: Path) -> None:
+def _end(sweep: Sweep, state: str, output_dir: Path) -> None:
     try:
-        with reached(one.client):
-            if one.changed:
-                describe_sweep(one.client, one.parent)
-            end_sweep(one.client, one.parent, state)
+        with reached(sweep.client):
+            if sweep.changed:
+                describe_sweep(sweep.client, sweep.parent)
+            end_sweep(sweep.client, sweep.parent, state)
     except InputError as error:
         raise InputError(
-            f"{error}; how the sweep ended is not recorded: when the store is there again, "
-            f"`lingmix-sync output_dir={output_dir}` sends what waits for it, and the same command "
-            "ends the sweep"
+            f"{error}; how the sweep ended is not recorded: when the store is back, run "
+            f"`lingmix-sync output_dir={output_dir}` to send pending records, then the same "
+            "command to end the sweep"
         ) from error
 
 
-def exclusive_sweep(values: Config, *work: str) -> AbstractContextManager[None]:
-    """Raises InputError where another process is at the same work."""
+def exclusive_sweep(values: Config, *identity: str) -> AbstractContextManager[None]:
+    """Lock the sweep of this `identity`; raise InputError where another process has the lock."""
 
     def busy() -> None:
         raise InputError(
@@ -198,16 +201,16 @@ def exclusive_sweep(values: Config, *work: str) -> AbstractContextManager[None]:
             "or stop it"
         )
 
-    return exclusive(_lock_file(values, _digest(work)), busy=busy)
+    return exclusive(_lock_file(values, _digest(identity)), busy=busy)
 
 
-def _in_turn(values: Config, identity: str) -> AbstractContextManager[None]:
-    """After another process that has other cells of the sweep: they share its parent."""
+def _turn_at_parent(values: Config, identity: str) -> AbstractContextManager[None]:
+    """Lock the parent run; wait for a process that runs other cells of the same sweep."""
     name = values["name"]
     return exclusive(
         _lock_file(values, identity),
         busy=lambda: say(
-            f"another process is at work on other cells of this sweep of {name!r}: waits"
+            f"another process is at work on other cells of this sweep of {name!r}; waiting for it"
         ),
     )
 
@@ -217,7 +220,7 @@ def _lock_file(values: Config, identity: str) -> Path:
 
 
 def _identity(values: Config, keys: Sequence[str]) -> str:
-    """A sweep is what its cells share and the keys it varies: a wider grid is the same sweep."""
+    """Hash what the cells share and the keys that vary: a wider grid is the same sweep."""
     shared = {key: value for key, value in leaves(values).items() if key not in keys}
     return _digest([config_hash(shared), [*keys]])
 
