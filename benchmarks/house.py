@@ -1,0 +1,132 @@
+"""How the code itself measures: sizes, branches, documentation, repetition, imports, and how far it
+is from the command to the training loop. Beside it stand the figures before version 0.2.
+"""
+
+import ast
+import csv
+import sys
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.harness.comparison import Row
+from benchmarks.harness.source import (
+    Definition,
+    Function,
+    Module,
+    code_lines,
+    complexity,
+    cycles,
+    lines_of,
+    modules,
+    repeated,
+)
+
+ROOT = Path(__file__).parents[1]
+RECORDED = ROOT / "docs" / "figures" / "house.csv"
+REPEATED_LINES = 8
+MORE_IS_BETTER = ("documented",)
+
+
+def compare() -> list[Row]:
+    with RECORDED.open(encoding="utf-8", newline="") as stream:
+        before = {row["figure"]: float(row["before"]) for row in csv.DictReader(stream)}
+    return [
+        Row(
+            case=figure,
+            ours=value,
+            unit=figure.rpartition(", ")[2],
+            peer=before[figure],
+            peer_name="before 0.2",
+            more_is_better=any(word in figure for word in MORE_IS_BETTER),
+        )
+        for figure, value in figures(ROOT).items()
+    ]
+
+
+def figures(root: Path) -> dict[str, float]:
+    """Of a checkout."""
+    package = modules(root / "src")
+    every = [*package, *modules(root / "tests"), *modules(root / "benchmarks")]
+    functions = [one for module in package for one in module.functions]
+    sizes = {
+        "lines of a file": [module.lines for module in package],
+        "lines of a function": [lines_of(one) for one in functions],
+        "complexity of a function": [complexity(one) for one in functions],
+    }
+    public = [one for module in package for one in module.public_functions]
+    path = command_to_loop(package)
+    return {
+        "files": len(package),
+        **{
+            f"{name}, {which}": float(np.quantile(values, share, method="nearest"))
+            for name, values in sizes.items()
+            for which, share in (("median", 0.5), ("p90", 0.9), ("largest", 1.0))
+        },
+        "public functions documented, %": _share(public),
+        "imported by another room and documented, %": _share(list(imported_elsewhere(package))),
+        f"places repeating {REPEATED_LINES} lines or more": len(repeated(every, REPEATED_LINES)),
+        "import cycles": len(cycles(package)),
+        "code lines from command to loop": sum(code_lines(*one) for one in path),
+        "README lines": len((root / "README.md").read_text("utf-8").splitlines()),
+    }
+
+
+def _share(nodes: Sequence[Definition]) -> float:
+    """In percent, of those that have a docstring."""
+    return 100 * sum(ast.get_docstring(one) is not None for one in nodes) / len(nodes)
+
+
+def imported_elsewhere(package: Sequence[Module]) -> Iterator[Definition]:
+    """Functions and classes that a module of another room imports."""
+    by_name = {module.name: module for module in package}
+    found = {
+        (source, name)
+        for module in package
+        for source, name in module.imported.values()
+        if source in by_name and by_name[source].room != module.room
+    }
+    for source, name in sorted(found):
+        if name in by_name[source].definitions:
+            yield by_name[source].definitions[name]
+
+
+def command_to_loop(package: Sequence[Module]) -> list[tuple[Module, Function]]:
+    """The shortest chain of functions from the one that `lingmix-train` starts to the one that
+    calls Lightning's `fit`."""
+    by_name = {module.name: module for module in package}
+    first = next(name for name in ("lingmix.commands.train", "lingmix.train") if name in by_name)
+    waiting = deque([[(first, "train")]])
+    passed = set()
+    while waiting:
+        path = waiting.popleft()
+        module = by_name[path[-1][0]]
+        function = module.definitions.get(path[-1][1])
+        if not isinstance(function, Function) or path[-1] in passed:
+            continue
+        passed.add(path[-1])
+        if any(_fits(node) for node in ast.walk(function)):
+            chain = [(by_name[name], by_name[name].definitions[one]) for name, one in path]
+            return [(module, one) for module, one in chain if isinstance(one, Function)]
+        names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
+        for node in sorted(names, key=lambda one: (one.lineno, one.col_offset)):
+            place = module.imported.get(node.id, (module.name, node.id))
+            if place[0] in by_name:
+                waiting.append([*path, place])
+    raise LookupError("no function that the command leads to calls Trainer.fit")
+
+
+def _fits(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "fit"
+        and ast.unparse(node.func.value) == "trainer"
+    )
+
+
+if __name__ == "__main__":
+    for figure, value in figures(Path(sys.argv[1])).items():
+        print(f"{figure}: {value:g}")
