@@ -98,8 +98,8 @@ def command_to_loop(package: Sequence[Module]) -> list[tuple[Module, Function]]:
     calls Lightning's `fit`."""
     by_name = {module.name: module for module in package}
     first = next(name for name in ("lingmix.commands.train", "lingmix.train") if name in by_name)
-    waiting = deque([[(first, "train")]])
-    passed = set()
+    waiting: deque[list[tuple[str, str]]] = deque([[(first, "train")]])
+    passed: set[tuple[str, str]] = set()
     while waiting:
         path = waiting.popleft()
         module = by_name[path[-1][0]]

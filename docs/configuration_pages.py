@@ -21,6 +21,8 @@ COMMANDS = {name: f"lingmix-{name}" for name in settings.COMMANDS}
 KEY = re.compile(r"( *)(- )?([\w/@.]+):(?: +([^ #].*?))?(?: +# (.*))?")
 HYDRA = re.compile(r"hydra\.(output_subdir|run|sweep|help)\b")
 """Hydra's own settings, which are no user's."""
+EXTENDED = re.compile(r"(?:override )?(?:([\w/]+)(?:@([\w.]+))?: )?(\w+)")
+"""An entry of a defaults list: group, package, choice."""
 COMMENT = re.compile(r" *# (.*)")
 
 
@@ -62,10 +64,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 @cache
 def pages() -> dict[str, str]:
     """Markdown by its path below `docs/`."""
-    groups = sorted(path.name for path in CONF.iterdir() if path.is_dir())
+    folders = sorted({path.parent for path in CONF.glob("*/**/*.yaml")})
+    groups = [folder.relative_to(CONF).as_posix() for folder in folders]
     return {
         f"{FOLDER}/index.md": _commands_page(groups),
-        **{f"{FOLDER}/{group}.md": _group_page(group) for group in groups},
+        **{f"{FOLDER}/{_file(group)}": _group_page(group) for group in groups},
     }
 
 
@@ -104,6 +107,10 @@ def read(path: Path) -> Choice:
     return Choice(path.stem, " ".join(about), tuple(extends), tuple(keys), path.read_text("utf-8"))
 
 
+def _file(group: str) -> str:
+    return f"{group.replace('/', '-')}.md"
+
+
 def _group_page(group: str) -> str:
     choices = [read(path) for path in sorted((CONF / group).glob("*.yaml"))]
     readers = [
@@ -111,13 +118,14 @@ def _group_page(group: str) -> str:
         for command, title in COMMANDS.items()
         if (default := _default(command, group)) is not None
     ]
-    lines = [f"# `{group}`", "", f"Read by {', '.join(readers)}.", ""]
+    by = f"Read by {', '.join(readers)}." if readers else "Chosen by files of other groups."
+    lines = [f"# `{group}`", "", by, ""]
     for choice in choices:
         lines += [f"## `{group}={choice.name}`", "", choice.about, ""]
         local = [one for one in choice.extends if one in {other.name for other in choices}]
-        other = [one.removeprefix("override ") for one in choice.extends if one not in local]
+        other = [one.removeprefix("override ") for one in choice.extends if ": " in one]
         if local:
-            links = ", ".join(f"[`{group}={one}`](#{group}{one})" for one in local)
+            links = ", ".join(f"[`{group}={one}`](#{group.replace('/', '')}{one})" for one in local)
             lines += [f"Extends {links}; it differs in these keys:", ""]
         if other:
             lines += ["Selects " + ", ".join(f"`{one.strip('/')}`" for one in other) + ".", ""]
@@ -138,7 +146,7 @@ def _commands_page(groups: Sequence[str]) -> str:
         "| group | choices |",
         "|---|---|",
         *(
-            f"| [`{group}`]({group}.md) | "
+            f"| [`{group}`]({_file(group)}) | "
             + ", ".join(f"`{path.stem}`" for path in sorted((CONF / group).glob("*.yaml")))
             + " |"
             for group in groups
@@ -176,9 +184,9 @@ def _table(choice: Choice, *, group: str, known: Sequence[Choice]) -> list[str]:
     lines = ["| key | value | type | meaning |", "|---|---|---|---|"]
     for key in keys:
         placed = key.name if "@package _global_" in choice.text or not group else None
-        name = placed or f"{group}.{key.name}"
+        name = placed or f"{group.replace('/', '.')}.{key.name}"
         value = f"`{key.value}`" if key.value else ""
-        rule = type_of(name, choice=choice, key=key.name, known=known)
+        rule = type_of(name, choice=choice, key=key.name, group=group)
         lines.append(_row(f"`{key.name}`", value, rule, _meaning(key, [choice, *known])))
     return [*lines, ""]
 
@@ -202,14 +210,29 @@ def _row(*parts: str) -> str:
     return "| " + " | ".join(part.replace("|", "\\|") for part in parts) + " |"
 
 
-def type_of(name: str, *, choice: Choice, key: str, known: Sequence[Choice]) -> str:
+def type_of(name: str, *, choice: Choice, key: str, group: str) -> str:
     """The rule of a key in words: of `lingmix.cli`'s types, else of what its `_target_` takes."""
     last = key.rpartition(".")[2]
     if last in ("_target_", "_partial_"):
         return {"_target_": "class or function", "_partial_": "true or false"}[last]
     rules = dict.fromkeys(schema.words(rule) for rule in _declared(name))
-    rule = "; ".join(rules) or _of_target(key, choice, known)
+    rule = "; ".join(rules) or _of_target(key, choice, group)
+    for reader in choice.keys:
+        if not rule and reader.value == f"${{{name}}}":
+            rule = _of_target(reader.name, choice, group)
+    if not rule and name == key:  # of a file that sets keys of other groups
+        rule = _of_group(*name.split(".", 1)) if "." in name else ""
     return rule.replace("keys with their values", "a mapping")
+
+
+def _of_group(group: str, key: str) -> str:
+    if group == "hydra":
+        return "values to sweep over" if key.startswith("sweeper.params.") else ""
+    for path in sorted((CONF / group).glob("*.yaml")):
+        choice = read(path)
+        if any(one.name == key for one in choice.keys):
+            return type_of(f"{group}.{key}", choice=choice, key=key, group=group)
+    return ""
 
 
 def _declared(name: str) -> list[Any]:
@@ -250,26 +273,40 @@ def _below(rule: Any, part: str) -> Iterator[Any]:
         yield inner[-1]
 
 
-def _of_target(key: str, choice: Choice, known: Sequence[Choice]) -> str:
+def _of_target(key: str, choice: Choice, group: str) -> str:
+    """As the signature has it; of an entry of a mapping, what the mapping holds."""
     place, _, name = key.rpartition(".")
-    target = _target(place, choice, known)
-    if target is None:
-        return ""
-    built = arguments.found(target, at=key)
-    hints = get_type_hints(
-        built.__init__ if isinstance(built, type) else built, include_extras=True
-    )
-    return _words(hints[name]) if name in hints else ""
+    above, _, mapping = place.rpartition(".")
+    for at, argument in ((place, name), (above, mapping)):
+        if target := _target(at, choice, group):
+            built = arguments.found(target, at=key)
+            hints = get_type_hints(
+                built.__init__ if isinstance(built, type) else built, include_extras=True
+            )
+            if argument in hints:
+                hint = hints[argument]
+                return _words(hint if at == place else get_args(hint)[-1])
+    return "a text" if name in ("url", "checksum") else ""
 
 
-def _target(place: str, choice: Choice, known: Sequence[Choice]) -> str | None:
-    named = f"{place}._target_".lstrip(".")
+def _target(place: str, choice: Choice, group: str) -> str | None:
+    """Of the mapping at `place`, in the file of the choice or in one that it extends there."""
     for key in choice.keys:
-        if key.name == named:
+        if key.name == f"{place}._target_".lstrip("."):
             return key.value
-    for above in known:
-        if above.name in choice.extends:
-            return _target(place, above, known)
+    for extended in choice.extends:
+        matched = EXTENDED.fullmatch(extended)
+        if matched:
+            other, package, name = matched.groups()
+            folder = CONF / group / other.lstrip("/") if other else CONF / group
+            folder = CONF / other.lstrip("/") if other and other.startswith("/") else folder
+            below = "" if package in (None, "_here_") else package
+            below = below.removeprefix("_global_.").removeprefix(f"{group}.")
+            file = folder / f"{name}.yaml"
+            if place.startswith(below) and file.is_file():
+                rest = place.removeprefix(below).lstrip(".")
+                if target := _target(rest, read(file), folder.relative_to(CONF).as_posix()):
+                    return target
     return None
 
 
