@@ -6,7 +6,8 @@ import ast
 import csv
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import starmap
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,6 @@ def figures(root: Path) -> dict[str, float]:
         "complexity of a function": [complexity(one) for one in functions],
     }
     public = [one for module in package for one in module.public_functions]
-    path = command_to_loop(package)
     return {
         "files": len(package),
         **{
@@ -69,7 +69,7 @@ def figures(root: Path) -> dict[str, float]:
         "imported by another room and documented, %": _share(list(imported_elsewhere(package))),
         f"places repeating {REPEATED_LINES} lines or more": len(repeated(every, REPEATED_LINES)),
         "import cycles": len(cycles(package)),
-        "code lines from command to loop": sum(code_lines(*one) for one in path),
+        "code lines from command to loop": sum(starmap(code_lines, command_to_loop(package))),
         "README lines": len((root / "README.md").read_text("utf-8").splitlines()),
     }
 
@@ -93,38 +93,40 @@ def imported_elsewhere(package: Sequence[Module]) -> Iterator[Definition]:
             yield by_name[source].definitions[name]
 
 
-def command_to_loop(package: Sequence[Module]) -> list[tuple[Module, Function]]:
+def command_to_loop(package: Sequence[Module]) -> Iterator[tuple[Module, Function, int]]:
     """The shortest chain of functions from the one that `lingmix-train` starts to the one that
-    calls Lightning's `fit`."""
+    calls Lightning's `fit`; each with the line where it calls the next."""
     by_name = {module.name: module for module in package}
     first = next(name for name in ("lingmix.commands.train", "lingmix.train") if name in by_name)
-    waiting: deque[list[tuple[str, str]]] = deque([[(first, "train")]])
+    waiting: deque[list[tuple[str, str, int]]] = deque([[(first, "train", 0)]])
     passed: set[tuple[str, str]] = set()
     while waiting:
         path = waiting.popleft()
-        module = by_name[path[-1][0]]
-        function = module.definitions.get(path[-1][1])
-        if not isinstance(function, Function) or path[-1] in passed:
+        module, name = by_name[path[-1][0]], path[-1][1]
+        function = module.definitions.get(name)
+        if not isinstance(function, Function) or (module.name, name) in passed:
             continue
-        passed.add(path[-1])
-        if any(_fits(node) for node in ast.walk(function)):
-            chain = [(by_name[name], by_name[name].definitions[one]) for name, one in path]
-            return [(module, one) for module, one in chain if isinstance(one, Function)]
+        passed.add((module.name, name))
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "trainer.fit":
+                calls = [*(line for _, _, line in path[1:]), node.lineno]
+                yield from _chain(by_name, path, calls)
+                return
         names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
         for node in sorted(names, key=lambda one: (one.lineno, one.col_offset)):
-            place = module.imported.get(node.id, (module.name, node.id))
-            if place[0] in by_name:
-                waiting.append([*path, place])
-    raise LookupError("no function that the command leads to calls Trainer.fit")
+            source, attribute = module.imported.get(node.id, (module.name, node.id))
+            if source in by_name:
+                waiting.append([*path, (source, attribute, node.lineno)])
+    raise LookupError("no function that the command leads to calls trainer.fit")
 
 
-def _fits(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "fit"
-        and ast.unparse(node.func.value) == "trainer"
-    )
+def _chain(
+    by_name: Mapping[str, Module], path: Sequence[tuple[str, str, int]], calls: Sequence[int]
+) -> Iterator[tuple[Module, Function, int]]:
+    for (source, name, _), line in zip(path, calls, strict=True):
+        function = by_name[source].definitions[name]
+        assert isinstance(function, Function)
+        yield by_name[source], function, line
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
+from omegaconf import OmegaConf
 
 from lingmix.cli.config import CONF, checked
 from lingmix.cli.failures import input_errors
@@ -90,8 +91,8 @@ def test_its_overrides_compose_to_settings_that_the_command_takes():
     with initialize_config_dir(str(CONF), version_base="1.3"):
         for line, (name, *given) in TRIED.items():
             command = name.removeprefix("lingmix-")
-            if {"-sc", "--help", "--cfg"} & set(given):
-                continue
+            if re.search(r" (-sc|--help|--cfg|--config-dir=)", line):
+                continue  # shows something, or reads a folder of the user's
             overrides = arguments([word for word in given if not word.startswith("-")])
             parsed = OverridesParser.create().parse_overrides(overrides)
             if any(one.key_or_group == "sweep" for one in parsed) and "-m" not in given:
@@ -104,7 +105,7 @@ def test_its_overrides_compose_to_settings_that_the_command_takes():
                 try:
                     with input_errors(command):
                         config = compose(command, chosen, return_hydra_config=True)
-                        del config["hydra"]
+                        config = OmegaConf.masked_copy(config, [*set(config) - {"hydra"}])
                         checked(config, command)
                 except InputError as error:
                     failed.append(f"{line}: {error}")
@@ -205,4 +206,4 @@ def test_the_reference_has_every_key_with_its_type():
     ]
     assert not untyped, "\n".join(untyped)
     sampler = pages["reference/configuration/sampler.md"]
-    assert "| `alpha` | `0.5` | in [0, 1] | probability that a batch is monolingual |" in sampler
+    assert "| `alpha` | `0.5` | in [0, 1] |" in sampler

@@ -104,15 +104,15 @@ def lines_of(node: ast.stmt) -> int:
     return (node.end_lineno or node.lineno) - node.lineno + 1
 
 
-def code_lines(module: Module, function: Function) -> int:
-    """Without blank lines, comments and docstrings."""
+def code_lines(module: Module, function: Function, until: int) -> int:
+    """From its first line to line `until`, without blank lines, comments and docstrings."""
     documented = {
         line
         for node in ast.walk(function)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
     }
-    lines = module.text.splitlines()[function.lineno - 1 : function.end_lineno]
+    lines = module.text.splitlines()[function.lineno - 1 : until]
     return sum(
         bool(line.strip()) and not line.strip().startswith("#") and number not in documented
         for number, line in enumerate(lines, function.lineno)
@@ -154,16 +154,18 @@ def repeated(modules: Sequence[Module], least: int) -> list[str]:
 
 
 def _lines(module: Module) -> list[tuple[int, list[tuple[int, str]]]]:
-    """The tokens of each line of code, with its number; without imports, docstrings and fields that
-    are declared and no more."""
-    passed = {
-        line
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-        or (isinstance(node, ast.AnnAssign) and node.value is None)
-        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
-    }
+    """The tokens of each line of code, with its number; without what is no logic: imports,
+    docstrings, fields that are declared and no more, and the parameters of functions."""
+    passed: set[int] = set()
+    for node in ast.walk(module.tree):
+        if (
+            isinstance(node, ast.Import | ast.ImportFrom)
+            or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+            or (isinstance(node, ast.AnnAssign) and node.value is None)
+        ):
+            passed |= {*range(node.lineno, (node.end_lineno or node.lineno) + 1)}
+        elif isinstance(node, Function):
+            passed |= {*range(node.lineno + 1, node.body[0].lineno)}
     tokens: dict[int, list[tuple[int, str]]] = defaultdict(list)
     for token in tokenize.generate_tokens(io.StringIO(module.text).readline):
         if token.type not in LAYOUT and token.start[0] not in passed:
