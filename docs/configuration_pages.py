@@ -11,11 +11,14 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 from pydantic import BaseModel
 
 from lingmix.cli import arguments, launching, schema, settings
 
-CONF = Path(__file__).parents[1] / "conf"
+ROOT = Path(__file__).parents[1]
+CONF = ROOT / "conf"
+INCLUDED = {"extending.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
 FOLDER = "reference/configuration"
 COMMANDS = {name: f"lingmix-{name}" for name in settings.COMMANDS}
 KEY = re.compile(r"( *)(- )?([\w/@.]+):(?: +([^ #].*?))?(?: +# (.*))?")
@@ -59,6 +62,12 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path, text in pages().items():
         files.append(File.generated(config, path, content=text))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
+    """Called by MkDocs: some pages are files of the repository's root."""
+    file = INCLUDED.get(page.file.src_uri)
+    return (ROOT / file).read_text("utf-8").replace("](docs/", "](") if file else markdown
 
 
 @cache

@@ -206,4 +206,4 @@ def test_the_reference_has_every_key_with_its_type():
     ]
     assert not untyped, "\n".join(untyped)
     sampler = pages["reference/configuration/sampler.md"]
-    assert "| `alpha` | `0.5` | in [0, 1] |" in sampler
+    assert "| `batch_size` | `64` | a whole number of at least 1 | pairs |" in sampler
