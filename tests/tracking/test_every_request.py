@@ -72,7 +72,7 @@ def proxy(server) -> Iterator[Unreliable]:
 def impatient(monkeypatch) -> None:
     """A store that hangs or is gone is given up sooner."""
     monkeypatch.setattr(bounded, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(store, "TRY", 1.0)
+    monkeypatch.setattr(store, "TRY", 2.0)
     monkeypatch.setattr(store, "ANSWER", 1.0)
 
 

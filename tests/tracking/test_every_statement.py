@@ -37,6 +37,7 @@ from tests.tracking.statements import Statements, counted
 from tests.tracking.whole_run import command
 
 SETTINGS = [*QUICK, "tracking.system_metrics=null", "tracking.code=tested", "tracking.wait=0.5"]
+PATIENT = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,11 @@ class Place:
     def sync(self) -> None:
         sync(self._sync)
 
+    def patient_command(self) -> bool:
+        """Its end waits for a store that is slow."""
+        tracking = {**self._config["tracking"], "wait": PATIENT}
+        return command({**self._config, "tracking": tracking}, self._identity)
+
     @property
     def stored(self) -> str:
         return stored(self.uri, self.name).replace(str(self._folder), "folder")
@@ -126,7 +132,7 @@ def undisturbed(database, statements, tmp_path_factory) -> tuple[str, list[str]]
     """What is stored, and the statements of it."""
     place = Place(tmp_path_factory.mktemp("alone"), "undisturbed", database.uri)
     statements.repair()
-    place.command()
+    place.patient_command()
     asked = [*statements.asked]
     return place.stored, asked
 
@@ -162,7 +168,7 @@ def differences(place: Place, expected: str, *, at: int) -> list[str]:
     """After what is left to do was done."""
     if at % 2:
         place.sync()
-    elif place.command():
+    elif place.patient_command():
         return [f"{place.name}: trained anew"]
     lines = difflib.unified_diff(expected.splitlines(), place.stored.splitlines(), n=0, lineterm="")
     return [f"{place.name}: {line}" for line in lines][:9]
@@ -236,7 +242,7 @@ def sqlite(statements, tmp_path_factory) -> SQLite:
     open_store(f"sqlite:///{empty}")
     place = SQLite(empty, "", 0).place(folder, "undisturbed")
     statements.repair()
-    place.command()
+    place.patient_command()
     writes = len(statements.writes)
     return SQLite(empty, place.stored, writes)
 
