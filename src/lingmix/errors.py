@@ -16,6 +16,7 @@ class InputError(ValueError):
 
 
 def require_int(key: str, value: object, *, at_least: int, or_null: bool = False) -> None:
+    """Raises InputError unless the value is a whole number of at least so much; a bool is none."""
     if or_null and value is None:
         return
     if type(value) is not int or value < at_least:
@@ -31,6 +32,7 @@ def require_number(key: str, value: object, rule: str, lies: Callable[[float], b
 
 
 def require_choice(key: str, value: object, choices: Sequence[str]) -> None:
+    """Raises InputError if the value is none of the choices."""
     if value not in choices:
         raise InputError(f"{key}: must be one of {', '.join(choices)}, got {value!r}")
 

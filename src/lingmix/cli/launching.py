@@ -58,9 +58,11 @@ LAUNCHERS = {"LingmixLocal": Local, "LingmixRay": Ray, "LingmixSlurm": Slurm}
 
 
 def check_launcher(values: Mapping[str, Any]) -> None:
+    """Raises InputError for a setting of a launcher that is not of its type, or not one of ours."""
     name = str(values.get("_target_")).rpartition(".")[2]
     check(values, LAUNCHERS.get(name, Node), at="hydra.launcher")
 
 
 def check_study(values: Mapping[str, Any]) -> None:
+    """Raises InputError for a setting of a search that is not of its type."""
     check(values, Study, at="hydra.sweeper")

@@ -54,6 +54,7 @@ def evaluate_by_search(
     depth: int,
     seed: int,
 ) -> Iterator[SetScores]:
+    """The scores of the `depth` passages found for each query; others count as not retrieved."""
     for one in evaluation_sets:
         queries, passages = encode(one.queries, "query"), encode(one.passages, "passage")
         yield searched_scores(one, queries, passages, searcher, depth=depth, seed=seed)

@@ -110,6 +110,7 @@ def excess_share_of(language: str) -> str:
 
 @cache
 def parse_score(text: str) -> ScoreName | None:
+    """None for what is no score of an evaluation set."""
     first, _, rest = text.partition("/")
     if first in SETTINGS and rest:
         return ScoreName(rest, first)

@@ -50,6 +50,8 @@ class Hits(NamedTuple):
 
 
 class Searcher(Protocol):
+    """Finds the passages nearest to each query, by inner product."""
+
     def __call__(self, queries_QD: Matrix, passages_PD: Stored, *, depth: int) -> Hits:
         """K is `depth`, or the number of passages where that is less."""
 
@@ -161,6 +163,7 @@ def _joined(
 
 
 def beside(*hits: Hits) -> Hits:
+    """Hits of the same queries, one list behind the other in each query's row."""
     return Hits(
         np.hstack([each.passage_QK for each in hits]), np.hstack([each.score_QK for each in hits])
     )

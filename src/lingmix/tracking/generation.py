@@ -30,6 +30,7 @@ def generation(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def is_generation(column: str) -> bool:
+    """Whether a column of recorded runs names their code, data, libraries or hardware."""
     named = column in (CODE_COLUMN, HARDWARE_COLUMN)
     return named or column.startswith(LIBRARY) or column.endswith(HOLDS)
 

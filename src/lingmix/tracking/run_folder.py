@@ -71,6 +71,7 @@ def remove(folder: Path) -> None:
 
 
 def emptied(folder: Path) -> Path:
+    """The folder, made anew; raises InputError where it is a symbolic link."""
     if folder.is_symlink():
         raise InputError(f"{folder}: must be a folder, got a symbolic link; remove it")
     shutil.rmtree(folder, ignore_errors=True)

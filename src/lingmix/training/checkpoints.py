@@ -170,6 +170,7 @@ class Checkpoints(Checkpoint):
 
 
 def state_path(folder: Path, step: int) -> Path:
+    """Sorted by name, checkpoints are sorted by step."""
     return folder / f"state-{step:09d}.ckpt"
 
 

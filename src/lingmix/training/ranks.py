@@ -45,6 +45,7 @@ def environments() -> list[ClusterEnvironment]:
 
 
 def refuse_sweep() -> None:
+    """Raises InputError where torchrun or srun started several processes."""
     with launched() as ranks:
         if ranks.count > 1:
             raise InputError(

@@ -90,6 +90,7 @@ def record_front(client: MlflowClient, parent: str, front: Sequence[str], *, tab
 
 
 def end_sweep(client: MlflowClient, run_id: str, state: str) -> None:
+    """Records the state as the MLflow status of the parent run, then as its tag."""
     client.set_terminated(run_id, STATUS[state])
     client.set_tag(run_id, STATE, state)
 
