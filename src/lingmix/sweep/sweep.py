@@ -34,6 +34,7 @@ from lingmix.tracking.pages.sweep_run import (
     is_described,
     record_failure,
 )
+from lingmix.tracking.run_folder import remove_recorded
 from lingmix.tracking.secrets import shown
 from lingmix.tracking.store.bounded import again, opening
 from lingmix.tracking.store.client import experiment_of, open_store, reached
@@ -65,6 +66,9 @@ class Sweep:
             add_cells(self.client, self.parent, [plan.identity for plan in grid])
             self.changed |= not is_described(self.client, self.parent, complete)
         missing = [plan for plan in grid if plan.identity not in complete]
+        for plan in grid:
+            if plan.identity in complete:
+                remove_recorded(plan.values, plan.identity)
         self.changed |= bool(missing)
         done = len(grid) - len(missing)
         say(f"sweep {name}: {len(grid)} cells, {done} complete, {len(missing)} to run")

@@ -3,7 +3,7 @@
 import logging
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,25 @@ def work_folder(config: Mapping[str, Any], identity: str) -> Iterator[Path]:
 
     A cell of a sweep waits for another process at work on the same, a run of its own does not.
     """
-    folder = Path(config["output_dir"], "runs", config["name"], identity)
+    folder = _folder(config, identity)
     if folder.is_symlink():
         raise InputError(f"{folder}: must be a folder, got a symbolic link; remove it")
     with locked(folder, wait=config["tracking"]["parent"] is not None):
         yield folder
         if not unsent(folder):
             remove(folder)
+
+
+def remove_recorded(config: Mapping[str, Any], identity: str) -> None:
+    """What a kill has left of the folder of a run that is recorded, unless another process is at
+    work there or something is still to be sent."""
+    if _folder(config, identity).exists():
+        with suppress(InputError), work_folder(config, identity):
+            pass
+
+
+def _folder(config: Mapping[str, Any], identity: str) -> Path:
+    return Path(config["output_dir"], "runs", config["name"], identity)
 
 
 @contextmanager
