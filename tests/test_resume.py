@@ -1,18 +1,15 @@
 """A run that is stopped and started again ends as the run left alone, bit for bit."""
 
-import multiprocessing
 import os
-import random
 import re
 import resource
 import shutil
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,7 +26,9 @@ from lingmix.tracking.lifecycle import ERROR, STATE
 from lingmix.tracking.run_folder import work_folder
 from lingmix.tracking.system_metrics import SYSTEM
 from lingmix.training.checkpoints import best_path, state_path
+from tests.changes import once
 from tests.conftest import QUICK, STATIC
+from tests.events import until
 
 STEPS = 24
 RUN = [
@@ -59,21 +58,6 @@ class Run:
         train(self.config)
 
     @property
-    def life(self) -> int | None:
-        """Another one each time a process begins to train: it writes the folder anew."""
-        folder = self.work / "encoder"
-        try:
-            return folder.stat().st_ino
-        except FileNotFoundError:  # not yet, or just being replaced
-            return None
-
-    @property
-    def unfinished(self) -> bool:
-        experiment = self._client.get_experiment_by_name(self.config.name)
-        found = experiment and self._client.search_runs([experiment.experiment_id])
-        return not found or found[0].data.tags.get(STATE) != "complete"
-
-    @property
     def recorded(self):
         """Its one run."""
         experiment = self._client.get_experiment_by_name(self.config.name)
@@ -101,17 +85,12 @@ CLOCKED = re.compile("_per_second$|waiting_share$")
 """Metrics that a clock decides: their steps are compared."""
 
 
-def killed(process: int, number: int, *, at: Path) -> None:
-    """Sends the signal as soon as the file is there."""
-    while not at.exists():
-        time.sleep(0.001)
-    os.kill(process, number)
-
-
 def stop(run: Run, number: int, *, at: Path) -> None:
-    arguments = {"process": os.getpid(), "number": number, "at": at}
-    threading.Thread(target=killed, kwargs=arguments, daemon=True).start()
-    with pytest.raises(StoppedError) as stopped:
+    """Tells the run to stop when the file is there."""
+    with (
+        once(at.exists, partial(os.kill, os.getpid(), number)),
+        pytest.raises(StoppedError) as stopped,
+    ):
         run.train()
     assert stopped.value.code == 128 + number
 
@@ -263,66 +242,13 @@ def test_only_the_newest_two_checkpoints_and_the_best_weights_they_name_are_kept
     assert best_path(run.work, bests[0]).exists()
 
 
-WARM = multiprocessing.get_context("forkserver")
-
-
-def child(run: Run) -> multiprocessing.Process:
-    """The run in a process of its own, forked from one that has imported everything."""
-    WARM.set_forkserver_preload(["lingmix.commands.train", "tests.test_resume"])
-    process = WARM.Process(target=train, args=(run.config,))
-    process.start()
-    return process
-
-
-def seconds(process: multiprocessing.Process, run: Run) -> tuple[float, float]:
-    """What an undisturbed process takes to the first trace of the run, and from there on."""
-    began = time.monotonic()
-    while run.life is None:
-        time.sleep(0.001)
-    working = time.monotonic()
-    process.join()
-    assert process.exitcode == 0
-    return working - began, time.monotonic() - working
-
-
-@pytest.mark.chaos
-def test_killed_at_any_moment_and_started_again_a_run_ends_as_if_left_alone(output_dir):
-    """Every fifth kill comes at any moment of the process, the others while the run is at work."""
-    encoder, kept = ENCODERS["tiny"], "checkpoint.every_steps=2"
-    undisturbed = Run(output_dir, "chaos-alone", *encoder)
-    child(undisturbed).join()  # the first one waits for the imports
-    measured = Run(output_dir, "chaos-measured", *encoder, kept)
-    before, at_work = seconds(child(measured), measured)
-    drawn, runs, died_training = random.Random(0), [], 0
-    for turn in range(int(os.environ.get("LINGMIX_CHAOS_ROUNDS", "2"))):
-        if not runs or not runs[-1].unfinished:
-            runs.append(Run(output_dir, f"chaos-{len(runs)}", *encoder, kept))
-        run = runs[-1]
-        life = run.life
-        process = child(run)
-        if turn % 5 == 4:
-            time.sleep(drawn.uniform(0, before))
-        else:
-            while run.life in (life, None) and process.is_alive():
-                time.sleep(0.001)
-            time.sleep(drawn.uniform(0, at_work))
-        process.kill()
-        process.join()
-        died_training += process.exitcode == -signal.SIGKILL and bool(run.states)
-    for run in runs:
-        train(run.config)
-        assert run.history == undisturbed.history
-        assert not run.work.exists()
-    sys.stderr.write(f"{died_training} kills with a checkpoint, {len(runs)} runs\n")
-    assert died_training
-
-
 @pytest.mark.chaos
 def test_the_command_told_to_stop_ends_with_the_status_of_the_signal(output_dir):
     run = Run(output_dir, "command", *ENCODERS["tiny"], "trainer.max_steps=2000")
     command = [sys.executable, "-m", "lingmix.train", *run.overrides, "trainer.max_steps=2000"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    killed(process.pid, signal.SIGTERM, at=state_path(run.work, 3))
+    until(state_path(run.work, 3).exists, process=process)
+    process.send_signal(signal.SIGTERM)
     told, wrong = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM, wrong
     assert "Traceback" not in wrong

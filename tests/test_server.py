@@ -1,9 +1,11 @@
 """Runs recorded by a real MLflow server, which proxies artifacts, and by PostgreSQL."""
 
 import json
+import logging
 import signal
-import threading
-import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,11 @@ from lingmix.commands.sync import sync
 from lingmix.commands.train import train
 from lingmix.tracking.lifecycle import STATE
 from lingmix.tracking.system_metrics import SYSTEM
+from tests.changes import once
 from tests.conftest import QUICK
 from tests.postgresql import postgresql
 from tests.test_resume import CLOCKED
+from tests.unreliable import GONE, Unreliable, unreliable
 
 STEPS = 24
 RUN = [
@@ -45,6 +49,13 @@ def server(running):
     if not running.runs:
         running.start()
     return running
+
+
+@pytest.fixture
+def proxy(server) -> Iterator[Unreliable]:
+    """Of the server, which it can hide."""
+    with unreliable(server.uri) as proxy:
+        yield proxy
 
 
 class Run:
@@ -106,26 +117,30 @@ def alone(tmp_path_factory):
 
 
 @pytest.fixture
-def run(tmp_path, request):
+def run(tmp_path):
     """Of this test, at a store."""
 
     def made(uri: str) -> Run:
-        return Run(tmp_path, request.node.name, uri)
+        return Run(tmp_path, tmp_path.name, uri)
 
     return made
 
 
-def once(path_of, work) -> threading.Thread:
-    """Does the work as soon as the run has a checkpoint."""
+def at_a_checkpoint(run: Run, work: Callable[[], object]) -> AbstractContextManager[None]:
+    """Does the work as soon as the run has one."""
+    return once(lambda: [*run.output_dir.glob("runs/*/*/state-*.ckpt")], work)
 
-    def watch() -> None:
-        while not any(path_of().glob("runs/*/*/state-*.ckpt")):
-            time.sleep(0.005)
-        work()
 
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    return thread
+class Heard(logging.Handler):
+    """Does the work when that is said."""
+
+    def __init__(self, said: str, work: Callable[[], object]) -> None:
+        super().__init__()
+        self._said, self._work = said, work
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._said in record.getMessage():
+            self._work()
 
 
 def test_a_server_has_the_run_with_its_artifacts(server, run, alone):
@@ -140,10 +155,10 @@ def test_a_server_has_the_run_with_its_artifacts(server, run, alone):
 
 @pytest.mark.chaos
 def test_a_server_absent_from_beginning_to_end_misses_nothing_once_synced(
-    server, run, alone, capsys, caplog
+    proxy, run, alone, capsys, caplog
 ):
-    server.kill()
-    ours = run(server.uri)
+    proxy.arm(fault=GONE, at=1)
+    ours = run(proxy.uri)
     told = ours.train(wait=0.5)
     assert "mAP" in told
     assert "records wait in" in told
@@ -152,47 +167,46 @@ def test_a_server_absent_from_beginning_to_end_misses_nothing_once_synced(
     with pytest.raises(SystemExit, match="1 runs have something left to send"):
         ours.sync()
     assert "no MLflow server answers" in capsys.readouterr().out
-    server.start()
+    proxy.repair()
     assert "nothing is left to send" in ours.sync()
     assert "sent (run" in capsys.readouterr().out
     ours.assert_whole(alone)
 
 
 @pytest.mark.chaos
-def test_the_same_command_sends_what_is_left_and_trains_no_more(server, run, alone):
-    server.kill()
-    ours = run(server.uri)
+def test_the_same_command_sends_what_is_left_and_trains_no_more(proxy, run, alone):
+    proxy.arm(fault=GONE, at=1)
+    ours = run(proxy.uri)
     ours.train(wait=0.0)
     assert "complete already\n" in ours.train(wait=0.0)
-    server.start()
+    proxy.repair()
     assert ours.train().endswith("complete already")
     ours.assert_whole(alone)
     assert "complete already (run " in ours.train()
 
 
 @pytest.mark.chaos
-def test_a_server_killed_and_restarted_during_a_run_misses_nothing(server, run, alone, caplog):
-    def restart() -> None:
-        server.kill()
-        while "the run goes on" not in caplog.text:  # until its absence has been met
-            time.sleep(0.005)
-        server.start()
-
+def test_a_server_killed_and_restarted_during_a_run_misses_nothing(server, run, alone):
+    """It is there again as soon as its absence was met."""
+    restarting = Heard("the run goes on", server.start)
+    logging.getLogger("lingmix").addHandler(restarting)
     ours = run(server.uri)
-    restarting = once(lambda: ours.output_dir, restart)
-    ours.train(wait=60.0)
-    restarting.join()
+    try:
+        with at_a_checkpoint(ours, server.kill):
+            ours.train(wait=60.0)
+    finally:
+        logging.getLogger("lingmix").removeHandler(restarting)
+    assert server.runs
     ours.assert_whole(alone)
 
 
 @pytest.mark.chaos
 def test_a_server_that_hangs_does_not_hold_up_the_run(server, run, alone):
     ours = run(server.uri)
-    hanging = once(lambda: ours.output_dir, lambda: server.tell(signal.SIGSTOP))
     try:
-        told = ours.train(wait=1.0)  # to its end, while the server still hangs
+        with at_a_checkpoint(ours, partial(server.tell, signal.SIGSTOP)):
+            told = ours.train(wait=1.0)  # to its end, while the server still hangs
     finally:
-        hanging.join()
         server.tell(signal.SIGCONT)
     assert "records wait in" in told
     ours.train()

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +16,7 @@ from lingmix.tracking.history import runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import STATE
 from tests.conftest import FAILING, FAILURE, QUICK
+from tests.events import until
 
 with_ray = pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra lingmix[ray]")
 
@@ -61,9 +61,7 @@ def test_a_failing_cell_is_named_and_the_others_go_on(output_dir):
 def test_a_cell_whose_process_is_lost_goes_on_in_its_run(output_dir):
     process = started(output_dir, "lost", *LONG, "seed=0")
     work = output_dir / "runs" / "lost"
-    while not list(work.glob("*/state-*.ckpt")):
-        assert process.poll() is None
-        time.sleep(0.05)
+    until(lambda: [*work.glob("*/state-*.ckpt")], process=process)
     (worker,) = subprocess.run(
         ["pgrep", "-f", "ray::cell_task"], capture_output=True, text=True, check=True
     ).stdout.split()
@@ -77,9 +75,7 @@ def test_a_cell_whose_process_is_lost_goes_on_in_its_run(output_dir):
 @with_ray
 def test_ctrl_c_stops_the_cells_and_the_same_command_goes_on(output_dir):
     process = started(output_dir, "stopped", *LONG, "seed=0")
-    while not list((output_dir / "runs" / "stopped").glob("*/state-*.ckpt")):
-        assert process.poll() is None
-        time.sleep(0.05)
+    until(lambda: [*output_dir.glob("runs/stopped/*/state-*.ckpt")], process=process)
     process.send_signal(signal.SIGINT)
     status, said, wrong = ended(process)
     assert status == 128 + signal.SIGINT, wrong

@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import STATE
 from lingmix.tracking.system_metrics import SYSTEM
 from tests.conftest import FAILING, FAILURE, QUICK
+from tests.events import until
 
 SLURM = [
     "launcher=slurm",
@@ -91,13 +91,6 @@ class Sweep:
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     said, wrong = process.communicate(timeout=500)
     return process.returncode, said, wrong
-
-
-def until(seen: Callable[[], object]) -> None:
-    began = time.monotonic()
-    while not seen():
-        assert time.monotonic() - began < 300, "it never came"
-        time.sleep(0.05)
 
 
 def queue() -> list[str]:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -32,6 +32,7 @@ from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import COMPLETE, ERROR, KIND, STATE, end_run, start_run
 from lingmix.tracking.pages.sweep_run import FRONT
 from lingmix.tracking.store.client import experiment_of, open_store
+from tests.changes import killing
 from tests.conftest import FAILING, FAILURE
 from tests.sweep.test_sweep_chaos import CELL as UNDEVELOPED
 
@@ -437,7 +438,7 @@ def test_a_cell_that_is_good_by_one_objective_is_not_pruned(searched):
     assert run.data.tags[STATE] == "complete"
 
 
-def start(output_dir: Path, log: Path) -> subprocess.Popen[bytes]:
+def study_command(output_dir: Path, log: Path, **environment: str) -> int:
     command = [
         Path(sys.executable).parent / "lingmix-train",
         *["-m", "sweep=optuna", f"output_dir={output_dir}", "name=killed", *CELL],
@@ -445,21 +446,23 @@ def start(output_dir: Path, log: Path) -> subprocess.Popen[bytes]:
         *["sampler.alpha=interval(0,1)", "hydra.sweeper.trials=4", "hydra.sweeper.at_once=2"],
     ]
     with log.open("ab") as file:
-        return subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+        return subprocess.run(
+            command,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+            env=os.environ | environment,
+            check=False,
+        ).returncode
 
 
 @pytest.mark.chaos
 def test_a_study_that_was_killed_goes_on_and_runs_no_cell_twice(output_dir, tmp_path):
+    """At the second checkpoint of the third and fourth trial, each of which leaves three."""
     log = tmp_path / "log"
-    work = output_dir / "runs" / "killed"
-    killed = start(output_dir, log)
-    while "2 of 4 trials" not in log.read_text() or not [*work.glob("*/state-*.ckpt")]:
-        time.sleep(0.01)
-        assert killed.poll() is None, log.read_text()
-    with suppress(ProcessLookupError):
-        os.killpg(killed.pid, signal.SIGKILL)
-    killed.wait()
-    assert start(output_dir, log).wait() == 0, log.read_text()
+    checkpoints = killing(f"replace {output_dir}/.*/state-", at=8, count=tmp_path / "count")
+    assert study_command(output_dir, log, **checkpoints) == -signal.SIGKILL, log.read_text()
+    assert study_command(output_dir, log) == 0, log.read_text()
 
     client = MlflowClient(f"sqlite:///{output_dir}/mlflow.db")
     experiment = client.get_experiment_by_name("killed").experiment_id

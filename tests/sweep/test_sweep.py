@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from lingmix.tracking.history import complete_runs, runs
 from lingmix.tracking.identity import ASKED, CODE, DATA, RAN
 from lingmix.tracking.lifecycle import ERROR, KIND, STATE
 from tests.conftest import FAILING, FAILURE, QUICK
+from tests.events import until
 
 CODE_VERSION = "tracking.code=tested"
 """Keeps what a sweep has completed while the sources are edited."""
@@ -120,9 +120,7 @@ def test_ctrl_c_stops_a_sweep_and_says_how_it_goes_on(output_dir, configure):
         text=True,
         start_new_session=True,
     )
-    while not [*(output_dir / "runs" / "stopped").glob("*/encoder")]:
-        time.sleep(0.1)
-        assert process.poll() is None
+    until(lambda: [*output_dir.glob("runs/stopped/*/encoder")], process=process)
     os.killpg(process.pid, signal.SIGINT)
     told, wrong = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGINT, wrong
@@ -229,9 +227,7 @@ def test_a_cell_that_is_killed_is_recorded_as_failed_with_the_status_it_died_of(
         stderr=subprocess.PIPE,
         text=True,
     )
-    while not [*(output_dir / "runs" / "killed").glob("*/encoder")]:
-        time.sleep(0.1)
-        assert process.poll() is None
+    until(lambda: [*output_dir.glob("runs/killed/*/encoder")], process=process)
     (cell,) = (
         cell for server in psutil.Process(process.pid).children() for cell in server.children()
     )

@@ -1,24 +1,26 @@
-"""A sweep killed at any moment and started again ends as one left alone."""
+"""A sweep killed and started again, again and again, ends as one left alone."""
 
-import os
-import random
 import re
 import signal
 import subprocess
 import sys
-import time
-from contextlib import suppress
 from itertools import product
+from math import inf
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 from mlflow import MlflowClient
 
+from lingmix.cli.config import CONF
+from lingmix.commands.train import train
 from lingmix.tracking.history import complete_runs, runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import KIND, STATE
 from lingmix.tracking.system_metrics import SYSTEM
+from tests.changes import killing, watched
 from tests.conftest import STATIC
+from tests.rounds import ROUNDS
 
 CELL = [
     *STATIC,
@@ -39,19 +41,17 @@ CELL = [
 ]
 """As cheap as a cell can be."""
 
-ALPHAS, SEEDS = range(8), range(8)
-GRID = [
-    f"sampler.alpha={','.join(str(n / 8) for n in ALPHAS)}",
-    f"seed={','.join(map(str, SEEDS))}",
-]
+ALPHAS, SEEDS = (0.0, 0.25, 0.5, 0.75), range(min(ROUNDS, 16))
+GRID = [f"sampler.alpha={','.join(map(str, ALPHAS))}", f"seed={','.join(map(str, SEEDS))}"]
 COUNT = len([*product(ALPHAS, SEEDS)])
 
 CLOCKED = re.compile("_per_second$|waiting_share$")
 """Metrics that a clock decides: their steps are compared."""
 
 
-def start(output_dir: Path, log: Path) -> subprocess.Popen[bytes]:
-    """In a process group of its own."""
+def run(output_dir: Path, log: Path, *, at: float = inf) -> int:
+    """The status of a sweep that is killed before the `at`-th change in the folders of its cells,
+    whichever of its processes makes it."""
     command = [
         sys.executable,
         "-c",
@@ -62,8 +62,11 @@ def start(output_dir: Path, log: Path) -> subprocess.Popen[bytes]:
         *CELL,
         *GRID,
     ]
+    fault = killing(f" {output_dir}/runs", at=at, count=log.with_name("count"))
     with log.open("ab") as file:
-        return subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+        return subprocess.run(
+            command, stdout=file, stderr=file, start_new_session=True, env=fault, check=False
+        ).returncode
 
 
 class Recorded:
@@ -91,35 +94,30 @@ class Recorded:
         return [run.data.tags[tag] for run in runs(self.client, self.experiment, query)]
 
 
+def train_alone(output_dir: Path) -> int:
+    """The same cells one after the other in this process; how many changes they make."""
+    paths: list[Path] = []
+    here = [f"output_dir={output_dir}", "name=chaos", *CELL]
+    with (
+        initialize_config_dir(str(CONF), version_base="1.3"),
+        watched(lambda change: paths.append(change.path)),
+    ):
+        for alpha, seed in product(ALPHAS, SEEDS):
+            train(compose("train", [*here, f"sampler.alpha={alpha}", f"seed={seed}"]))
+    return sum(path.is_relative_to(output_dir / "runs") for path in paths)
+
+
 @pytest.mark.chaos
-def test_a_sweep_killed_at_any_moment_ends_as_one_left_alone(tmp_path):
-    """Every third kill comes at any moment of a start, the others while cells are at work."""
-    alone, log = tmp_path / "alone", tmp_path / "log"
-    began = time.monotonic()
-    assert start(alone, log).wait() == 0, log.read_text()
-    took = time.monotonic() - began
-    undisturbed = Recorded(alone)
+def test_a_sweep_killed_at_any_change_of_its_folder_ends_as_its_cells_left_alone(tmp_path):
+    alone, killed, log = tmp_path / "alone", tmp_path / "killed", tmp_path / "log"
+    changes = train_alone(alone)
+    for turn in range(ROUNDS):
+        status = run(killed, log, at=changes // (2 * ROUNDS) + turn)
+        assert status == -signal.SIGKILL, log.read_text()
+    assert run(killed, log) == 0, log.read_text()
+
+    undisturbed, disturbed = Recorded(alone), Recorded(killed)
     assert len(undisturbed.complete) == COUNT
-
-    killed, drawn = tmp_path / "killed", random.Random(0)
-    rounds = int(os.environ.get("LINGMIX_CHAOS_ROUNDS", "2"))
-    finished = 0
-    for turn in range(rounds):
-        told = log.read_text().count("sweep chaos:")
-        process = start(killed, log)
-        while turn % 3 != 2 and log.read_text().count("sweep chaos:") == told:
-            time.sleep(0.01)
-        until = time.monotonic() + drawn.uniform(0, took / (rounds / 2 + 1))
-        while time.monotonic() < until and process.poll() is None:
-            time.sleep(0.01)
-        finished += process.poll() is not None
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    assert finished < rounds
-    assert start(killed, log).wait() == 0, log.read_text()
-
-    disturbed = Recorded(killed)
     assert disturbed.histories == undisturbed.histories
     assert sorted(disturbed.tagged(HASH, f"tags.`{HASH}` != ''")) == sorted(undisturbed.complete)
     assert disturbed.tagged(STATE, f"tags.`{KIND}` = 'sweep'") == ["complete"]

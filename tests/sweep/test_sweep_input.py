@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +22,8 @@ from lingmix.tracking.history import complete_runs, runs
 from lingmix.tracking.identity import HASH, config_hash
 from lingmix.tracking.lifecycle import KIND, STATE
 from tests.conftest import QUICK
+from tests.events import until
+from tests.rounds import ROUNDS
 from tests.unreliable import GONE, unreliable
 
 TRAIN = str(Path(sys.executable).parent / "lingmix-train")
@@ -70,13 +71,6 @@ class Sweep:
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     said, wrong = process.communicate(timeout=240)
     return process.returncode, said, wrong
-
-
-def until(seen) -> None:
-    began = time.monotonic()
-    while not seen():
-        assert time.monotonic() - began < 120, "it never came"
-        time.sleep(0.02)
 
 
 def identity(sweep: Sweep) -> str:
@@ -155,7 +149,7 @@ def test_a_sweep_of_other_cells_of_the_same_keys_waits_its_turn(output_dir):
     one = Sweep(output_dir, "turns", *CELL, "seed=0,1")
     other = Sweep(output_dir, "turns", *CELL, "seed=1,2")
     first = one.start()
-    until(lambda: [*(output_dir / "runs" / "turns").glob("*/journal.jsonl")])
+    until(lambda: [*(output_dir / "runs" / "turns").glob("*/journal.jsonl")], process=first)
     first.send_signal(signal.SIGSTOP)
     second = other.start()
     line = second.stdout.readline()
@@ -272,7 +266,7 @@ def test_no_process_of_a_sweep_shows_the_password_of_its_store(server, tmp_path)
     devices = ("trainer.devices=2", "trainer.max_steps=60", "checkpoint.every_steps=1")
     sweep = Sweep(tmp_path, "listed", *CELL, *devices, "seed=0", uri=uri)
     process = sweep.start()
-    until(lambda: [*tmp_path.glob("runs/listed/*/state-*.ckpt")] or process.poll() is not None)
+    until(lambda: [*tmp_path.glob("runs/listed/*/state-*.ckpt")], process=process)
     listed = process_list()
     status, said, wrong = ended(process)
     assert status == 0, wrong
@@ -296,7 +290,7 @@ CELL_BEGINS = ("/health", 4)
 
 
 @pytest.mark.chaos
-@pytest.mark.parametrize("after", [0, 1, 4, 9])
+@pytest.mark.parametrize("after", [0, 1, 4, 9][: max(1, ROUNDS // 2)])
 def test_a_server_that_goes_away_during_a_sweep_misses_nothing_once_synced(server, tmp_path, after):
     """From a request of the first cell on. Nor does its password lie anywhere."""
     server.start()
@@ -342,7 +336,7 @@ def test_a_slurm_job_knows_the_password_of_the_store_and_no_file_does(server, tm
     uri = with_password(server.uri)
     sweep = Sweep(tmp_path, "slurm", *CELL, *SLURM, "tracking.wait=5", "seed=0", uri=uri)
     process = sweep.start()
-    until(lambda: [*tmp_path.glob("runs/slurm/*/journal.jsonl")])
+    until(lambda: [*tmp_path.glob("runs/slurm/*/journal.jsonl")], process=process)
     assert [*tmp_path.glob("slurm/slurm/*")]
     assert files_with("s3cret", tmp_path) == []
     status, said, wrong = ended(process)

@@ -14,6 +14,7 @@ from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import COMPLETE, ERROR, FAILED, STATE
 from lingmix.tracking.outbox.journal import JOURNAL, SENT, Journal, damage, ended, read
 from lingmix.tracking.outbox.leftovers import sent_now
+from tests.rounds import ROUNDS
 
 METRICS = {f"loss/{n}": [(step, step + n / 8) for step in range(1, 8)] for n in range(8)}
 DAMAGES = 200
@@ -116,7 +117,9 @@ def test_a_run_whose_journal_is_damaged_does_not_go_on(whole, tmp_path):
     assert f", {len(lines[3])} bytes" in str(one.value)
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(DAMAGES, marks=pytest.mark.chaos)])
+@pytest.mark.parametrize(
+    "count", [40, pytest.param(min(40 * ROUNDS, DAMAGES), marks=pytest.mark.chaos)]
+)
 def test_after_a_sync_all_is_there_or_what_is_not_is_said(client, experiment, tmp_path, count):
     said = []
     for number in range(count):

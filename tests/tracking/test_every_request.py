@@ -1,14 +1,12 @@
 """Whichever single request a store misses, it ends up with what an undisturbed run leaves there.
 
-Requests are counted in what is left alone, and nothing depends on time. Every request of a run is
-tried with every fault, and every other request with the two that differ most; the other faults meet
-as many of those as LINGMIX_CHAOS_ROUNDS of 8, from 8 on all. What is left to do is done by
+Requests are counted in what is left alone, and nothing depends on time. LINGMIX_CHAOS_ROUNDS says
+how many of them meet every fault, all from 8 on. What is left to do is done by
 `lingmix-sync` after a fault at an odd request, by the same command after one at an even request.
 """
 
 import difflib
 import json
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,9 +19,11 @@ from omegaconf import OmegaConf
 from lingmix.cli.config import CONF, resolved
 from lingmix.tracking.identity import identify
 from lingmix.tracking.lifecycle import COMPLETE, STATE
+from lingmix.tracking.outbox import sender
 from lingmix.tracking.store import bounded
 from lingmix.tracking.store import client as store
 from tests.conftest import QUICK
+from tests.rounds import tried
 from tests.stored import stored
 from tests.tracking.scenarios import (
     HANGS,
@@ -41,8 +41,6 @@ from tests.unreliable import FAULTS, GONE, LOST, UNHEARD, Unreliable, unreliable
 
 SETTINGS = [*QUICK, "tracking.system_metrics=null", "tracking.wait=0.5", "tracking.code=tested"]
 
-ROUNDS = int(os.environ.get("LINGMIX_CHAOS_ROUNDS", "2"))
-
 CASES = [
     (which, fault)
     for which in SCENARIOS
@@ -50,8 +48,6 @@ CASES = [
     if (fault == GONE or which not in ("sweep", "forgotten"))  # else as a run, and its like
     and (which, fault) != ("complete", GONE)  # only the store knows of it: it is forgotten
 ]
-ALWAYS = (UNHEARD, GONE)
-"""Faults that every request meets, whatever else."""
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +69,8 @@ def impatient(monkeypatch) -> None:
     """A store that hangs or is gone is given up sooner."""
     monkeypatch.setattr(bounded, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(store, "TRY", 2.0)
+    monkeypatch.setattr(bounded, "CALL", 5.0)  # an upload
+    monkeypatch.setattr(sender, "STOPPING", 0.5)
     monkeypatch.setattr(store, "ANSWER", 1.0)
 
 
@@ -196,8 +194,7 @@ def test_a_busy_server_is_left_alone_for_as_long_as_it_asks_for(
 @pytest.mark.parametrize(("which", "fault"), CASES)
 def test_any_request_may_fail(which, fault, disturbed, undisturbed):
     _, requests = undisturbed(which)
-    every = 1 if which == "run" or fault in ALWAYS else max(1, len(FAULTS) // ROUNDS)
-    tried = range(1 + FAULTS.index(fault) % every, len(requests) + 1, every)
-    assert tried
-    wrong = [found for at in tried for found in disturbed(which, fault, at)]
-    assert wrong == [], f"{len(wrong)} wrong, {len(tried)} of {len(requests)} requests tried"
+    numbers = tried(range(1, len(requests) + 1), way=FAULTS.index(fault))
+    assert numbers
+    wrong = [found for at in numbers for found in disturbed(which, fault, at)]
+    assert wrong == [], f"{len(wrong)} wrong, {len(numbers)} of {len(requests)} requests tried"

@@ -1,8 +1,8 @@
 """Whichever single statement a database misses, it ends up with what an undisturbed run leaves.
 
-Every statement is tried with every fault, whatever LINGMIX_CHAOS_ROUNDS says: they are counted in a
-run left alone, and nothing depends on time. What is left to do is done by `lingmix-sync` after a
-fault at an odd statement, by the same command after one at an even statement.
+Statements are counted in a run left alone, and nothing depends on time. LINGMIX_CHAOS_ROUNDS says
+how many of them meet every fault, all from 8 on. What is left to do is done by `lingmix-sync` after
+a fault at an odd statement, by the same command after one at an even statement.
 """
 
 import difflib
@@ -32,6 +32,7 @@ from lingmix.tracking.store import client as store
 from lingmix.tracking.store.client import open_store
 from tests.conftest import QUICK
 from tests.postgresql import PostgreSQL, postgresql
+from tests.rounds import tried
 from tests.stored import stored
 from tests.tracking.statements import Statements, counted
 from tests.tracking.whole_run import command
@@ -137,15 +138,17 @@ def undisturbed(database, statements, tmp_path_factory) -> tuple[str, list[str]]
     return place.stored, asked
 
 
+FAULTS = (lost, unheard, gone)
+
+
 def statements_of(fault: Callable, asked: list[str]) -> list[int]:
-    """An answer that is lost differs from a statement that is only at the end of a transaction; a
-    server that is gone takes seconds."""
+    """An answer that is lost differs from a statement that is only at the end of a transaction."""
     numbers = [at for at, one in enumerate(asked, 1) if fault is not unheard or one == "COMMIT"]
-    return numbers[::4] if fault is gone else numbers
+    return tried(numbers, way=FAULTS.index(fault))
 
 
 @pytest.mark.chaos
-@pytest.mark.parametrize("fault", [lost, unheard, gone])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_postgresql_has_the_run_whichever_statement_it_misses(
     fault, database, statements, undisturbed, tmp_path
 ):
@@ -161,7 +164,7 @@ def test_postgresql_has_the_run_whichever_statement_it_misses(
         if fault is gone:
             database.start()
         wrong += differences(place, expected, at=at)
-    assert_equal("PostgreSQL", fault.__name__, tried=len(numbers), wrong=wrong)
+    assert_equal("PostgreSQL", fault.__name__, count=len(numbers), wrong=wrong)
 
 
 def differences(place: Place, expected: str, *, at: int) -> list[str]:
@@ -174,8 +177,8 @@ def differences(place: Place, expected: str, *, at: int) -> list[str]:
     return [f"{place.name}: {line}" for line in lines][:9]
 
 
-def assert_equal(store: str, fault: str, *, tried: int, wrong: list[str]) -> None:
-    sys.stderr.write(f"{store}, {fault}: {tried} tried, {len(wrong)} lines differ\n")
+def assert_equal(store: str, fault: str, *, count: int, wrong: list[str]) -> None:
+    sys.stderr.write(f"{store}, {fault}: {count} tried, {len(wrong)} lines differ\n")
     assert wrong == []
 
 
@@ -253,7 +256,8 @@ def test_sqlite_has_the_run_whichever_write_finds_it_locked(
     held, sqlite, statements, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(bounded, "OPENING", 2.0)
-    numbers = range(sqlite.writes + 1) if held == "while it trains" else [0, 1, sqlite.writes // 2]
+    every = held == "while it trains"
+    numbers = tried(range(sqlite.writes + 1)) if every else [0, 1, sqlite.writes // 2]
     wrong = []
     for at in numbers:
         place = sqlite.place(tmp_path, f"locked-{at:03d}")
@@ -269,22 +273,22 @@ def test_sqlite_has_the_run_whichever_write_finds_it_locked(
         lock.release()
         quiet()
         wrong += differences(place, sqlite.expected, at=at)
-    assert_equal("SQLite", f"locked {held}", tried=len(numbers), wrong=wrong)
+    assert_equal("SQLite", f"locked {held}", count=len(numbers), wrong=wrong)
 
 
 @pytest.mark.chaos
 def test_sqlite_has_the_run_whichever_write_is_the_first_that_is_refused(
     sqlite, statements, tmp_path
 ):
-    wrong = []
-    for at in range(1, sqlite.writes + 1):
+    numbers, wrong = tried(range(1, sqlite.writes + 1), way=1), []
+    for at in numbers:
         place = sqlite.place(tmp_path, f"read-only-{at:03d}")
         statements.arm(read_only, at=at, writes=True, onwards=True)
         place.command()
         quiet()
         statements.arm(writable, at=1, onwards=True)
         wrong += differences(place, sqlite.expected, at=at)
-    assert_equal("SQLite", "read-only", tried=sqlite.writes, wrong=wrong)
+    assert_equal("SQLite", "read-only", count=len(numbers), wrong=wrong)
 
 
 @pytest.fixture
@@ -311,8 +315,8 @@ def fill(path: Path) -> None:
 def test_sqlite_has_the_run_whichever_write_finds_its_disk_full(
     sqlite, statements, small_disk, tmp_path
 ):
-    wrong = []
-    for at in range(1, sqlite.writes + 1):
+    numbers, wrong = tried(range(1, sqlite.writes + 1), way=2), []
+    for at in numbers:
         place = sqlite.place(tmp_path, f"full-{at:03d}", disk=small_disk)
         statements.arm(lambda _: fill(small_disk / "filler"), at=at, writes=True, onwards=True)
         place.command()
@@ -320,7 +324,7 @@ def test_sqlite_has_the_run_whichever_write_finds_its_disk_full(
         statements.repair()
         (small_disk / "filler").unlink()
         wrong += differences(place, sqlite.expected, at=at)
-    assert_equal("SQLite", "disk full", tried=sqlite.writes, wrong=wrong)
+    assert_equal("SQLite", "disk full", count=len(numbers), wrong=wrong)
 
 
 def test_a_store_that_another_process_opens_without_end_holds_up_no_run(

@@ -1,7 +1,6 @@
 """The machine's load, recorded beside the run's own metrics."""
 
 import os
-import time
 
 import pytest
 
@@ -10,6 +9,7 @@ from lingmix.tracking.environment import environment, hardware
 from lingmix.tracking.outbox.journal import Journal, read
 from lingmix.tracking.outbox.recorder import RunRecorder
 from lingmix.tracking.system_metrics import SYSTEM, watched_machine
+from tests.events import until
 
 CPU = f"{SYSTEM}cpu_utilization_percentage"
 
@@ -18,9 +18,9 @@ def steps(folder):
     return [record["step"] for record, _ in read(folder) if CPU in record["metrics"]]
 
 
-def watch(folder, *, every, seconds=0.0):
+def watch(folder, *, every, times=0):
     with watched_machine(RunRecorder(Journal(folder)), every=every):
-        time.sleep(seconds)
+        until(lambda: len(steps(folder)) >= times)
 
 
 def test_a_run_of_any_length_has_its_load_recorded(tmp_path):
@@ -32,7 +32,7 @@ def test_a_run_of_any_length_has_its_load_recorded(tmp_path):
 
 
 def test_load_is_recorded_at_intervals_and_steps_go_on_after_a_stop(tmp_path):
-    watch(tmp_path, every=0.05, seconds=0.4)
+    watch(tmp_path, every=0.05, times=3)
     before = steps(tmp_path)
     assert before == list(range(len(before)))
     assert len(before) > 2

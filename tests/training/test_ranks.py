@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -23,6 +22,7 @@ from lingmix.tracking.system_metrics import SYSTEM
 from lingmix.training import rank_group
 from lingmix.training.rank_group import RankGroup
 from tests.conftest import QUICK
+from tests.events import until
 
 RUN = [
     *QUICK,
@@ -125,8 +125,7 @@ def test_a_stopped_run_goes_on_to_the_metrics_of_one_process_and_is_then_complet
     overrides = ("trainer.devices=2", f"trainer.strategy={strategy}", f"name={name}")
     work = output_dir / "runs" / name / config_hash(resolved(composed(output_dir, *overrides)))
     process = started(output_dir, *overrides)
-    while not list(work.glob("state-*.ckpt")) and process.poll() is None:
-        time.sleep(0.001)
+    until(lambda: [*work.glob("state-*.ckpt")], process=process)
     process.send_signal(signal.SIGTERM)
     status, said, wrong = ended(process)
     assert status != 0

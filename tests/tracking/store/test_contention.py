@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,8 @@ from lingmix.tracking.outbox.sender import journaled_run
 from lingmix.tracking.store import contention
 from lingmix.tracking.store.client import experiment_of, open_store
 from lingmix.tracking.store.contention import create_store, patient
+from tests.rounds import ROUNDS
+from tests.tracking.statements import counted
 
 STEPS = 20
 WARM = multiprocessing.get_context("forkserver")
@@ -41,7 +42,7 @@ def log(uri: str, folder: Path, identity: str) -> None:
             recorder.flush()
 
 
-@pytest.mark.parametrize("many", [4, pytest.param(64, marks=pytest.mark.chaos)])
+@pytest.mark.parametrize("many", [4, pytest.param(min(8 * ROUNDS, 64), marks=pytest.mark.chaos)])
 def test_processes_that_log_at_once_into_a_fresh_store_lose_no_metric(tmp_path, many):
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     processes = [WARM.Process(target=log, args=(uri, tmp_path, str(n))) for n in range(many)]
@@ -62,18 +63,22 @@ def test_processes_that_log_at_once_into_a_fresh_store_lose_no_metric(tmp_path, 
             ]
 
 
-@pytest.mark.parametrize("seconds", [0.05, 0.5])
-def test_a_store_whose_maker_was_killed_is_made_by_the_next(tmp_path, seconds):
+def killed(path: Path, at: int) -> None:
+    """Before the `at`-th of some 1,760 statements that make a store."""
+    with counted() as statements:
+        statements.arm(lambda _: os.kill(os.getpid(), signal.SIGKILL), at=at)
+        create_store(path)
+
+
+@pytest.mark.parametrize("at", [100, 1700])
+def test_a_store_whose_maker_was_killed_is_made_by_the_next(tmp_path, at):
     path = tmp_path / "mlflow.db"
-    process = WARM.Process(target=create_store, args=(path,))
+    process = WARM.Process(target=killed, args=(path, at))
     process.start()
-    unfinished = path.with_name("mlflow.db.unfinished")
-    while not unfinished.exists():
-        time.sleep(0.001)
-    time.sleep(seconds)
-    os.kill(process.pid, signal.SIGKILL)
     process.join()
     assert process.exitcode == -signal.SIGKILL
+    unfinished = path.with_name("mlflow.db.unfinished")
+    assert unfinished.exists()
     assert not path.exists()
     client = open_store(f"sqlite:///{path}")
     assert client.get_experiment_by_name("Default") is not None
