@@ -16,7 +16,8 @@ from lingmix.commands.analyze import analyze
 from lingmix.commands.evaluate import evaluate
 from lingmix.commands.train import train
 from lingmix.errors import InputError
-from lingmix.tracking.history import cells, complete_runs
+from lingmix.tracking.history import complete_runs
+from lingmix.tracking.run_table import cells
 from tests.conftest import QUICK
 
 CODES = ("NA", "en-US", "nan", "no", "null", "zh-Hans")

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from lingmix.tracking.history import CELL, EVALUATION
+from lingmix.tracking.run_table import CELL, EVALUATION
 
 Cell = dict[str, object]
 

@@ -4,12 +4,19 @@ import pytest
 from lingmix.analysis.findings import findings
 from lingmix.analysis.groups import measured
 from lingmix.analysis.overview import facts, steps
+from lingmix.analysis.results import results_of
+from lingmix.analysis.summary import summarise
 
 from .conftest import NO_EVALUATIONS, cell, frame
 
 
+def found(cells: pl.DataFrame) -> list[tuple[str, list[str]]]:
+    runs = measured(cells, "toy")
+    return findings(runs, summarise(runs))
+
+
 def test_the_sentences_of_the_demo_follow_from_its_numbers(demo: pl.DataFrame) -> None:
-    [(words, sentences)] = findings(measured(demo, "toy"))
+    [(words, sentences)] = found(demo)
     assert words == ""
     assert sentences == [
         "Without augmentation (scale 0), alpha 0.5 reaches multilingual mAP .177 ± .004, against "
@@ -27,31 +34,31 @@ def test_the_sentences_of_the_demo_follow_from_its_numbers(demo: pl.DataFrame) -
 
 
 def test_one_seed_is_said_to_be_one() -> None:
-    [(_, [first, *_])] = findings(measured(frame(cell(0.5), cell(1)), "toy"))
+    [(_, [first, *_])] = found(frame(cell(0.5), cell(1)))
     assert first.endswith(
         "against .200 (alpha 1): +.000 against alpha 1 (one seed, so it may be noise)."
     )
 
 
 def test_without_a_hybrid_the_scores_are_only_listed() -> None:
-    [(_, sentences)] = findings(measured(frame(cell(0), cell(1)), "toy"))
+    [(_, sentences)] = found(frame(cell(0), cell(1)))
     assert sentences == ["At scale 400, multilingual mAP is .200 (alpha 0) and .200 (alpha 1)."]
 
 
 def test_of_several_hybrids_the_best_is_named_as_such() -> None:
     cells = frame(cell(0.3), cell(0.7, maps=(0.5, 0.3, 0.4)), cell(0), cell(1))
-    [(_, [first, *_])] = findings(measured(cells, "toy"))
+    [(_, [first, *_])] = found(cells)
     assert "alpha 0.7 (the best of 2 hybrids) reaches multilingual mAP .400" in first
 
 
 def test_strategies_that_share_no_seed_are_not_tested() -> None:
-    [(_, [sentence])] = findings(measured(frame(cell(0.5, seed=1), cell(1, seed=2)), "toy"))
+    [(_, [sentence])] = found(frame(cell(0.5, seed=1), cell(1, seed=2)))
     assert sentence.endswith("no seed is shared, so the difference is not tested.")
 
 
 def test_without_the_multilingual_setting_the_next_one_speaks() -> None:
     cells = frame(cell(0.5), cell(1)).drop("test/toy/multilingual/map")
-    [(_, [first, *_])] = findings(measured(cells, "toy"))
+    [(_, [first, *_])] = found(cells)
     assert "reaches cross-lingual mAP .300" in first
 
 
@@ -69,17 +76,19 @@ def test_without_the_multilingual_setting_the_next_one_speaks() -> None:
 def test_steps_are_stated_or_said_to_differ(counts: list[str], short: str, told: str) -> None:
     cells = frame(cell(0), cell(1)).with_columns(pl.Series("param.trainer.max_steps", counts))
     assert steps(cells) == short
-    assert dict(facts(cells, NO_EVALUATIONS))["Training"] == told
+    assert dict(facts(results_of(cells, NO_EVALUATIONS)))["Training"] == told
 
 
 def test_facts_count_runs_and_seeds_and_name_what_differs() -> None:
     told = dict(
         facts(
-            frame(
-                cell(0, None, lr="0.1", encoder__name="tiny"),
-                cell(1, 0, seed=2, lr="0.2", encoder__name="tiny"),
-            ),
-            NO_EVALUATIONS,
+            results_of(
+                frame(
+                    cell(0, None, lr="0.1", encoder__name="tiny"),
+                    cell(1, 0, seed=2, lr="0.2", encoder__name="tiny"),
+                ),
+                NO_EVALUATIONS,
+            )
         )
     )
     assert told["Runs"] == "2 complete; 2 seeds (1, 2)"

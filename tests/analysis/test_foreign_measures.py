@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from lingmix.analysis.report import bias_note
-from lingmix.analysis.set_tables import every_set
+from lingmix.analysis.results import in_tables, results_of
 from lingmix.evaluation.bias import BIAS, Bias, PooledRanking
 from lingmix.evaluation.metric_names import on_test_set
 from lingmix.evaluation.metrics import METRICS, Figures, Rankings, Retrieval
@@ -60,7 +60,7 @@ def test_a_foreign_figure_of_bias_is_measured_shown_and_analysed(scores: SetScor
     assert scores.metrics["multilingual/german_share"] == 1 / 2
     assert "German share 0.500" in score_table([scores])
     metrics = {on_test_set("toy", name): value for name, value in scores.metrics.items()}
-    tables = every_set(frame(cell() | metrics), NO_EVALUATIONS)
+    tables = in_tables(results_of(frame(cell() | metrics), NO_EVALUATIONS))
     (header,) = [line for line in tables.splitlines() if "German share" in line]
     (row,) = [line for line in tables.splitlines() if line.endswith("| .500 |")]
     assert header.endswith("| German share |")

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from lingmix.analysis.report import write_report
+from lingmix.analysis.results import results_of
 from lingmix.errors import InputError
 
 from .conftest import NO_CELLS, NO_EVALUATIONS, cell, evaluation, frame
@@ -33,7 +34,9 @@ class Page(HTMLParser):
 def test_files_stand_beside_the_page_and_pngs_decode(
     two_sets: pl.DataFrame, tmp_path: Path
 ) -> None:
-    written = write_report(two_sets, NO_EVALUATIONS, name="demo", folder=tmp_path / "new")
+    written = write_report(
+        results_of(two_sets, NO_EVALUATIONS), name="demo", folder=tmp_path / "new"
+    )
     assert written[0].name == "report.html"
     assert {path.name for path in written} == {path.name for path in (tmp_path / "new").iterdir()}
     assert {path.name for path in written if path.name.startswith("toy")} == {
@@ -55,7 +58,8 @@ def test_files_stand_beside_the_page_and_pngs_decode(
 
 
 def test_the_page_needs_nothing_from_outside(demo: pl.DataFrame, tmp_path: Path) -> None:
-    html = write_report(demo, NO_EVALUATIONS, name="demo", folder=tmp_path)[0].read_text()
+    [path, *_] = write_report(results_of(demo, NO_EVALUATIONS), name="demo", folder=tmp_path)
+    html = path.read_text()
     page = Page(html)
     sources = [str(v) for _, attrs in page.tags for k, v in attrs.items() if k in {"src", "href"}]
     assert sources
@@ -71,7 +75,11 @@ def test_text_from_outside_is_inert(tmp_path: Path) -> None:
     ).with_columns(run_name=pl.lit(SCRIPT), run_id=pl.lit("<b>"))
     evaluations = frame(evaluation(SCRIPT, set_name="a<i>", excess={"en-en": 0.1}))
     [path, *_] = write_report(
-        cells, evaluations, name=SCRIPT, folder=tmp_path, missing=[SCRIPT], commands=[f"x {SCRIPT}"]
+        results_of(cells, evaluations),
+        name=SCRIPT,
+        folder=tmp_path,
+        missing=[SCRIPT],
+        commands=[f"x {SCRIPT}"],
     )
     page = Page(path.read_text())
     assert not {tag for tag, _ in page.tags} & {"script", "i", "b"}
@@ -84,8 +92,7 @@ def test_the_page_states_what_was_compared_failed_and_is_missing(
 ) -> None:
     cells = demo.filter((pl.col("alpha") != 1) | (pl.col("scale") != 0))
     [path, *_] = write_report(
-        cells,
-        NO_EVALUATIONS,
+        results_of(cells, NO_EVALUATIONS),
         name="demo",
         folder=tmp_path,
         missing=["run 7: failed"],
@@ -118,7 +125,9 @@ def test_the_page_states_what_was_compared_failed_and_is_missing(
     ],
 )
 def test_a_thin_grid_still_gives_a_report(cells: list[dict[str, object]], tmp_path: Path) -> None:
-    [path, *_] = write_report(frame(*cells), NO_EVALUATIONS, name="thin", folder=tmp_path)
+    [path, *_] = write_report(
+        results_of(frame(*cells), NO_EVALUATIONS), name="thin", folder=tmp_path
+    )
     assert path.exists()
 
 
@@ -129,7 +138,7 @@ def test_evaluations_stand_beside_the_cells_of_their_set(
     evaluations = frame(
         evaluation("bm25", excess=excess, bias={"peer": 0.031}), evaluation("e5", set_name="third")
     )
-    [path, *others] = write_report(two_sets, evaluations, name="demo", folder=tmp_path)
+    [path, *others] = write_report(results_of(two_sets, evaluations), name="demo", folder=tmp_path)
     text = Page(path.read_text()).text
     assert "bm25.800.100.300—" in text
     assert "bm25————.031" in text
@@ -145,7 +154,7 @@ def test_evaluations_stand_beside_the_cells_of_their_set(
 
 def test_evaluations_alone_give_a_report_that_speaks_of_no_training(tmp_path: Path) -> None:
     evaluations = frame(evaluation("bm25", excess={"en-en": 0.1}), evaluation("e5"))
-    written = write_report(NO_CELLS, evaluations, name="demo", folder=tmp_path)
+    written = write_report(results_of(NO_CELLS, evaluations), name="demo", folder=tmp_path)
     assert [path.name for path in written] == [
         "report.html",
         "table.csv",
@@ -161,5 +170,5 @@ def test_evaluations_alone_give_a_report_that_speaks_of_no_training(tmp_path: Pa
 
 def test_no_complete_run_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no complete run"):
-        write_report(NO_CELLS, NO_EVALUATIONS, name="x", folder=tmp_path / "new")
+        write_report(results_of(NO_CELLS, NO_EVALUATIONS), name="x", folder=tmp_path / "new")
     assert not (tmp_path / "new").exists()

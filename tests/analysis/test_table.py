@@ -3,15 +3,15 @@ import pytest
 
 from lingmix.analysis.baselines import evaluated
 from lingmix.analysis.groups import measured
-from lingmix.analysis.set_tables import markdown, set_tables
 from lingmix.analysis.significance import compare
-from lingmix.analysis.table import comparison_table, score, signed
+from lingmix.analysis.summary import summarise
+from lingmix.analysis.table import comparison_table, markdown, score, set_tables, signed
 
 from .conftest import NO_CELLS, NO_EVALUATIONS, cell, evaluation, frame
 
 
 def tables(cells: pl.DataFrame, evaluations: pl.DataFrame = NO_EVALUATIONS) -> str:
-    return markdown(set_tables(measured(cells, "toy"), evaluated(evaluations, "toy")))
+    return markdown(set_tables(summarise(measured(cells, "toy")), evaluated(evaluations, "toy")))
 
 
 @pytest.mark.parametrize(

@@ -27,10 +27,11 @@ from lingmix.sweep.grid import without_hydra
 from lingmix.sweep.objectives import check_objectives, metric_history, objective_values
 from lingmix.sweep.space import corners, search_space
 from lingmix.sweep.study import StudySettings, run_study
-from lingmix.tracking.history import cells, complete_runs, runs
+from lingmix.tracking.history import complete_runs, runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import COMPLETE, ERROR, KIND, STATE, end_run, start_run
 from lingmix.tracking.pages.sweep_run import FRONT
+from lingmix.tracking.run_table import cells
 from lingmix.tracking.store.client import experiment_of, open_store
 from tests.changes import killing
 from tests.conftest import FAILING, FAILURE
@@ -254,7 +255,7 @@ def test_an_objective_that_no_run_can_have_is_refused_before_any_trains(searched
 
 
 def test_an_objective_is_of_a_set_that_some_cell_has():
-    tracking = {"pair_metrics": ["map"]}
+    tracking = {"pair_metrics": {"test": ["map"], "val": []}}
     cells = [
         {"evaluation": {"a": {}}, "data": {"development": None}, "tracking": tracking},
         {"evaluation": {"b": {}}, "tracking": tracking},
@@ -268,9 +269,12 @@ def test_an_objective_is_of_a_set_that_some_cell_has():
 
 def test_an_objective_of_a_language_pair_is_one_that_runs_record():
     objective = "test/a/pair/en-de/ndcg_at_10"
-    recorded = {"evaluation": {"a": {}}, "tracking": {"pair_metrics": "all"}}
+    recorded = {"evaluation": {"a": {}}, "tracking": {"pair_metrics": {"test": "all", "val": []}}}
     check_objectives([objective], [recorded])
-    lacking = {"evaluation": {"a": {}}, "tracking": {"pair_metrics": ["map"]}}
+    lacking = {
+        "evaluation": {"a": {}},
+        "tracking": {"pair_metrics": {"test": ["map"], "val": "all"}},
+    }
     with pytest.raises(InputError, match=r"the metrics of tracking\.pair_metrics for each"):
         check_objectives([objective], [lacking])
 
@@ -279,7 +283,7 @@ def test_an_objective_that_a_run_lacks_is_named(searched):
     lacking = SETTINGS._replace(objectives=["val/development/pair/en-fr/map"], trials=1)
     told = "hydra.sweeper.objectives: run .* has no 'val/development/pair/en-fr/map'; it has val/"
     with pytest.raises(InputError, match=told):
-        searched(lacking, "sampler.alpha=0,1")
+        searched(lacking, "sampler.alpha=0,1", "tracking.pair_metrics.val=[map]")
 
 
 def recording(output_dir, scores):

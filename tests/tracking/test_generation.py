@@ -13,9 +13,10 @@ from lingmix.analysis.significance import compare
 from lingmix.analysis.summary import summarise
 from lingmix.tracking import contents
 from lingmix.tracking.generation import HARDWARE, kind_of
-from lingmix.tracking.history import cells, evaluations, replaced, unfinished
+from lingmix.tracking.history import replaced, unfinished
 from lingmix.tracking.identity import identify
 from lingmix.tracking.lifecycle import KIND
+from lingmix.tracking.run_table import cells, evaluations
 from tests.analysis.test_report import Page
 from tests.tracking.conftest import run_of
 

@@ -3,9 +3,9 @@ from itertools import count
 import polars as pl
 import pytest
 
-from lingmix.tracking.history import CELL, EVALUATION, cells, evaluations, without_alpha
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import KIND
+from lingmix.tracking.run_table import CELL, EVALUATION, cells, evaluations, without_alpha
 from tests.tracking.conftest import run_of
 
 LANGUAGES = [f"a{n}" for n in range(40)]

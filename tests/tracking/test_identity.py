@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from lingmix.tracking import code, contents, versions
-from lingmix.tracking.history import as_before, cells, changes, complete_run, unfinished
+from lingmix.tracking.history import as_before, changes, complete_run, unfinished
 from lingmix.tracking.identity import (
     ASKED,
     CODE,
@@ -16,6 +16,7 @@ from lingmix.tracking.identity import (
     identify,
     provenance,
 )
+from lingmix.tracking.run_table import cells
 from tests.tracking.conftest import run_of
 
 PAIRS = "lingmix.data.sources.pair_rows.read_pairs"

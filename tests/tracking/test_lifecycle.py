@@ -3,10 +3,11 @@ from contextlib import suppress
 import polars as pl
 import pytest
 
-from lingmix.tracking.history import cells, complete_runs, parent_run, unfinished
+from lingmix.tracking.history import complete_runs, parent_run, unfinished
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import ERROR, KIND, STATE, SWEEP, begin_run, start_run
 from lingmix.tracking.pages.sweep_run import record_failure
+from lingmix.tracking.run_table import cells
 from tests.tracking.conftest import run_of
 
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from lingmix.tracking.history import cells, evaluations
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import KIND
 from lingmix.tracking.pair_scores import SCORES, as_metrics
+from lingmix.tracking.run_table import cells, evaluations
 from tests.tracking.conftest import run_of
 
 SET = "test/set"
@@ -25,7 +25,7 @@ SCORED = {
 
 
 def test_of_language_pairs_map_alone_is_a_metric_and_nothing_of_a_setting_is_lost() -> None:
-    left_out = SCORED.keys() - as_metrics(SCORED, ["map"]).keys()
+    left_out = SCORED.keys() - as_metrics(SCORED, {"test": ["map"], "val": []}).keys()
     assert left_out == {
         f"{SET}/multilingual/excess_share/de",
         f"{SET}/pair/en-de/excess_share",
@@ -35,11 +35,12 @@ def test_of_language_pairs_map_alone_is_a_metric_and_nothing_of_a_setting_is_los
 
 
 def test_what_is_asked_for_is_a_metric_too_and_all_is_all() -> None:
-    asked = as_metrics(SCORED, ["excess_share"])
+    asked = as_metrics(SCORED, {"test": ["excess_share"], "val": ["recall_at_1"]})
     assert f"{SET}/pair/en-de/excess_share" in asked
     assert f"{SET}/multilingual/excess_share/de" in asked
     assert f"{SET}/pair/en-de/map" not in asked
-    assert as_metrics(SCORED, "all") == SCORED
+    assert "val/development/pair/de-en/recall_at_1" in asked
+    assert as_metrics(SCORED, {"test": "all", "val": "all"}) == SCORED
 
 
 def test_eleven_languages_have_at_most_150_metrics() -> None:
@@ -51,7 +52,7 @@ def test_eleven_languages_have_at_most_150_metrics() -> None:
     scores += [f"{s}/{m}" for s in ("monolingual", "crosslingual", "multilingual") for m in metrics]
     scores += [f"multilingual/bias{n}" for n in range(5)]
     scores += [*(f"multilingual/excess_share/{one}" for one in languages), "contrastive_entropy"]
-    recorded = as_metrics({f"{SET}/{name}": 0.0 for name in scores}, ["map"])
+    recorded = as_metrics({f"{SET}/{name}": 0.0 for name in scores}, {"test": ["map"]})
     assert len(scores) == 1006
     assert len(recorded) == 121 + 3 * 7 + 5 + 1
 

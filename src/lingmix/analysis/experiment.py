@@ -4,17 +4,11 @@ from pathlib import Path
 
 from lingmix.analysis.metric_columns import PAIR_METRICS
 from lingmix.analysis.report import write_report
-from lingmix.analysis.set_tables import every_set
+from lingmix.analysis.results import in_tables, results_of
 from lingmix.errors import InputError
-from lingmix.tracking.history import (
-    cells,
-    commands,
-    evaluations,
-    replaced,
-    unfinished,
-    without_alpha,
-)
+from lingmix.tracking.history import commands, replaced, unfinished
 from lingmix.tracking.pages.report_run import log_report
+from lingmix.tracking.run_table import cells, evaluations, without_alpha
 from lingmix.tracking.store.client import open_store
 
 
@@ -26,15 +20,16 @@ def report_experiment(name: str, *, uri: str, folder: Path) -> str:
     if experiment is None:
         known = ", ".join(one.name for one in client.search_experiments())
         raise InputError(f"name: no experiment {name!r} is recorded; there are: {known}")
-    trained = cells(client, experiment.experiment_id, PAIR_METRICS)
-    as_they_are = evaluations(client, experiment.experiment_id, PAIR_METRICS)
+    results = results_of(
+        cells(client, experiment.experiment_id, PAIR_METRICS),
+        evaluations(client, experiment.experiment_id, PAIR_METRICS),
+    )
     left_out = [
         *replaced(client, experiment.experiment_id),
         *without_alpha(client, experiment.experiment_id),
     ]
     written = write_report(
-        trained,
-        as_they_are,
+        results,
         name=name,
         folder=folder,
         missing=unfinished(client, experiment.experiment_id),
@@ -43,4 +38,4 @@ def report_experiment(name: str, *, uri: str, folder: Path) -> str:
     )
     log_report(client, experiment.experiment_id, folder=folder)
     said = f"\nLeft out: {'; '.join(left_out)}" if left_out else ""
-    return f"{every_set(trained, as_they_are)}{said}\n{written[0]}"
+    return f"{in_tables(results)}{said}\n{written[0]}"

@@ -7,27 +7,26 @@ import polars as pl
 
 from lingmix.analysis.groups import curves, groups
 from lingmix.analysis.metric_columns import LABELS
-from lingmix.analysis.scaling import gains
-from lingmix.analysis.significance import compare
-from lingmix.analysis.summary import summarise
+from lingmix.analysis.significance import compare, gains
 from lingmix.analysis.table import estimate, signed
 from lingmix.evaluation.metric_names import SETTINGS
 
 Row = dict[str, Any]
 
 
-def findings(runs: pl.DataFrame) -> list[tuple[str, list[str]]]:
-    """For each group of comparable runs (see `cells.groups`): what the best hybrid reaches at each
+def findings(runs: pl.DataFrame, summary: pl.DataFrame) -> list[tuple[str, list[str]]]:
+    """For each group of comparable runs (see `groups.groups`): what the best hybrid reaches at each
     scale, what that costs at the largest, and how the gain moves with the scale.
     """
-    return [(words, list(_sentences(group))) for words, group in groups(runs)]
+    both = zip(groups(runs), groups(summary), strict=True)
+    return [(words, list(_sentences(group, means))) for (words, group), (_, means) in both]
 
 
-def _sentences(group: pl.DataFrame) -> Iterable[str]:
+def _sentences(group: pl.DataFrame, summary: pl.DataFrame) -> Iterable[str]:
     cost = None
-    for name, curve in curves(group):
+    for (name, curve), (_, means) in zip(curves(group), curves(summary), strict=True):
         measure = next(m for m in reversed(SETTINGS) if curve[m].count())
-        rows = summarise(curve).drop_nulls(measure).to_dicts()
+        rows = means.drop_nulls(measure).to_dicts()
         hybrids = [row for row in rows if 0 < row["alpha"] < 1]
         pure = sorted((r for r in rows if r["alpha"] in (0, 1)), key=lambda r: -r["alpha"])
         if not hybrids or not pure:
@@ -42,7 +41,7 @@ def _sentences(group: pl.DataFrame) -> Iterable[str]:
             f"{_difference(differences, measure)}."
         )
         cost = _cost(best["alpha"], name, differences, measure)
-    yield from filter(None, [cost, _trend(group)])
+    yield from filter(None, [cost, _trend(summary)])
 
 
 def _place(curve: str) -> str:
@@ -80,9 +79,9 @@ def _cost(alpha: float, place: str, differences: list[Row], main: str) -> str | 
     return f"In the other settings alpha {alpha:g} means, at {place}: {'; '.join(others)}."
 
 
-def _trend(group: pl.DataFrame) -> str | None:
+def _trend(summary: pl.DataFrame) -> str | None:
     """How the gain of one alpha, the best at the largest scale, moves with the scale."""
-    gained = gains(summarise(group))
+    gained = gains(summary)
     measure = next((m for m in reversed(SETTINGS) if gained[m].count()), None)
     if measure is None:
         return None

@@ -1,34 +1,31 @@
 """What was compared, in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from lingmix.analysis.baselines import evaluated
 from lingmix.analysis.generations import APART, generations
-from lingmix.analysis.groups import STEPS, keys, measured, scale_name
-from lingmix.analysis.metric_columns import evaluation_sets
+from lingmix.analysis.groups import STEPS, keys, scale_name
 from lingmix.analysis.plots.heatmap import pair_scores
+from lingmix.analysis.results import Results, SetResults
 from lingmix.evaluation.metric_names import MAP
 from lingmix.tracking.generation import is_generation
 
 
-def facts(cells: pl.DataFrame, evaluations: pl.DataFrame) -> list[tuple[str, str]]:
+def facts(results: Results) -> list[tuple[str, str]]:
     """Labels and their words."""
-    set_names = evaluation_sets(cells, evaluations)
-    told = _of_training(cells, set_names) if cells.height else []
+    cells, evaluations, sets = results
+    told = _of_training(cells, sets) if cells.height else []
     if evaluations.height:
         encoders = evaluations["encoder"].unique().sort()
         told.append(("Evaluated as they are", _listed("encoder", encoders)))
     return [*told, *generations(cells, evaluations)] + [
-        (f"Evaluated on {name}", _listed("language", _languages(cells, evaluations, name)))
-        for name in set_names
+        (f"Evaluated on {one.name}", _listed("language", _languages(one))) for one in sets
     ]
 
 
-def _of_training(cells: pl.DataFrame, set_names: list[str]) -> list[tuple[str, str]]:
-    runs = [measured(cells, set_name) for set_name in set_names]
-    keyed = {c for part in runs for c in keys(part) if not is_generation(c)}
+def _of_training(cells: pl.DataFrame, sets: Sequence[SetResults]) -> list[tuple[str, str]]:
+    keyed = {c for one in sets for c in keys(one.runs) if not is_generation(c)}
     differing = sorted(keyed - {"pairs", STEPS})
     return [
         ("Runs", f"{cells.height} complete; {_listed('seed', _values(cells, 'seed'))}"),
@@ -73,12 +70,9 @@ def _apart(values: list[str]) -> str:
     return f"{', '.join(values)}; {APART}"
 
 
-def _languages(cells: pl.DataFrame, evaluations: pl.DataFrame, set_name: str) -> list[str]:
-    found = [
-        pair_scores(runs, MAP)
-        for runs in (measured(cells, set_name), evaluated(evaluations, set_name))
-    ]
-    return sorted({language for one in found for language in (*one.queries, *one.passages)})
+def _languages(one: SetResults) -> list[str]:
+    found = [pair_scores(runs, MAP) for runs in (one.runs, one.encoders)]
+    return sorted({language for some in found for language in (*some.queries, *some.passages)})
 
 
 def _values(cells: pl.DataFrame, column: str) -> list[str]:

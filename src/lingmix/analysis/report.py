@@ -7,21 +7,20 @@ from typing import NamedTuple
 import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lingmix.analysis.baselines import evaluated
 from lingmix.analysis.findings import findings
-from lingmix.analysis.groups import gaps, measured
-from lingmix.analysis.metric_columns import SCORED, evaluation_sets
+from lingmix.analysis.groups import gaps
+from lingmix.analysis.metric_columns import SCORED, pair_columns
 from lingmix.analysis.overview import facts, steps
 from lingmix.analysis.plots.gallery import Album, Picture, albums, bias_maps
-from lingmix.analysis.scaling import gains
-from lingmix.analysis.set_tables import SetTables, markdown, set_tables
-from lingmix.analysis.significance import compare
-from lingmix.analysis.summary import summarise
+from lingmix.analysis.results import Results, SetResults
+from lingmix.analysis.significance import compare, gains
 from lingmix.analysis.table import (
+    SetTables,
     TextTable,
     comparison_table,
     evaluation_table,
     gain_table,
+    markdown,
     run_table,
 )
 from lingmix.atomic import atomic_file
@@ -56,8 +55,7 @@ class Section(NamedTuple):
 
 
 def write_report(
-    cells: pl.DataFrame,
-    evaluations: pl.DataFrame,
+    results: Results,
     *,
     name: str,
     folder: Path,
@@ -67,19 +65,19 @@ def write_report(
 ) -> list[Path]:
     """Files written, the page `report.html` first.
 
-    `cells` and `evaluations` are what `tracking.history` finds. `missing` names runs that are not
+    `missing` names runs that are not
     complete, `left_out` counts complete ones that are not shown; `commands` is what to type to make
     the runs and this report again.
     """
-    set_names = evaluation_sets(cells, evaluations)
+    cells, evaluations, sets = results
     trained = steps(cells) if cells.height else ""
-    sections = [_section(cells, evaluations, set_name, trained) for set_name in set_names]
+    sections = [_section(one, trained) for one in sets]
     page = _environment().get_template("report.html.jinja")
     html = page.render(
         name=name,
         note=_note(trained),
         bias_note=bias_note(),
-        facts=facts(cells, evaluations),
+        facts=facts(results),
         sections=sections,
         missing=missing,
         left_out=left_out,
@@ -89,7 +87,7 @@ def write_report(
     )
     contents = {
         "report.html": html.encode(),
-        "table.csv": _numbers(cells, evaluations, set_names).write_csv().encode(),
+        "table.csv": _numbers(sets).write_csv().encode(),
         "table.md": _markdown(sections, name, trained).encode(),
     } | {picture.file: picture.png for section in sections for picture in section.pictures}
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,19 +97,16 @@ def write_report(
     return [folder / file for file in contents]
 
 
-def _section(
-    cells: pl.DataFrame, evaluations: pl.DataFrame, set_name: str, trained: str
-) -> Section:
-    runs, encoders = measured(cells, set_name), evaluated(evaluations, set_name)
+def _section(one: SetResults, trained: str) -> Section:
     return Section(
-        name=set_name,
-        findings=findings(runs),
-        gaps=gaps(runs),
-        tables=set_tables(runs, encoders),
-        comparisons=comparison_table(compare(runs)),
-        gains=gain_table(gains(summarise(runs)).filter(SCORED)),
-        albums=list(albums(runs, set_name=set_name, steps=trained)),
-        bias_maps=bias_maps(runs, encoders, set_name=set_name),
+        name=one.name,
+        findings=findings(one.runs, one.summary),
+        gaps=gaps(one.runs),
+        tables=one.tables,
+        comparisons=comparison_table(compare(one.runs)),
+        gains=gain_table(gains(one.summary).filter(SCORED)),
+        albums=list(albums(one.runs, one.summary, set_name=one.name, steps=trained)),
+        bias_maps=bias_maps(one.runs, one.encoders, set_name=one.name),
     )
 
 
@@ -125,14 +120,12 @@ def bias_note() -> str:
     return " ".join(["Of the multilingual setting's pooled ranking.", *notes])
 
 
-def _numbers(
-    cells: pl.DataFrame, evaluations: pl.DataFrame, set_names: Sequence[str]
-) -> pl.DataFrame:
+def _numbers(sets: Sequence[SetResults]) -> pl.DataFrame:
     """Of cells, which have an alpha, and of encoders evaluated as they are, which have a name."""
     tables = [
-        table.select(pl.lit(set_name).alias("set"), pl.exclude("^pair/.*$"))
-        for set_name in set_names
-        for table in (summarise(measured(cells, set_name)), evaluated(evaluations, set_name))
+        table.select(pl.lit(one.name).alias("set"), pl.exclude([*pair_columns(table.columns)]))
+        for one in sets
+        for table in (one.summary, one.encoders)
     ]
     return pl.concat(tables, how="diagonal_relaxed")
 

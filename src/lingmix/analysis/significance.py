@@ -1,4 +1,4 @@
-"""Is a hybrid's difference to a pure strategy more than the seeds' noise?"""
+"""What a hybrid gains over pure strategies, and whether that is more than the seeds' noise."""
 
 import numpy as np
 import polars as pl
@@ -54,3 +54,28 @@ def _quantile(seeds: pl.Series) -> pl.Series:
     """Of the t-distribution that leaves 2.5% above it, with a degree of freedom less than seeds."""
     degrees = seeds.to_numpy().astype(np.float64) - 1
     return pl.Series(stats.t.ppf(0.975, np.where(degrees > 0, degrees, np.nan)))
+
+
+def gains(summary: pl.DataFrame) -> pl.DataFrame:
+    """One row per key, scale and hybrid alpha: for each setting the mean mAP minus that of the
+    better pure strategy of the scale, and `<setting>_over`, that strategy's alpha.
+
+    Null where alpha 0 or alpha 1 is missing: then the better one is unknown.
+    """
+    level = [*keys(summary), "scale"]
+    rows = summary.filter((pl.col("alpha") > 0) & (pl.col("alpha") < 1)).select(
+        *level, "alpha", *SETTINGS
+    )
+    for alpha in (0, 1):
+        pure = summary.filter(pl.col("alpha") == alpha).select(*level, *SETTINGS)
+        rows = rows.join(
+            pure, on=level, how="left", nulls_equal=True, suffix=f"_{alpha}", maintain_order="left"
+        )
+    return rows.select(*level, "alpha", *(e for s in SETTINGS for e in _gain(s)))
+
+
+def _gain(setting: str) -> tuple[pl.Expr, pl.Expr]:
+    cross, mono = pl.col(f"{setting}_0"), pl.col(f"{setting}_1")
+    better = pl.when(mono >= cross).then(mono).when(cross > mono).then(cross)
+    over = pl.when(mono >= cross).then(1).when(cross > mono).then(0)
+    return (pl.col(setting) - better).alias(setting), over.alias(f"{setting}_over")

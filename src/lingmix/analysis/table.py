@@ -9,10 +9,14 @@ from lingmix.analysis.baselines import label
 from lingmix.analysis.generations import generation_columns
 from lingmix.analysis.groups import keys, scale_name
 from lingmix.analysis.metric_columns import LABELS, measures
+from lingmix.evaluation.bias import BIAS
 from lingmix.evaluation.metric_names import SETTINGS
 from lingmix.tracking.generation import named
 
 ABSENT = "—"
+SCORES = (*SETTINGS, "rank_distance")
+ENCODERS_TITLE = "Encoders evaluated as they are"
+BIAS_TITLE = "Language bias"
 Row = dict[str, Any]
 
 
@@ -24,6 +28,38 @@ class Entry(NamedTuple):
 class TextTable(NamedTuple):
     header: tuple[str, ...]
     rows: tuple[tuple[Entry, ...], ...]
+
+
+class SetTables(NamedTuple):
+    """Without rows where nothing was measured."""
+
+    scores: TextTable
+    encoders: TextTable
+    bias: TextTable
+    encoder_bias: TextTable
+
+
+def set_tables(summary: pl.DataFrame, encoders: pl.DataFrame) -> SetTables:
+    pooled = pl.any_horizontal(pl.col([*BIAS]).is_not_null())
+    return SetTables(
+        scores=summary_table(summary, SCORES),
+        encoders=encoder_table(encoders, SCORES),
+        bias=summary_table(summary.filter(pooled), [*BIAS]),
+        encoder_bias=encoder_table(encoders.filter(pooled), [*BIAS]),
+    )
+
+
+def markdown(tables: SetTables) -> str:
+    titled = (
+        ("", [tables.scores]),
+        (ENCODERS_TITLE, [tables.encoders]),
+        (BIAS_TITLE, [tables.bias, tables.encoder_bias]),
+    )
+    parts = []
+    for title, some in titled:
+        filled = [markdown_table(table) for table in some if table.rows]
+        parts += [f"### {title}\n"] * bool(title and filled) + filled
+    return "\n".join(parts)
 
 
 def summary_table(summary: pl.DataFrame, columns: Sequence[str]) -> TextTable:

@@ -77,12 +77,14 @@ def _refuse_timers(callbacks: Config) -> None:
             )
 
 
-def _refuse_unknown_metrics(pair_metrics: Sequence[str] | str) -> None:
+def _refuse_unknown_metrics(pair_metrics: Mapping[str, Sequence[str] | str]) -> None:
     known = (*METRICS, CONTRASTIVE_ENTROPY, EXCESS_SHARE)
-    if pair_metrics != "all" and (unknown := [one for one in pair_metrics if one not in known]):
-        raise InputError(
-            f"tracking.pair_metrics: must be all, or a list of {', '.join(known)}, got {unknown[0]}"
-        )
+    for split, asked in pair_metrics.items():
+        if asked != "all" and (unknown := [one for one in asked if one not in known]):
+            raise InputError(
+                f"tracking.pair_metrics.{split}: must be all, or a list of {', '.join(known)}, "
+                f"got {unknown[0]}"
+            )
 
 
 def _refuse_lexical(encoder: Config) -> None:

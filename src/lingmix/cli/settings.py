@@ -50,11 +50,16 @@ PairMetrics = Annotated[
 ]
 
 
+class PairMetricsOfSplits(Settings):
+    test: PairMetrics
+    val: PairMetrics
+
+
 class Tracking(Settings):
     uri: Store
     wait: NotNegative
     system_metrics: Positive | None
-    pair_metrics: PairMetrics
+    pair_metrics: PairMetricsOfSplits
     code: Text | None
     versions: dict[str, Text] | None
     parent: Text | None

@@ -40,7 +40,7 @@ def check_objectives(objectives: Sequence[str], cells: Sequence[Config]) -> None
     of_pairs = {
         MetricName(split, name, score)
         for split, name in sets
-        for score in _pair_scores(pair_metrics)
+        for score in _pair_scores(pair_metrics[split])
     }
     for objective in objectives:
         name = parse(objective)

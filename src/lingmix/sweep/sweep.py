@@ -22,8 +22,7 @@ from lingmix.sweep.grid import Compose, Plan, varied_keys
 from lingmix.sweep.live import show_progress
 from lingmix.terminal import end, say
 from lingmix.tracking.flat_config import leaves
-from lingmix.tracking.history import cells as cells_of
-from lingmix.tracking.history import changes, complete_runs, evaluations, lacks_run_files
+from lingmix.tracking.history import changes, complete_runs, lacks_run_files
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import COMPLETE, FAILED, INTERRUPTED
 from lingmix.tracking.pages.sweep_run import (
@@ -35,6 +34,8 @@ from lingmix.tracking.pages.sweep_run import (
     record_failure,
 )
 from lingmix.tracking.run_folder import remove_recorded
+from lingmix.tracking.run_table import cells as cells_of
+from lingmix.tracking.run_table import evaluations
 from lingmix.tracking.secrets import shown
 from lingmix.tracking.store.bounded import again, opening
 from lingmix.tracking.store.client import experiment_of, open_store, reached
@@ -132,10 +133,11 @@ def run_grid(grid: Sequence[Plan], *, compose: Compose, command: str, run_all: C
             f"{sweep.failed[0].text}); run the same command to run only those again"
         )
     if command == "evaluate":
-        from lingmix.analysis.set_tables import every_set  # noqa: PLC0415 - seconds of imports
+        from lingmix.analysis.results import in_tables, results_of  # noqa: PLC0415 - seconds
 
         client, experiment = sweep.client, sweep.experiment
-        say(every_set(cells_of(client, experiment), evaluations(client, experiment)))
+        recorded = cells_of(client, experiment), evaluations(client, experiment)
+        say(in_tables(results_of(*recorded)))
 
 
 @contextmanager

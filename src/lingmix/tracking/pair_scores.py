@@ -29,20 +29,16 @@ SCORES = "scores.json"
 READING = 120.0
 """Seconds that the artifacts of a report's runs may take to be read, all together."""
 
-PairMetrics = Collection[str]
-"""`tracking.pair_metrics`: the metrics of language pairs that are recorded as such, or `all`."""
+PairMetrics = Mapping[str, Collection[str]]
+"""`tracking.pair_metrics`: of `test` and of `val` the metrics of language pairs that are recorded as
+such, or `all`."""
 
 Row = dict[str, Any]
 
 
 def as_metrics(scores: Mapping[str, float], pair_metrics: PairMetrics) -> dict[str, float]:
     """Without what each language or language pair has, but for the metrics asked for."""
-    each = {name: found.score.of_each for name in scores if (found := parse(name))}
-    return {
-        name: value
-        for name, value in scores.items()
-        if pair_metrics == "all" or each.get(name) is None or each[name] in pair_metrics
-    }
+    return {name: scores[name] for name in scores if _is_recorded(parse(name), pair_metrics)}
 
 
 def with_pair_scores(
@@ -67,6 +63,13 @@ def with_pair_scores(
             "%d runs have no readable %s: figures of language pairs leave them out", unread, SCORES
         )
     return filled
+
+
+def _is_recorded(name: MetricName | None, pair_metrics: PairMetrics) -> bool:
+    if name is None or name.score.of_each is None:
+        return True
+    asked = pair_metrics[name.split]
+    return asked == "all" or name.score.of_each in asked
 
 
 def _scores(client: MlflowClient, run_id: str) -> Mapping[str, float]:

@@ -15,7 +15,6 @@ from lingmix.analysis.plots.against_alpha import against_alpha
 from lingmix.analysis.plots.heatmap import PairScores, heatmap, pair_scores
 from lingmix.analysis.plots.style import png
 from lingmix.analysis.plots.tradeoff import tradeoff
-from lingmix.analysis.summary import summarise
 from lingmix.evaluation.metric_names import EXCESS_SHARE, MAP, SETTINGS
 
 
@@ -54,13 +53,15 @@ class Place(NamedTuple):
     about: str
 
 
-def albums(runs: pl.DataFrame, *, set_name: str, steps: str) -> Iterator[Album]:
-    for words, place, group in _groups(runs, set_name):
-        summary = summarise(group)
+def albums(
+    runs: pl.DataFrame, summary: pl.DataFrame, *, set_name: str, steps: str
+) -> Iterator[Album]:
+    both = zip(_groups(runs, set_name), groups(summary), strict=True)
+    for (words, place, group), (_, means) in both:
         yield Album(
             words,
-            list(_tradeoffs(summary, *place, steps)),
-            list(_lines(summary, *place, steps)),
+            list(_tradeoffs(means, *place, steps)),
+            list(_lines(means, *place, steps)),
             *_heatmaps(group, *place),
         )
 

@@ -1,0 +1,129 @@
+"""Complete runs as the rows of a table."""
+
+import ast
+from collections.abc import Collection, Sequence
+
+import polars as pl
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from lingmix.evaluation.metric_names import TEST, parsed
+from lingmix.tracking.generation import generation, is_generation
+from lingmix.tracking.history import complete_runs, newest
+from lingmix.tracking.identity import decides
+from lingmix.tracking.lifecycle import KIND
+from lingmix.tracking.pair_scores import with_pair_scores
+
+NAMED = ("sampler.alpha", "augmentation.scale", "seed", "pairs")
+"""Params with a column of their own."""
+
+CELL = pl.Schema(
+    {
+        "run_id": pl.String,
+        "run_name": pl.String,
+        "alpha": pl.Float64,
+        "scale": pl.Int64,
+        "seed": pl.Int64,
+        "pairs": pl.String,
+    }
+)
+EVALUATION = pl.Schema({"run_id": pl.String, "encoder": pl.String})
+"""Columns that are there even without a run."""
+
+KEPT_PARAMS = (
+    "param.sampler.alpha_end",
+    "param.trainer.max_steps",
+    "param.languages",
+    "param.encoder.name",
+)
+
+
+def cells(
+    client: MlflowClient, experiment: str, pair_metrics: Collection[str] = ()
+) -> pl.DataFrame:
+    """One row a complete cell that has an alpha: what it was, `param.<key>` columns where cells
+    differ, metrics; of the largest scales `pair_metrics` of each language pair."""
+    complete = newest(complete_runs(client, experiment).values())
+    rows = [_cell(run) for run in complete if _has_alpha(run)]
+    table = _table(CELL, with_pair_scores(client, rows, pair_metrics))
+    same = [
+        name
+        for name in table.columns
+        if name.startswith("param.")
+        and not is_generation(name)
+        and (name not in KEPT_PARAMS or table[name][0] == "None")
+        and table[name].n_unique() == 1
+    ]
+    return table.drop(same)
+
+
+def without_alpha(client: MlflowClient, experiment: str) -> list[str]:
+    """How many trainings `cells` leaves out, whose samplers have no alpha to compare them by."""
+    complete = complete_runs(client, experiment).values()
+    trained = [run for run in complete if "sampler._target_" in run.data.params]
+    count = sum(not _has_alpha(run) for run in trained)
+    return [f"{count} runs of samplers without an alpha"] if count else []
+
+
+def _has_alpha(run: Run) -> bool:
+    return run.data.params.get("sampler.alpha", "None") != "None"
+
+
+def evaluations(
+    client: MlflowClient, experiment: str, pair_metrics: Collection[str] = ()
+) -> pl.DataFrame:
+    """One row a complete evaluation of an encoder, the newest first: its name, `param.<key>` for
+    all else that decides the result, metrics, and `pair_metrics` of each language pair."""
+    complete = newest(complete_runs(client, experiment).values())
+    rows = [_evaluation(run) for run in complete if run.data.tags.get(KIND) == "evaluation"]
+    return _table(EVALUATION, with_pair_scores(client, rows, pair_metrics))
+
+
+def _cell(run: Run) -> dict[str, object]:
+    params = run.data.params
+    scale = params.get("augmentation.scale", "0")
+    return {
+        "run_id": run.info.run_id,
+        "run_name": run.info.run_name,
+        "alpha": float(params["sampler.alpha"]),
+        "scale": None if scale == "None" else int(scale),
+        "seed": int(params["seed"]),
+        "pairs": _compact(params.get("pairs", "all")),
+        **_params(run, besides=NAMED),
+        **_test_metrics(run),
+    }
+
+
+def _evaluation(run: Run) -> dict[str, object]:
+    return {
+        "run_id": run.info.run_id,
+        "encoder": run.data.params["encoder.name"],
+        **_params(run, besides=("encoder.name",)),
+        **_test_metrics(run),
+    }
+
+
+def _params(run: Run, *, besides: Sequence[str]) -> dict[str, str]:
+    """Those that decide a result, and the generation."""
+    deciding = {key: value for key, value in run.data.params.items() if decides(key)}
+    if "languages" in deciding:
+        deciding["languages"] = _compact(deciding["languages"])
+    params = {f"param.{key}": deciding[key] for key in deciding if key not in besides}
+    return params | generation(run.data.tags)
+
+
+def _test_metrics(run: Run) -> dict[str, float]:
+    metrics = run.data.metrics
+    return {str(name): metrics[str(name)] for name in parsed(metrics) if name.split == TEST}
+
+
+def _table(columns: pl.Schema, rows: list[dict[str, object]]) -> pl.DataFrame:
+    found = pl.DataFrame(rows, infer_schema_length=None)
+    return pl.concat([pl.DataFrame(schema=columns), found], how="diagonal_relaxed")
+
+
+def _compact(choices: str) -> str:
+    """MLflow keeps a list as its Python text, of a very long one the beginning; `languages` and
+    `pairs` have no order."""
+    listed = choices.startswith("[") and choices.endswith("]")
+    return f"[{','.join(sorted({*map(str, ast.literal_eval(choices))}))}]" if listed else choices
