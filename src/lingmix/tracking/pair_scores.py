@@ -30,8 +30,8 @@ READING = 120.0
 """Seconds that the artifacts of a report's runs may take to be read, all together."""
 
 PairMetrics = Mapping[str, Collection[str]]
-"""`tracking.pair_metrics`: of `test` and of `val` the metrics of language pairs that are recorded as
-such, or `all`."""
+"""`tracking.pair_metrics`: which metrics of language pairs are recorded as such, or `all`; of `val`
+and of `test`."""
 
 Row = dict[str, Any]
 

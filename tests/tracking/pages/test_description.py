@@ -129,6 +129,9 @@ def test_a_sweep_s_view_shows_what_differs_and_its_scores(client, experiment, sw
     state = json.loads(json.loads(tags[view])["state"])
     columns = ["params.`seed`", f"metrics.`{KEPT_SCORE}`", f"metrics.`{TESTED}`"]
     assert state["selectedColumns"] == columns
+    assert [chart["metricKey"] for chart in state["compareRunCharts"]] == [KEPT_SCORE, TESTED]
+    sections = {chart["metricSectionId"] for chart in state["compareRunCharts"]}
+    assert sections == {section["uuid"] for section in state["compareRunSections"]}
     assert f"viewStateShareKey={view.removeprefix(VIEW)}" in note(client, sweep)
     shown = client.search_runs([experiment], filter_string=state["searchFilter"])
     assert shown == []  # these runs were made without a parent; MLflow takes the query

@@ -1,4 +1,5 @@
-"""A saved view of MLflow's run table: a sweep's runs, in columns of what differs and what counts.
+"""A saved view of MLflow's run table: a sweep's runs, in columns of what differs and what counts,
+and its charts, which begin with the same scores.
 
 Its form is that of the UI's own "Views"; an MLflow that has another form shows its usual table.
 """
@@ -14,6 +15,9 @@ from lingmix.tracking.pages.description import score_of, varying
 
 VIEW = "mlflow.sharedViewState."
 MOST_COLUMNS = 24
+HEADLINE = "Headline"
+"""A section of charts. MLflow has a section for each prefix of a metric's name, in alphabetical
+order; the view keeps its own first."""
 
 
 def save_view(client: MlflowClient, parent: Run, complete: Sequence[Run]) -> str:
@@ -21,20 +25,40 @@ def save_view(client: MlflowClient, parent: Run, complete: Sequence[Run]) -> str
     info = parent.info
     name = f"sweep-{info.run_id[:12]}"
     score = score_of(complete)
+    headline = _headline(complete, score)
+    columns = [f"params.`{key}`" for key in varying(complete)]
     state = {
-        "selectedColumns": _columns(complete, score),
+        "selectedColumns": [*columns, *(f"metrics.`{one}`" for one in headline)][:MOST_COLUMNS],
         "searchFilter": f"tags.`mlflow.parentRunId` = '{info.run_id}'",
         "orderByKey": f"metrics.`{score}`" if score else "attributes.start_time",
         "orderByAsc": False,
+        "compareRunSections": [_section()],
+        "compareRunCharts": [_chart(metric) for metric in headline],
+        "isAccordionReordered": True,
     }
     view = {"name": info.run_name, "createdAt": info.start_time, "state": json.dumps(state)}
     client.set_experiment_tag(info.experiment_id, f"{VIEW}{name}", json.dumps(view))
     return f"#/experiments/{info.experiment_id}/runs?viewStateShareKey={name}"
 
 
-def _columns(complete: Sequence[Run], score: str | None) -> list[str]:
-    names = {name for run in complete for name in run.data.metrics}
-    maps = map(str, setting_maps(names))
-    metrics = dict.fromkeys([score, *maps] if score else maps)
-    columns = [f"params.`{key}`" for key in varying(complete)]
-    return [*columns, *(f"metrics.`{name}`" for name in metrics)][:MOST_COLUMNS]
+def _headline(complete: Sequence[Run], score: str | None) -> list[str]:
+    """The score to choose by, then the mAP of each evaluation set's settings."""
+    maps = map(str, setting_maps({name for run in complete for name in run.data.metrics}))
+    return list(dict.fromkeys([score, *maps] if score else maps))
+
+
+def _section() -> dict[str, object]:
+    return {"uuid": HEADLINE, "name": HEADLINE, "display": True, "isReordered": True}
+
+
+def _chart(metric: str) -> dict[str, object]:
+    return {
+        "type": "BAR",
+        "uuid": metric,
+        "metricKey": metric,
+        "displayName": metric,
+        "metricSectionId": HEADLINE,
+        "runsCountToCompare": 10,
+        "deleted": False,
+        "isGenerated": False,
+    }
