@@ -24,9 +24,8 @@ def _read(group: str, value: Any) -> Any:
     if group not in SHORTHAND or not isinstance(value, dict):
         return value
     short = {key: value[key] for key in SHORTHAND[group] if _is_plain(value.get(key, {}))}
-    sources = [*_sources(value)]
-    for key, one in short.items():
-        if not any(key in source and source[key] == one for source in sources):
+    for key in short:
+        if not any(key in source for source in _sources(value)):
             raise InputError(f"{group}.{key}: no source of `{group}` reads it; leave it out")
     return {key: one for key, one in value.items() if key not in short}
 

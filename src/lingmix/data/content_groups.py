@@ -85,15 +85,21 @@ def content_groups(
         [given_E2, asked_E2[translated_I[asked_E2[:, 0]]] + np.array([len(items), 0])]
     )
     nodes = 2 * len(items) + len(forms)
-    edges = (np.ones(len(linked_E2)), (linked_E2[:, 0], 2 * len(items) + linked_E2[:, 1]))
-    group_N = connected_components(coo_array(edges, shape=(nodes, nodes)), directed=False)[1]
-    group_I, _, group_F = np.split(group_N.astype(np.int64), [len(items), 2 * len(items)])
+    group_N = linked(linked_E2 + np.array([0, 2 * len(items)]), nodes=nodes)
+    group_I, _, group_F = np.split(group_N, [len(items), 2 * len(items)])
     return ContentGroups(
         query_Q=group_F[form_Q],
         passage_P=group_F[form_P],
         form_P=form_P,
         answers_E2=np.stack([group_F[asked_E2[:, 1]], group_I[asked_E2[:, 0]]], axis=1),
     )
+
+
+def linked(edges_E2: Numbers, *, nodes: int) -> Numbers:
+    """The number of the component that each node of an undirected graph is in."""
+    edges = (np.ones(len(edges_E2)), (edges_E2[:, 0], edges_E2[:, 1]))
+    graph = coo_array(edges, shape=(nodes, nodes))
+    return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
 class _Forms(dict[str, int]):

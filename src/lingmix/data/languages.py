@@ -46,6 +46,13 @@ def require_language(place: str, code: object) -> str:
     return code
 
 
+def require_languages(asked: Iterable[str], *, key: str, of: str, known: Iterable[str]) -> None:
+    """Raises InputError for those that stand at `key` and that `of` does not have."""
+    known = list(known)
+    if unknown := sorted({*map(str, asked)} - {*known}):
+        raise InputError(f"{key}: {of} has no {', '.join(unknown)}; it has {', '.join(known)}")
+
+
 def published_languages(
     asked: Iterable[str], *, of: str, published: Iterable[str], within: Sequence[str] | None
 ) -> list[str]:
@@ -53,10 +60,7 @@ def published_languages(
     must have, `within` those of the study (None: any).
     """
     asked, published = list(asked), list(published)
-    if unknown := sorted({*map(str, asked)} - set(published)):
-        raise InputError(
-            f"languages: {of} has no {', '.join(unknown)}; it has {', '.join(published)}"
-        )
+    require_languages(asked, key="languages", of=of, known=published)
     fetched = [language for language in asked if within is None or language in within]
     if not fetched:
         raise InputError(

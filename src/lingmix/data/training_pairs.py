@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from functools import partial
+from itertools import chain, product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lingmix.data.content_groups import ContentGroups, content_groups
 from lingmix.data.items import Item, LanguagePair, Pair
+from lingmix.data.languages import require_languages
 from lingmix.errors import InputError
 
 
@@ -73,22 +75,24 @@ def training_pairs(
     if isinstance(languages, str):
         raise InputError(f"languages: write `all` or a list such as [en, de], got {languages!r}")
     wanted = _wanted_pairs(items, languages=languages, pairs=pairs)
-    queries, passages, numbers = _Numbers(), _Numbers(), {p: n for n, p in enumerate(wanted)}
-    rows: list[tuple[int, int, int, int]] = []
-    negatives: list[int] = []
-    starts = [0]
-    for number, item in enumerate(items):
-        for pair in _pairs_of(item, expand=expand_pairs):
-            if (language_pair := numbers.get(pair.languages)) is None:
-                continue
-            rows.append((queries[pair.query], passages[pair.passage], language_pair, number))
-            negatives.extend(passages[text] for text in pair.negatives)
-            starts.append(len(negatives))
-    if not rows:
+    numbers = {pair: number for number, pair in enumerate(wanted)}
+    listed = [
+        (number, pair)
+        for number, item in enumerate(items)
+        for pair in _pairs_of(item, expand=expand_pairs)
+        if pair.languages in numbers
+    ]
+    if not listed:
         raise InputError(
             f"training data: none of its {len(items)} items has a pair in {_shown(wanted)}; "
             "widen `languages` or `pairs`"
         )
+    queries, passages = _Numbers(), _Numbers()
+    rows = [
+        (queries[pair.query], passages[pair.passage], numbers[pair.languages], number)
+        for number, pair in listed
+    ]
+    negatives = [[passages[text] for text in pair.negatives] for _, pair in listed]
     columns = np.array(rows, dtype=np.int64).T.copy()
     used = np.unique(columns[2])
     return TrainingPairs(
@@ -99,8 +103,8 @@ def training_pairs(
         passage_N=columns[1],
         language_pair_N=np.searchsorted(used, columns[2]),
         groups=content_groups(items, queries=tuple(queries), passages=tuple(passages)),
-        negative_texts=np.array(negatives, dtype=np.int64),
-        negative_starts=np.array(starts, dtype=np.int64),
+        negative_texts=np.array([*chain.from_iterable(negatives)], dtype=np.int64),
+        negative_starts=np.cumsum([0, *map(len, negatives)]),
         item_ids=tuple(item.id for item in items),
         item_N=columns[3],
     )
@@ -112,14 +116,15 @@ def _wanted_pairs(
     query_languages = {language for item in items for language in item.queries}
     passage_languages = {language for item in items for language in item.passages}
     known = query_languages | passage_languages
-    _refuse_unknown("languages", languages or (), known)
+    require = partial(require_languages, of="the training data", known=sorted(known))
+    require(languages or (), key="languages")
     if isinstance(pairs, str) and pairs != "all":
         raise InputError(f"pairs: write `all` or a list such as [en-de, de-en], got {pairs!r}")
     if pairs == "all":
         listed = [LanguagePair(*p) for p in product(query_languages, passage_languages)]
     else:
         listed = [LanguagePair.parse(text) for text in pairs]
-        _refuse_unknown("pairs", (code for pair in listed for code in pair), known)
+        require((code for pair in listed for code in pair), key="pairs")
     kept = set(languages or known)
     wanted = sorted(pair for pair in set(listed) if kept.issuperset(pair))
     if not wanted:
@@ -127,14 +132,6 @@ def _wanted_pairs(
             f"pairs: none of {_shown(listed)} is within languages {sorted(kept)}; widen either"
         )
     return wanted
-
-
-def _refuse_unknown(key: str, codes: Sequence[str] | Iterator[str], known: set[str]) -> None:
-    if unknown := sorted(set(codes) - known):
-        raise InputError(
-            f"{key}: the training data has no {', '.join(unknown)}; it has "
-            f"{', '.join(sorted(known))}"
-        )
 
 
 def _pairs_of(item: Item, *, expand: bool) -> Iterator[Pair]:

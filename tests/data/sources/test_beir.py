@@ -33,7 +33,7 @@ def write(
     queries: list[dict[str, Any]] = QUERIES,
     qrels: str = HEADER + QRELS,
 ) -> Path:
-    (folder / "qrels").mkdir()
+    (folder / "qrels").mkdir(parents=True)
     (folder / "corpus.jsonl").write_text("\n".join(map(json.dumps, corpus)))
     (folder / "queries.jsonl").write_text("\n".join(map(json.dumps, queries)))
     (folder / "qrels" / "test.tsv").write_text(qrels)
@@ -91,17 +91,22 @@ def test_one_language_fills_rows_without_their_own(tmp_path: Path) -> None:
 
 def test_a_set_without_languages_is_told_how_to_name_one(tmp_path: Path) -> None:
     folder = write(tmp_path, queries=[{"_id": "q1", "text": "Where?"}])
-    with pytest.raises(InputError, match=r"queries.jsonl:1: field 'lang' .* set `language`"):
+    with pytest.raises(
+        InputError, match=r"queries.jsonl:1: field 'lang' .* evaluation.rivers.language=en$"
+    ):
         read(folder)
 
 
 @pytest.mark.parametrize(
     ("qrels", "told"),
     [
-        (HEADER + QRELS + "q9\ten:p1\t1\n", r":7: query-id 'q9' is not an _id of .*queries.jsonl$"),
-        (HEADER + "q1\tp9\t1\n", r":2: corpus-id 'p9' is not an _id of .*corpus.jsonl$"),
+        (HEADER + QRELS + "q9\ten:p1\t1\n", r":7: query 'q9' is judged, but no query has that id$"),
+        (HEADER + "q1\tp9\t1\n", r":2: passage 'p9' is judged, but no passage has that id$"),
         (HEADER + "q1\ten:p1\tyes\n", r":2: field 'score' must be a whole number, got 'yes'"),
-        (HEADER + QRELS + "q1\ten:p1\t0\n", r":7: query 'q1' and passage 'en:p1' are judged"),
+        (
+            HEADER + QRELS + "q1\ten:p1\t0\n",
+            r":7: grade 0 for query 'q1' and passage 'en:p1', which an",
+        ),
         (
             QRELS,
             r":1: the first line must be a header, got 'q4.*de:p1.*2'; expected BEIR",
@@ -115,6 +120,21 @@ def test_a_set_without_languages_is_told_how_to_name_one(tmp_path: Path) -> None
 def test_bad_judgements_are_named_by_file_and_line(tmp_path: Path, qrels: str, told: str) -> None:
     with pytest.raises(InputError, match=r"qrels/test.tsv" + told):
         read(write(tmp_path, qrels=qrels))
+
+
+def test_training_on_a_set_names_its_own_key_and_its_own_rows(tmp_path: Path) -> None:
+    folder = write(tmp_path, queries=[{"_id": "q1", "text": "Where?"}])
+    with pytest.raises(InputError, match=r"queries.jsonl:1: field 'lang' .* data.language=en$"):
+        items(folder)
+    (folder / "queries.jsonl").write_text(json.dumps(QUERIES[0]))
+    with pytest.raises(InputError, match=r"test.tsv:2: query 'q4' is judged, but no query has"):
+        items(folder)
+
+
+def test_a_judgement_that_stands_twice_counts_once(tmp_path: Path) -> None:
+    assert judged(read(write(tmp_path, qrels=HEADER + QRELS + QRELS))) == judged(
+        read(write(tmp_path / "once", qrels=HEADER + QRELS))
+    )
 
 
 def test_an_id_taken_twice_names_both_lines(tmp_path: Path) -> None:

@@ -101,5 +101,5 @@ def test_a_set_without_judgements_or_folders_is_refused(folders: dict[str, Path]
 def test_an_id_taken_twice_is_refused(folders: dict[str, Path]) -> None:
     path = folders["en"] / "corpus.jsonl"
     path.write_text(path.read_text() + '\n{"_id": "p1", "text": "Another river."}')
-    with pytest.raises(InputError, match="passage id 'en:p1' occurs twice"):
+    with pytest.raises(InputError, match=r"corpus.jsonl:3: _id 'p1' is taken by .*corpus.jsonl:1;"):
         read(folders, folders)

@@ -94,8 +94,8 @@ def test_a_corpus_of_several_files_is_read_in_their_order(hub: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"qrels": "0\tQ0\t99#0\t1\n"}, r"-dev.tsv:1: passage 'sw:99#0' is judged here but not"),
-        ({"qrels": "8\tQ0\t39#0\t1\n"}, r"-dev.tsv:1: query 'sw:8' is judged here but not there"),
+        ({"qrels": "0\tQ0\t99#0\t1\n"}, r"-dev.tsv:1: passage 'sw:99#0' is judged, but no passage"),
+        ({"qrels": "8\tQ0\t39#0\t1\n"}, r"-dev.tsv:1: query 'sw:8' is judged, but no query"),
         ({"qrels": "0\tQ0\t39#0\n"}, r"-dev.tsv:1: 3 fields \('0.tQ0.t39#0'\); expected TREC judg"),
         ({"qrels": "0\tQ0\t39#0\tyes\n"}, r":1: field 'grade' must be a whole number, got 'yes'"),
         ({"qrels": "0\tQ0\t39#0\t1\n0\tQ0\t39#0\t0\n"}, r":2: grade 0 .* an earlier row grades 1"),

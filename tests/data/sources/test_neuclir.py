@@ -149,8 +149,8 @@ def test_an_archive_without_a_language_is_refused(tmp_path: Path, site: tuple[Pa
 @pytest.mark.parametrize(
     ("file", "content", "told"),
     [
-        ("2022-qrels.all", b"1 zho z9 3\n", r"all:1: passage 'zh:z9' is judged here but not there"),
-        ("2022-qrels.all", b"9 zho z1 3\n", r"all:1: query 'en:9' is judged here but not there"),
+        ("2022-qrels.all", b"1 zho z9 3\n", r"all:1: passage 'zh:z9' is judged, but no passage"),
+        ("2022-qrels.all", b"9 zho z1 3\n", r"all:1: query 'en:9' is judged, but no query"),
         ("topics.jsonl", b'{"topic_id": "1"}', r":1: field 'topics' must be a list"),
         (
             "topics.jsonl",

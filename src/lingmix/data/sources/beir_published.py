@@ -9,10 +9,9 @@ import numpy as np
 from lingmix.data.archive import unzipped
 from lingmix.data.download import fetch
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.data.sources.beir import judgement_rows, read_beir
-from lingmix.data.sources.beir_rows import beir_passages, beir_queries
-from lingmix.data.sources.judgements import Judgement, judged_set
-from lingmix.data.sources.stored_corpus import stored_passages
+from lingmix.data.sources.beir import beir_judgements, beir_queries, corpus_rows, read_beir
+from lingmix.data.sources.judgements import Query, judged_set
+from lingmix.data.sources.stored_corpus import Rows, stored_passages, titled_text
 
 
 def fetch_beir(
@@ -57,19 +56,15 @@ def _ignoring_own(one: EvaluationSet) -> EvaluationSet:
 
 
 def _read_on_disk(*, name: str, folder: Path, split: str, language: str) -> EvaluationSet:
-    judgements = [
-        Judgement(
-            queries=(row.identifier("query-id"),),
-            passages=(row.identifier("corpus-id"),),
-            grade=row.grade("score"),
-            place=row.place,
-        )
-        for row in judgement_rows(folder, split=split)
-    ]
-    corpus = partial(beir_passages, folder, prefix="")
+    queries = beir_queries(folder, language=language, key=f"evaluation.{name}")
     return judged_set(
         name=name,
-        queries=list(beir_queries(folder, language=language, prefix="")),
-        passages=stored_passages({folder / "corpus.arrow": (language, corpus)}),
-        judgements=judgements,
+        queries=[Query(id, text.text, text.language) for id, text in queries.items()],
+        passages=stored_passages({folder / "corpus.arrow": (language, partial(_corpus, folder))}),
+        judgements=list(beir_judgements(folder, split=split)),
     )
+
+
+def _corpus(folder: Path) -> Rows:
+    for row in corpus_rows(folder):
+        yield row.identifier("_id"), titled_text(row)

@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.data.files import Row
-from lingmix.data.sources.beir import QRELS_FORM, judgement_rows
-from lingmix.data.sources.beir_rows import beir_passages, beir_queries
-from lingmix.data.sources.judgements import Judgement, Passages, judged_set
+from lingmix.data.sources.beir import QRELS_FORM, beir_judgements, beir_passages, beir_queries
+from lingmix.data.sources.judgements import Passages, Query, judged_set
 from lingmix.data.text_lines import require_folder
 from lingmix.errors import InputError
 
@@ -32,39 +30,35 @@ def read_beir_translated(
         {language: require_folder(folder, form=SET_FORM) for language, folder in folders.items()}
         for folders in (queries, corpora)
     )
-    folders = dict.fromkeys([*queries.values(), *corpora.values()])
-    rows = [
-        row
-        for folder in folders
+    judgements = [
+        judgement
+        for folder in dict.fromkeys([*queries.values(), *corpora.values()])
         if (folder / "qrels").is_dir()
-        for row in judgement_rows(folder, split=split)
+        for judgement in beir_judgements(
+            folder, split=split, asked=_prefixes(queries), searched=_prefixes(corpora)
+        )
     ]
-    if not rows:
-        raise InputError(f"{next(iter(folders))}: no folder of the set has qrels; {QRELS_FORM}")
-    asked = [
-        query
-        for language, folder in queries.items()
-        for query in beir_queries(folder, language=language, prefix=f"{language}:")
-    ]
+    if not judgements:
+        first = next(iter(queries.values()))
+        raise InputError(f"{first}: no folder of the set has qrels; {QRELS_FORM}")
+    key = f"evaluation.{name}"
     passages = [
-        (*passage, language)
+        (f"{language}:{id}", one.text, language)
         for language, folder in corpora.items()
-        for passage in beir_passages(folder, prefix=f"{language}:")
+        for id, one in beir_passages(folder, language=language, key=key).items()
     ]
     ids, texts, languages = zip(*passages, strict=True)
     return judged_set(
         name=name,
-        queries=asked,
+        queries=[
+            Query(f"{language}:{id}", one.text, language)
+            for language, folder in queries.items()
+            for id, one in beir_queries(folder, language=language, key=key).items()
+        ],
         passages=Passages(ids=ids, texts=texts, languages=languages),
-        judgements=[_judgement(row, tuple(queries), tuple(corpora)) for row in rows],
+        judgements=judgements,
     )
 
 
-def _judgement(row: Row, asked: tuple[str, ...], searched: tuple[str, ...]) -> Judgement:
-    query, passage = row.identifier("query-id"), row.identifier("corpus-id")
-    return Judgement(
-        queries=tuple(f"{language}:{query}" for language in asked),
-        passages=tuple(f"{language}:{passage}" for language in searched),
-        grade=row.grade("score"),
-        place=row.place,
-    )
+def _prefixes(folders: Mapping[str, Path]) -> list[str]:
+    return [f"{language}:" for language in folders]

@@ -97,7 +97,9 @@ def _grades(
         found = [positions[id] for id in one.passages if id in positions]
         for what, ids, there in (("query", one.queries, asked), ("passage", one.passages, found)):
             if not there:
-                raise InputError(f"{one.place}: {what} {ids[0]!r} is judged here but not there")
+                raise InputError(
+                    f"{one.place}: {what} {ids[0]!r} is judged, but no {what} has that id"
+                )
         for pair in product(asked, found):
             if grades.setdefault(pair, one.grade) != one.grade:
                 raise InputError(

@@ -35,17 +35,20 @@ def read_miracl(
     that the judges saw, relevant or not.
     """
     languages = published_languages(languages, of="MIRACL", published=FILES, within=within)
-    queries: list[Query] = []
-    judgements: list[Judgement] = []
-    for language in languages:
-        file = partial(hub_file, repo="miracl/miracl", revision=revision)
+
+    def file(what: str, language: str) -> Path:
         stem = f"miracl-v1.0-{language}"
-        topics = file(f"{stem}/topics/topics.{stem}-{split}.tsv")
-        queries += [
-            Query(f"{language}:{row.identifier('id')}", row.text("text"), language)
-            for row in read_topics(topics)
-        ]
-        judgements += _judgements(file(f"{stem}/qrels/qrels.{stem}-{split}.tsv"), language)
+        place = f"{stem}/{what}/{what}.{stem}-{split}.tsv"
+        return hub_file(place, repo="miracl/miracl", revision=revision)
+
+    queries = [
+        Query(f"{language}:{row.identifier('id')}", row.text("text"), language)
+        for language in languages
+        for row in read_topics(file("topics", language))
+    ]
+    judgements = [
+        one for language in languages for one in _judgements(file("qrels", language), language)
+    ]
     folder = Path(download_dir) / "miracl" / corpus_revision
     passages = stored_passages(
         {
