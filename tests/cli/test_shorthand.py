@@ -106,7 +106,7 @@ def test_own_files_of_settings_say_what_differs_alone(configure, tmp_path):
         (["data=pairs"], "data.path: must be given, got ???; write data.path=..."),
         (["evaluation=beir"], "evaluation.folder: must be given"),
         (["+data.path=a"], "data.path: no source of `data` reads it; leave it out"),
-        (["+evaluation.split=dev"], "evaluation.split: no source of `evaluation` reads it"),
+        (["+evaluation.folder=f"], "evaluation.folder: no source of `evaluation` reads it"),
         (["data.path=a"], "there is no key data.path"),
     ],
 )
