@@ -55,17 +55,23 @@ def test_a_batch_is_monolingual_with_probability_alpha(alpha):
     assert share == pytest.approx(alpha, abs=0.07)
 
 
-def test_batches_of_a_constant_alpha_are_those_drawn_before_there_were_schedules():
+CHANGED = (
+    "the batches of a seed are others than in every release so far: no recorded run can be made "
+    "again. If that is meant, say so in CHANGELOG.md and write the new ones here"
+)
+
+
+def test_the_batches_of_a_seed_are_those_of_every_release():
     batches = schedule()
     taken = [(1, 0), (2, 0), (2, 10), (2, 20), (2, 30), (0, 0), (2, 40), (3, 0)]
     assert [slices[0] for slices in map(batches.plan, range(8))] == [
         (pair, 0, start, 10) for pair, start in taken
-    ]
+    ], CHANGED
     assert [batches.rows(n)[:3].tolist() for n in range(3)] == [
         [254, 250, 264],
         [157, 208, 169],
         [198, 179, 215],
-    ]
+    ], CHANGED
 
 
 @pytest.mark.parametrize(

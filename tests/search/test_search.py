@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from lingmix.errors import InputError
@@ -247,6 +248,17 @@ def test_an_index_ranks_by_inner_product_not_by_distance(name):
     passages *= np.random.default_rng(0).uniform(0.3, 3, (3000, 1)).astype(np.float32)
     hits = APPROXIMATE[name](queries, passages, depth=10)
     assert recall_against_exact(hits, queries, passages, sample=100, seed=0, shard_mib=1) > 0.8
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_on_a_gpu_hits_are_those_of_sorting_every_score():
+    faiss = pytest.importorskip("faiss")
+    if not hasattr(faiss, "StandardGpuResources"):
+        pytest.skip("needs faiss-gpu")
+    assert faiss.get_num_gpus() > 0
+    queries, passages = clustered(40, seed=1), clustered(900, seed=2)
+    found, expected = EXACT(queries, passages, depth=10), by_sorting(queries, passages, 10)
+    assert (found.passage_QK == expected.passage_QK).all()
 
 
 def test_recall_of_exact_hits_is_1_and_of_half_of_them_a_half():

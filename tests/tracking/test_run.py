@@ -32,7 +32,7 @@ def test_a_run_s_page_has_its_command_data_environment_and_load(configure, tmp_p
     logged = {one.dataset.name: one.dataset.digest for one in run.inputs.dataset_inputs}
     assert set(logged) == {"cldr", "development", "cldr_currency", "cldr_geography"}
     assert len(set(logged.values())) == 4
-    assert run.data.metrics["system/cpu_utilization_percentage"] >= 0
+    assert "system/cpu_utilization_percentage" in run.data.metrics
     history = client.get_metric_history(run.info.run_id, "val/development/multilingual/map")
     assert run.data.metrics[KEPT_SCORE] == max(one.value for one in history)
     file = download_artifacts(f"{run.info.artifact_uri}/environment.json", dst_path=str(tmp_path))
