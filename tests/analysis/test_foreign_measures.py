@@ -14,7 +14,7 @@ from lingmix.evaluation.metric_names import on_test_set
 from lingmix.evaluation.metrics import METRICS, Figures, Rankings, Retrieval
 from lingmix.evaluation.score_table import score_table
 from lingmix.evaluation.scores import SetScores, score
-from tests.evaluation.made import matrix_scores, parallel_set
+from tests.evaluation.made import MatrixScorer, parallel_set
 
 from .conftest import NO_EVALUATIONS, cell, frame
 
@@ -42,7 +42,7 @@ def scores(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetScores]:
     evaluation_set = parallel_set(items=2, languages=("de", "en"))
     scores_QP = np.tile(np.eye(2, dtype=np.float32), (2, 2))
     scores_QP[3] = 1 - scores_QP[3]
-    yield score(evaluation_set, matrix_scores(scores_QP), depth=None, temperature=None, seed=0)
+    yield score(evaluation_set, MatrixScorer(scores_QP), depth=None, temperature=None, seed=0)
 
 
 def test_a_foreign_metric_is_measured_in_every_setting_and_pair_and_shown(

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.evaluation.pools import Positions
-from lingmix.evaluation.ranks import Scores
+from lingmix.evaluation.ranks import PoolScorer
 from lingmix.evaluation.tally import Matrix
 
 
@@ -65,18 +65,25 @@ def random_set(
     )
 
 
-class MatrixRows:
-    def __init__(self, scores_QP: Matrix, passages: Positions, width: int) -> None:
+class MatrixScorer:
+    """Scores as they stand in a matrix, `width` columns of a pool at once (None: all)."""
+
+    def __init__(self, scores_QP: Matrix, *, width: int | None = None) -> None:
+        self._scores_QP = scores_QP
+        self._width = width
+
+    def over(self, passages_P: Positions) -> PoolScorer:
+        return MatrixPool(self._scores_QP, passages_P, self._width or len(passages_P))
+
+
+class MatrixPool:
+    def __init__(self, scores_QP: Matrix, passages_P: Positions, width: int) -> None:
         self.width = width
         self._scores_QP = scores_QP
-        self._passages = passages
+        self._passages_P = passages_P
 
-    def __call__(self, queries: Positions, columns: Positions) -> Matrix:
-        return self._scores_QP[np.ix_(queries, self._passages[columns])]
-
-
-def matrix_scores(scores_QP: Matrix, *, width: int | None = None) -> Scores:
-    return lambda passages: MatrixRows(scores_QP, passages, width or len(passages))
+    def scores(self, queries: Positions, columns: Positions) -> Matrix:
+        return self._scores_QP[np.ix_(queries, self._passages_P[columns])]
 
 
 def unit(vectors: NDArray[np.float64]) -> Matrix:

@@ -6,11 +6,11 @@ from scipy import stats
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.evaluation import bias
-from lingmix.evaluation.dense import dense_scores
-from lingmix.evaluation.ranks import Scores
+from lingmix.evaluation.dense import DenseScorer
+from lingmix.evaluation.ranks import Scorer
 from lingmix.evaluation.scores import SetScores, score
 from lingmix.evaluation.tally import Matrix
-from tests.evaluation.made import matrix_scores, parallel_set, random_set, unit
+from tests.evaluation.made import MatrixScorer, parallel_set, random_set, unit
 
 LANGUAGES = ("de", "en", "th")
 
@@ -86,7 +86,7 @@ def test_peer_is_its_authors_code_with_equal_weights_for_the_grades_a_query_has(
     rng = np.random.default_rng(0)
     of = random_set(rng, queries=60, passages=90)
     scores_QP = rng.standard_normal((60, 90)).astype(np.float32)
-    scored = score(of, matrix_scores(scores_QP), depth=None, temperature=None, seed=0).per_query
+    scored = score(of, MatrixScorer(scores_QP), depth=None, temperature=None, seed=0).per_query
     answerable = scored.filter(pl.col("relevant") > 0, setting="multilingual")
     ours = dict(answerable["query_id", "peer"].rows())
     position = {query: q for q, query in enumerate(of.query_ids)}
@@ -125,7 +125,7 @@ def scores_of(*, language_part: float, other_languages_only: bool = False) -> Se
     direction = dict(zip(LANGUAGES, rng.standard_normal((3, dimension)), strict=True))
     vectors = unit(np.concatenate([said + language_part * direction[of] for of in LANGUAGES]))
     of = parallel_set(items=items, languages=LANGUAGES, other_languages_only=other_languages_only)
-    scores = dense_scores(of, vectors, vectors)
+    scores = DenseScorer(of, vectors, vectors)
     return score(of, scores, depth=None, temperature=0.05, seed=0)
 
 
@@ -162,7 +162,7 @@ def test_a_language_that_every_query_favours_is_named() -> None:
     queries = passages.copy()
     queries[:, 8] = 1
     passages[8:16, 8] = 2
-    scores = dense_scores(of, queries.astype(np.float32), passages.astype(np.float32))
+    scores = DenseScorer(of, queries.astype(np.float32), passages.astype(np.float32))
     metrics = score(of, scores, depth=None, temperature=0.05, seed=0).metrics
     assert metrics["multilingual/excess_share/en"] == pytest.approx(2 / 3)
     assert metrics["multilingual/excess_share/th"] == pytest.approx(-1 / 3)
@@ -195,7 +195,7 @@ def uneven_corpora(rng: np.random.Generator) -> EvaluationSet:
     )
 
 
-def share_figures_of(of: EvaluationSet, scores: Scores) -> dict[str, float]:
+def share_figures_of(of: EvaluationSet, scores: Scorer) -> dict[str, float]:
     metrics = score(of, scores, depth=None, temperature=None, seed=0).metrics
     names = ("share_gap", "excess_share", "same_language_excess", "same_language_preference")
     return {name: value for name, value in metrics.items() if any(one in name for one in names)}
@@ -221,7 +221,7 @@ def test_rankings_blind_to_language_score_0_in_every_figure_of_their_first_place
         of = uneven_corpora(rng)
         scores_QP = rng.standard_normal((75, 180))
         scores_QP[of.query_J, of.passage_J] += knows * of.grade_J
-        found.append(share_figures_of(of, matrix_scores(scores_QP.astype(np.float32))))
+        found.append(share_figures_of(of, MatrixScorer(scores_QP.astype(np.float32))))
     assert len(found[0]) == 3 * 3 + 3 + 3
     assert_nothing_but_chance(found)
 
@@ -232,7 +232,7 @@ def test_random_vectors_score_0_and_in_the_share_gap_what_is_the_luck_of_their_p
         rng = np.random.default_rng(seed)
         of = uneven_corpora(rng)
         queries, passages = (unit(rng.standard_normal((n, 64))) for n in (75, 180))
-        found.append(share_figures_of(of, dense_scores(of, queries, passages)))
+        found.append(share_figures_of(of, DenseScorer(of, queries, passages)))
     gap = np.mean([figures.pop("multilingual/share_gap") for figures in found])
     assert abs(gap) < 0.02
     assert_nothing_but_chance(found)

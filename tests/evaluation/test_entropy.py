@@ -4,13 +4,13 @@ import pytest
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.evaluation.entropy import NEGATIVES, negatives
 from lingmix.evaluation.ranks import rank_relevant
-from tests.evaluation.made import matrix_scores, parallel_set, random_set
+from tests.evaluation.made import MatrixScorer, parallel_set, random_set
 
 
 def entropies(
     of: EvaluationSet, scores_QP: np.ndarray, *, temperature: float = 0.05, seed: int = 0
 ) -> dict[str, np.ndarray]:
-    scores = matrix_scores(scores_QP.astype(np.float32))
+    scores = MatrixScorer(scores_QP.astype(np.float32))
     found = rank_relevant(of, scores, temperature=temperature, seed=seed).relevant
     return {name: found[name].to_numpy() for name in ("language_entropy", "pool_entropy")}
 

@@ -13,7 +13,7 @@ from lingmix.errors import InputError
 from lingmix.evaluation.evaluator import evaluate_encoder
 from lingmix.evaluation.score_table import score_table
 from lingmix.evaluation.scores import SetScores, score
-from tests.evaluation.made import matrix_scores, parallel_set, random_set, unit
+from tests.evaluation.made import MatrixScorer, parallel_set, random_set, unit
 from tests.evaluation.xquad_r import xquad_r
 
 PLAIN: dict[str, Any] = {"depth": None, "temperature": None, "seed": 0}
@@ -59,7 +59,7 @@ def uneven_set() -> tuple[EvaluationSet, NDArray[np.float32]]:
 
 def test_averages_are_over_languages_and_pairs_not_over_queries() -> None:
     of, scores_QP = uneven_set()
-    scores = score(of, matrix_scores(scores_QP), depth=None, temperature=None, seed=0)
+    scores = score(of, MatrixScorer(scores_QP), depth=None, temperature=None, seed=0)
     metrics = scores.metrics
     assert metrics["pair/en-en/map"] == (1 + 1 / 2) / 2
     assert metrics["pair/de-de/map"] == 1
@@ -74,7 +74,7 @@ def test_averages_are_over_languages_and_pairs_not_over_queries() -> None:
 
 def test_a_query_is_counted_where_it_is_judged_and_skipped_where_it_is_not() -> None:
     of, scores_QP = uneven_set()
-    scores = score(of, matrix_scores(scores_QP), depth=None, temperature=None, seed=0)
+    scores = score(of, MatrixScorer(scores_QP), depth=None, temperature=None, seed=0)
     ranked = {
         "monolingual": 3,
         "crosslingual": 2,
@@ -107,7 +107,7 @@ def test_a_judged_query_without_a_relevant_passage_counts_0_and_the_mean_without
         grade_J=np.append(of.grade_J, [0, 0]).astype(np.int32),
     )
     scores_QP = np.vstack([scores_QP, np.ones((1, 4), dtype=np.float32)])
-    scores = score(of, matrix_scores(scores_QP), depth=None, temperature=None, seed=0)
+    scores = score(of, MatrixScorer(scores_QP), depth=None, temperature=None, seed=0)
     metrics, counts = scores.metrics, scores.counts
     assert metrics["pair/en-en/map"] == pytest.approx((1 + 1 / 2 + 0) / 3)
     assert metrics["pair/en-en/map_answerable"] == (1 + 1 / 2) / 2
@@ -138,7 +138,7 @@ def test_a_judged_query_without_a_relevant_passage_counts_0_and_the_mean_without
 def test_a_query_judged_in_other_languages_alone_is_not_counted_within_these() -> None:
     of, _ = uneven_set()
     german = of.within(["de"])
-    scores = score(german, matrix_scores(np.eye(1, 2, dtype=np.float32)), **PLAIN)
+    scores = score(german, MatrixScorer(np.eye(1, 2, dtype=np.float32)), **PLAIN)
     assert scores.metrics["monolingual/map"] == 1 / 2
     english = replace(
         of,
@@ -146,7 +146,7 @@ def test_a_query_judged_in_other_languages_alone_is_not_counted_within_these() -
         query_J=of.query_J[1:],
         grade_J=of.grade_J[1:],
     ).within(["en"])
-    scores = score(english, matrix_scores(np.array([[1, 2], [1, 2]], dtype=np.float32)), **PLAIN)
+    scores = score(english, MatrixScorer(np.array([[1, 2], [1, 2]], dtype=np.float32)), **PLAIN)
     assert scores.metrics["monolingual/map"] == 1
     assert (scores.counts["monolingual/ranked"], scores.counts["monolingual/skipped"]) == (1, 1)
 
@@ -154,7 +154,7 @@ def test_a_query_judged_in_other_languages_alone_is_not_counted_within_these() -
 def test_where_it_is_asked_a_pool_has_those_queries_alone_that_are_judged_in_every_language():
     of, scores_QP = uneven_set()
     of = replace(of, pooled_if_judged_everywhere=True)
-    scores = score(of, matrix_scores(scores_QP), **PLAIN)
+    scores = score(of, MatrixScorer(scores_QP), **PLAIN)
     assert scores.metrics["multilingual/map"] == (3 / 4 + 1) / 2
     assert scores.metrics["monolingual/map"] == (3 / 4 + 1) / 2
     assert scores.counts["multilingual/ranked"] == 2
@@ -166,14 +166,14 @@ def test_where_no_query_is_judged_in_every_language_there_is_no_figure_of_the_po
     english_J = np.isin(of.query_J, [1])
     judged = {name: getattr(of, name)[english_J] for name in ("query_J", "passage_J", "grade_J")}
     of = replace(of, pooled_if_judged_everywhere=True, **judged)
-    metrics = score(of, matrix_scores(scores_QP), **PLAIN).metrics
+    metrics = score(of, MatrixScorer(scores_QP), **PLAIN).metrics
     assert metrics["monolingual/map"] == 1 / 2
     assert not {name for name in metrics if name.startswith("multilingual")}
 
 
 def test_per_query_has_a_row_a_ranking_whose_means_are_the_metrics() -> None:
     of, scores_QP = uneven_set()
-    scores = score(of, matrix_scores(scores_QP), depth=None, temperature=None, seed=0)
+    scores = score(of, MatrixScorer(scores_QP), depth=None, temperature=None, seed=0)
     rows = scores.per_query["setting", "query_id", "query_language", "passage_language", "map"]
     assert rows.rows() == [
         ("monolingual", "q0", "en", "en", 1.0),

@@ -7,7 +7,7 @@ import pytest
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
-from lingmix.evaluation.dense import dense_scores
+from lingmix.evaluation.dense import DenseScorer
 from lingmix.evaluation.from_search import searched_scores
 from lingmix.evaluation.scores import SetScores, score
 from lingmix.search.exact import Hits, search
@@ -44,7 +44,7 @@ def example(*, other_languages_only: bool) -> tuple[EvaluationSet, Vectors, Vect
 def test_an_exact_search_scores_as_exact_ranks_cut_at_its_depth(other_languages_only: bool) -> None:
     of, queries, passages = example(other_languages_only=other_languages_only)
     ranked: SetScores = score(
-        of, dense_scores(of, queries, passages), depth=DEPTH, temperature=None, seed=0
+        of, DenseScorer(of, queries, passages), depth=DEPTH, temperature=None, seed=0
     )
     found = searched_scores(of, queries, passages, exact, depth=DEPTH, seed=0)
     assert found.metrics.pop("search_recall") == 1
@@ -62,7 +62,7 @@ def test_a_language_whose_queries_have_no_relevant_passage_counts_0() -> None:
     of, queries, passages = example(other_languages_only=True)
     german_J = np.array(of.query_languages)[of.query_J] == "de"
     of = replace(of, grade_J=np.where(german_J, 0, of.grade_J))
-    ranked = score(of, dense_scores(of, queries, passages), depth=DEPTH, temperature=None, seed=0)
+    ranked = score(of, DenseScorer(of, queries, passages), depth=DEPTH, temperature=None, seed=0)
     found = searched_scores(of, queries, passages, exact, depth=DEPTH, seed=0)
     assert ranked.metrics["pair/de-en/map"] == found.metrics["pair/de-en/map"] == 0
     for setting in ("crosslingual", "multilingual"):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.evaluation.lexical import Method, bm25_scores, evaluate_lexical, tfidf_scores, words
-from lingmix.evaluation.ranks import Scores
+from lingmix.evaluation.lexical import Method, bm25_scorer, evaluate_lexical, tfidf_scorer, words
+from lingmix.evaluation.ranks import Scorer
 from tests.evaluation.xquad_r import xquad_r
 
 QUERIES = ("where does the river rise", "wo entspringt der Fluss", "แม่น้ำเริ่มที่ไหน")
@@ -55,21 +55,22 @@ def test_a_passage_that_shares_words_with_the_query_comes_first(method: Method) 
     assert "contrastive_entropy" not in scores.metrics
 
 
-@pytest.mark.parametrize("scores_of", [bm25_scores, tfidf_scores])
+@pytest.mark.parametrize("scorer_of", [bm25_scorer, tfidf_scorer])
 def test_the_statistics_of_a_corpus_are_those_of_its_language_alone(
-    scores_of: Callable[[EvaluationSet], Scores],
+    scorer_of: Callable[[EvaluationSet], Scorer],
 ) -> None:
     german = np.array([1])
-    alone = scores_of(river("de"))(np.arange(3))(german, np.arange(3))[0]
-    four = scores_of(river("en", "de", "th"))(np.array([5, 3, 4, 0]))
-    beside = four(german, np.arange(4))[0]
+    alone = scorer_of(river("de")).over(np.arange(3)).scores(german, np.arange(3))[0]
+    four = scorer_of(river("en", "de", "th")).over(np.array([5, 3, 4, 0]))
+    beside = four.scores(german, np.arange(4))[0]
     assert alone[0] > alone[1] > 0
     assert beside[:3] / beside[1] == pytest.approx(alone[[2, 0, 1]] / alone[0])
 
 
 def test_bm25_is_its_formula() -> None:
     """Lucene's: idf * tf / (tf + k1 * (1 - b + b * length / mean length)), k1 1.5, b 0.75."""
-    scores = bm25_scores(river("en"))(np.arange(3))(np.array([0]), np.arange(3))[0]
+    pool = bm25_scorer(river("en")).over(np.arange(3))
+    scores = pool.scores(np.array([0]), np.arange(3))[0]
 
     def term(holding: int, times: int, length: int) -> float:
         idf = np.log(1 + (3 - holding + 0.5) / (holding + 0.5))

@@ -6,13 +6,13 @@ import pytest
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
 from lingmix.evaluation import dense, pools
-from lingmix.evaluation.dense import dense_scores
+from lingmix.evaluation.dense import DenseScorer
 from lingmix.evaluation.ranks import Ranked, rank_relevant
-from tests.evaluation.made import matrix_scores, parallel_set, random_set, unit
+from tests.evaluation.made import MatrixScorer, parallel_set, random_set, unit
 
 
 def ranked_of(of: EvaluationSet, scores_QP: np.ndarray) -> Ranked:
-    scores = matrix_scores(scores_QP.astype(np.float32))
+    scores = MatrixScorer(scores_QP.astype(np.float32))
     return rank_relevant(of, scores, temperature=0.05, seed=0)
 
 
@@ -59,7 +59,7 @@ def test_equal_vectors_tie_even_for_a_single_query_where_a_matrix_product_rounds
     vectors[::2] = vectors[0]
     of = one_query(ids, ["en"] * 997, 0)
     query = unit(rng.standard_normal((1, 768)))
-    found = rank_relevant(of, dense_scores(of, query, vectors), temperature=None, seed=0).relevant
+    found = rank_relevant(of, DenseScorer(of, query, vectors), temperature=None, seed=0).relevant
     ahead = ((query @ vectors[1::2].T) > (query @ vectors[0])).sum()
     assert found["pool_rank"].item() == ahead + 499
 
@@ -81,7 +81,7 @@ def test_a_pool_in_blocks_gives_what_it_gives_whole(width: int, other_languages_
     rng = np.random.default_rng(width)
     of = random_set(rng, queries=50, passages=80, other_languages_only=other_languages_only)
     scores_QP = rng.standard_normal((50, 80)).round(1).astype(np.float32)
-    in_blocks = matrix_scores(scores_QP, width=width)
+    in_blocks = MatrixScorer(scores_QP, width=width)
     whole = ranked_of(of, scores_QP)
     assert same(rank_relevant(of, in_blocks, temperature=0.05, seed=0), whole)
 
@@ -94,12 +94,12 @@ def test_vectors_on_disk_rank_as_in_memory_and_equal_ones_tie_across_blocks(
     vectors = unit(rng.standard_normal((700, 48)))
     vectors[rng.integers(700, size=300)] = vectors[0]
     queries = unit(rng.standard_normal((30, 48)))
-    whole = rank_relevant(of, dense_scores(of, queries, vectors), temperature=None, seed=0)
+    whole = rank_relevant(of, DenseScorer(of, queries, vectors), temperature=None, seed=0)
     np.save(tmp_path / "vectors.npy", vectors)
     on_disk = np.load(tmp_path / "vectors.npy", mmap_mode="r")
     monkeypatch.setattr(dense, "WHOLE", 100)
     monkeypatch.setattr(dense, "BLOCK", 64)
-    blocks = rank_relevant(of, dense_scores(of, queries, on_disk), temperature=None, seed=0)
+    blocks = rank_relevant(of, DenseScorer(of, queries, on_disk), temperature=None, seed=0)
     ranks = ["query", "passage_language", "language_rank", "pool_rank"]
     assert blocks.relevant[ranks].equals(whole.relevant[ranks])
     assert blocks.places.equals(whole.places)

@@ -7,13 +7,13 @@ import pytest
 import pytrec_eval
 
 from lingmix.errors import InputError
-from lingmix.evaluation.dense import dense_scores
+from lingmix.evaluation.dense import DenseScorer
 from lingmix.evaluation.from_search import searched_scores
 from lingmix.evaluation.scores import score
-from lingmix.evaluation.self_matches import others
+from lingmix.evaluation.self_matches import mask_self_matches
 from lingmix.search.exact import search
 from lingmix.search.vectors import Vectors
-from tests.evaluation.made import matrix_scores, random_set, unit
+from tests.evaluation.made import MatrixScorer, random_set, unit
 
 
 def named_alike(rng: np.random.Generator):
@@ -32,7 +32,11 @@ def test_scores_are_trec_evals_of_rankings_without_the_querys_own_passage(width:
     scores_QP = rng.standard_normal((40, 80)).round(1).astype(np.float32)
     scores_QP[np.arange(30), np.arange(30)] = 9
     found = score(
-        of, others(of, matrix_scores(scores_QP, width=width)), depth=None, temperature=0.1, seed=0
+        of,
+        mask_self_matches(of, MatrixScorer(scores_QP, width=width)),
+        depth=None,
+        temperature=0.1,
+        seed=0,
     ).per_query.filter(setting="multilingual")
     qrels: dict[str, dict[str, int]] = {}
     for q, p, grade in zip(of.query_J, of.passage_J, of.grade_J, strict=True):
@@ -61,7 +65,11 @@ def test_a_search_leaves_it_out_too(depth: int):
     passages = unit(rng.standard_normal((80, 16)))
     queries = passages[:40]
     exact = score(
-        of, others(of, dense_scores(of, queries, passages)), depth=depth, temperature=None, seed=0
+        of,
+        mask_self_matches(of, DenseScorer(of, queries, passages)),
+        depth=depth,
+        temperature=None,
+        seed=0,
     )
     found = searched_scores(
         of,
@@ -94,9 +102,9 @@ def test_it_may_not_be_judged_relevant_to_itself():
 def test_nothing_is_left_out_where_no_query_is_a_passage():
     rng = np.random.default_rng(0)
     of = random_set(rng, queries=40, passages=80)
-    scores = matrix_scores(rng.standard_normal((40, 80)).astype(np.float32))
+    scores = MatrixScorer(rng.standard_normal((40, 80)).astype(np.float32))
     plain, ignoring = (
-        score(each, others(each, scores), depth=None, temperature=None, seed=0)
+        score(each, mask_self_matches(each, scores), depth=None, temperature=None, seed=0)
         for each in (of, replace(of, ignore_own=True))
     )
     assert ignoring.metrics == plain.metrics

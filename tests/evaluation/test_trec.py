@@ -8,11 +8,11 @@ import pytrec_eval
 
 from lingmix.errors import InputError
 from lingmix.evaluation import pools, trec
-from lingmix.evaluation.dense import dense_scores
-from lingmix.evaluation.lexical import tfidf_scores
+from lingmix.evaluation.dense import DenseScorer
+from lingmix.evaluation.lexical import tfidf_scorer
 from lingmix.evaluation.scores import score
 from lingmix.evaluation.trec import write_trec
-from tests.evaluation.made import matrix_scores, parallel_set, random_set, unit
+from tests.evaluation.made import MatrixScorer, parallel_set, random_set, unit
 from tests.evaluation.xquad_r import xquad_r
 
 
@@ -29,7 +29,7 @@ def test_trec_eval_reads_the_files_and_finds_our_figures(
         monkeypatch.setattr(module, "CHUNK_CELLS", 7 * 120)
     rng = np.random.default_rng(0)
     of = random_set(rng, queries=40, passages=120, other_languages_only=other_languages_only)
-    scores = matrix_scores(rng.standard_normal((40, 120)).round(1).astype(np.float32))
+    scores = MatrixScorer(rng.standard_normal((40, 120)).round(1).astype(np.float32))
     write_trec(of, scores, depth=depth, folder=tmp_path)
     ours = score(of, scores, depth=depth, temperature=None, seed=0).per_query
     theirs = {file.stem: judged(file.with_suffix("")) for file in tmp_path.glob("*.qrels")}
@@ -62,7 +62,7 @@ def test_a_run_lists_the_best_passages_in_order_and_equal_ones_by_id_descending(
 ) -> None:
     of = parallel_set(items=2, languages=("de", "en"))
     scores_QP = np.tile(np.array([0.5, 0.25, 0.5, 0.5], dtype=np.float32), (4, 1))
-    files = write_trec(of, matrix_scores(scores_QP), depth=3, folder=tmp_path)
+    files = write_trec(of, MatrixScorer(scores_QP), depth=3, folder=tmp_path)
     assert [file.name for file in files] == [
         "crosslingual-de.qrels",
         "crosslingual-de.run",
@@ -91,7 +91,7 @@ def test_an_id_that_a_trec_file_cannot_carry_is_refused_before_anything_is_writt
 ) -> None:
     of = replace(parallel_set(items=1, languages=("de", "en")), passage_ids=("p 0", "p1"))
     with pytest.raises(InputError, match="id 'p 0' is empty or holds a blank"):
-        scores = matrix_scores(np.ones((2, 2), dtype=np.float32))
+        scores = MatrixScorer(np.ones((2, 2), dtype=np.float32))
         write_trec(of, scores, depth=None, folder=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
@@ -100,10 +100,10 @@ def test_a_query_scores_the_same_alone_and_in_company() -> None:
     rng = np.random.default_rng(0)
     of = random_set(rng, queries=40, passages=300)
     queries, passages = unit(rng.standard_normal((40, 384))), unit(rng.standard_normal((300, 384)))
-    rows = dense_scores(of, queries, passages)(np.arange(300))
-    together = rows(np.arange(40), np.arange(300))
+    pool = DenseScorer(of, queries, passages).over(np.arange(300))
+    together = pool.scores(np.arange(40), np.arange(300))
     for query in range(40):
-        assert (rows(np.array([query]), np.arange(300))[0] == together[query]).all()
+        assert (pool.scores(np.array([query]), np.arange(300))[0] == together[query]).all()
 
 
 PYTREC = {"map": "map", "ndcg_at_10": "ndcg_cut_10", "recall_at_100": "recall_100"}
@@ -112,7 +112,7 @@ IR_MEASURES = {"map": "AP", "ndcg_at_10": "nDCG@10", "recall_at_100": "R@100"}
 
 def test_run_files_of_xquad_r_score_as_our_metrics_in_every_setting(tmp_path: Path) -> None:
     of = xquad_r().within(["en", "th", "zh"])
-    scores = tfidf_scores(of)
+    scores = tfidf_scorer(of)
     write_trec(of, scores, depth=100, folder=tmp_path)
     ours = score(of, scores, depth=100, temperature=None, seed=0).per_query
     for name in ("monolingual", "multilingual", *(f"crosslingual-{x}" for x in of.languages)):

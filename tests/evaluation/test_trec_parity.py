@@ -11,7 +11,7 @@ import pytrec_eval
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.evaluation.scores import score
 from lingmix.evaluation.tally import Matrix
-from tests.evaluation.made import matrix_scores, random_set
+from tests.evaluation.made import MatrixScorer, random_set
 
 PYTREC = {
     "map": "map",
@@ -61,7 +61,7 @@ def trec_files(
 
 
 def ours(of: EvaluationSet, scores_QP: Matrix, depth: int | None) -> dict[Ranking, dict[str, Any]]:
-    scores = score(of, matrix_scores(scores_QP), depth=depth, temperature=None, seed=0)
+    scores = score(of, MatrixScorer(scores_QP), depth=depth, temperature=None, seed=0)
     return {
         (row["setting"], row["query_id"], row["passage_language"]): row
         for row in scores.per_query.iter_rows(named=True)
@@ -109,7 +109,7 @@ def test_the_means_are_trec_evals_over_the_judged_queries_of_a_setting(
     rng = np.random.default_rng(5)
     of = random_set(rng, queries=60, passages=150, other_languages_only=other_languages_only)
     scores_QP = rng.standard_normal((60, 150)).astype(np.float32)
-    metrics = score(of, matrix_scores(scores_QP), depth=None, temperature=None, seed=0).metrics
+    metrics = score(of, MatrixScorer(scores_QP), depth=None, temperature=None, seed=0).metrics
     language_of = dict(zip(of.query_ids, of.query_languages, strict=True))
     measures = {ir_measures.parse_measure(name): ours for name, ours in IR_MEASURES.items()}
     means: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))

@@ -9,7 +9,7 @@ import numpy as np
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
 from lingmix.evaluation.pools import BLOCK, WHOLE, Positions
-from lingmix.evaluation.ranks import Rows, Scores
+from lingmix.evaluation.ranks import PoolScorer
 from lingmix.evaluation.tally import Matrix
 from lingmix.search.vectors import Vectors
 
@@ -21,24 +21,25 @@ log = logging.getLogger(__name__)
 Embeddings = Matrix | Vectors
 
 
-def dense_scores(
-    evaluation_set: EvaluationSet, queries_QD: Embeddings, passages_PD: Embeddings
-) -> Scores:
+class DenseScorer:
     """Vectors may lie on disk: of a large pool a block is read at a time."""
-    for role, vectors, ids in (
-        ("query", queries_QD, evaluation_set.query_ids),
-        ("passage", passages_PD, evaluation_set.passage_ids),
-    ):
-        refuse_bad(evaluation_set.name, role, vectors, ids)
 
-    def over(passages: Positions) -> Rows:
-        kind = WholeRows if len(passages) <= WHOLE else BlockRows
-        return kind(queries_QD, passages_PD, passages)
+    def __init__(
+        self, evaluation_set: EvaluationSet, queries_QD: Embeddings, passages_PD: Embeddings
+    ) -> None:
+        for role, vectors, ids in (
+            ("query", queries_QD, evaluation_set.query_ids),
+            ("passage", passages_PD, evaluation_set.passage_ids),
+        ):
+            refuse_bad(evaluation_set.name, role, vectors, ids)
+        self._queries_QD, self._passages_PD = queries_QD, passages_PD
 
-    return over
+    def over(self, passages_P: Positions) -> PoolScorer:
+        kind = WholePool if len(passages_P) <= WHOLE else PoolInBlocks
+        return kind(self._queries_QD, self._passages_PD, passages_P)
 
 
-class WholeRows:
+class WholePool:
     """Of a pool whose vectors fit: equal vectors are multiplied once, so that they tie though a
     matrix product may round two equal columns differently."""
 
@@ -57,13 +58,13 @@ class WholeRows:
         )
         self._distinct_UD = vectors_PD[np.unique(self._place_P, return_index=True)[1]]
 
-    def __call__(self, queries: Positions, columns: Positions) -> Matrix:
+    def scores(self, queries: Positions, columns: Positions) -> Matrix:
         scores_CU = _products(self._queries_QD[queries], self._distinct_UD)
         whole = len(self._distinct_UD) == len(columns) == self.width
         return scores_CU if whole else scores_CU.take(self._place_P[columns], axis=1)
 
 
-class BlockRows:
+class PoolInBlocks:
     """Of a pool too large for that: every product has one shape, on which its rounding depends."""
 
     def __init__(
@@ -74,7 +75,7 @@ class BlockRows:
         self._passages_PD = passages_PD
         self._passages_P = passages_P
 
-    def __call__(self, queries: Positions, columns: Positions) -> Matrix:
+    def scores(self, queries: Positions, columns: Positions) -> Matrix:
         vectors_BD = np.zeros((self.width, self._passages_PD.shape[1]), dtype=np.float32)
         vectors_BD[: len(columns)] = self._passages_PD[self._passages_P[columns]]
         return _products(self._queries_QD[queries], vectors_BD)[:, : len(columns)]

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.tokens import Role
-from lingmix.evaluation.dense import Embeddings, dense_scores
+from lingmix.evaluation.dense import DenseScorer, Embeddings
 from lingmix.evaluation.from_search import searched_scores
-from lingmix.evaluation.ranks import Scores
+from lingmix.evaluation.ranks import Scorer
 from lingmix.evaluation.scores import SetScores, score
-from lingmix.evaluation.self_matches import others
+from lingmix.evaluation.self_matches import mask_self_matches
 from lingmix.evaluation.trec import write_trec
 from lingmix.search.exact import Searcher
 from lingmix.search.vectors import Vectors
@@ -41,9 +41,9 @@ def evaluate_encoder(
     the negatives of the contrastive entropy."""
     for one in evaluation_sets:
         queries, passages = encode(one.queries, "query"), encode(one.passages, "passage")
-        scores = others(one, dense_scores(one, queries, passages))
-        write_runs(one, scores, run_files)
-        yield score(one, scores, depth=depth, temperature=temperature, seed=seed)
+        scorer = mask_self_matches(one, DenseScorer(one, queries, passages))
+        write_runs(one, scorer, run_files)
+        yield score(one, scorer, depth=depth, temperature=temperature, seed=seed)
 
 
 def evaluate_by_search(
@@ -60,7 +60,7 @@ def evaluate_by_search(
         yield searched_scores(one, queries, passages, searcher, depth=depth, seed=seed)
 
 
-def write_runs(evaluation_set: EvaluationSet, scores: Scores, files: RunFiles | None) -> None:
+def write_runs(evaluation_set: EvaluationSet, scorer: Scorer, files: RunFiles | None) -> None:
     if files is not None:
         folder = files.folder / evaluation_set.name
-        write_trec(evaluation_set, scores, depth=files.depth, folder=folder)
+        write_trec(evaluation_set, scorer, depth=files.depth, folder=folder)

@@ -12,9 +12,9 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.evaluation.evaluator import RunFiles, write_runs
 from lingmix.evaluation.pools import Positions
-from lingmix.evaluation.ranks import Rows, Scores
+from lingmix.evaluation.ranks import PoolScorer, Scorer
 from lingmix.evaluation.scores import SetScores, score
-from lingmix.evaluation.self_matches import others
+from lingmix.evaluation.self_matches import mask_self_matches
 from lingmix.evaluation.tally import Matrix
 
 Method = Literal["bm25", "tfidf"]
@@ -35,12 +35,12 @@ def evaluate_lexical(
 ) -> Iterator[SetScores]:
     """As `evaluate_encoder`, of a baseline that gives no vectors and has no temperature."""
     for one in evaluation_sets:
-        scores = others(one, LEXICAL[method](one))
-        write_runs(one, scores, run_files)
-        yield score(one, scores, depth=depth, temperature=None, seed=0)
+        scorer = mask_self_matches(one, LEXICAL[method](one))
+        write_runs(one, scorer, run_files)
+        yield score(one, scorer, depth=depth, temperature=None, seed=0)
 
 
-def bm25_scores(evaluation_set: EvaluationSet) -> Scores:
+def bm25_scorer(evaluation_set: EvaluationSet) -> Scorer:
     queries = [words(text) for text in evaluation_set.queries]
     passages = [words(text) for text in evaluation_set.passages]
 
@@ -52,7 +52,7 @@ def bm25_scores(evaluation_set: EvaluationSet) -> Scores:
         tokens = [bm25.get_tokens_ids(query) for query in queries]
         return lambda chosen: np.stack([bm25.get_scores_from_ids(tokens[q]) for q in chosen])
 
-    return _scores(evaluation_set, corpus)
+    return LexicalScorer(evaluation_set, corpus)
 
 
 def words(text: str) -> list[str]:
@@ -67,9 +67,9 @@ def words(text: str) -> list[str]:
     return found
 
 
-def tfidf_scores(evaluation_set: EvaluationSet) -> Scores:
+def tfidf_scorer(evaluation_set: EvaluationSet) -> Scorer:
     if not any(text.strip() for text in evaluation_set.passages):
-        return _scores(evaluation_set, lambda positions: _nothing(len(positions)))
+        return LexicalScorer(evaluation_set, lambda positions: _nothing(len(positions)))
     vectorizer = CountVectorizer(analyzer="char_wb", ngram_range=(2, 4), dtype=np.float32)
     passages_PV = vectorizer.fit_transform(evaluation_set.passages)
     queries_QV = vectorizer.transform(evaluation_set.queries)
@@ -79,7 +79,7 @@ def tfidf_scores(evaluation_set: EvaluationSet) -> Scores:
         weights_VP = weighting.fit_transform(passages_PV[positions]).T.tocsr()
         return lambda chosen: (weighting.transform(queries_QV[chosen]) @ weights_VP).toarray()
 
-    return _scores(evaluation_set, corpus)
+    return LexicalScorer(evaluation_set, corpus)
 
 
 def _nothing(passages: int) -> Corpus:
@@ -87,36 +87,39 @@ def _nothing(passages: int) -> Corpus:
     return lambda chosen: np.zeros((len(chosen), passages), dtype=np.float32)
 
 
-def _scores(evaluation_set: EvaluationSet, corpus: Callable[[Positions], Corpus]) -> Scores:
+class LexicalScorer:
     """Each language's corpus has its own statistics; pooled, the raw scores are merged."""
-    language_P = np.asarray(evaluation_set.passage_languages)
-    positions = {of: np.flatnonzero(language_P == of) for of in sorted(set(language_P.tolist()))}
-    corpora = {of: corpus(positions[of]) for of in positions}
 
-    def over(passages: Positions) -> Rows:
-        languages = sorted(set(language_P[passages].tolist()))
-        place = np.empty(len(language_P), dtype=np.int64)
-        held = np.concatenate([positions[of] for of in languages])
+    def __init__(
+        self, evaluation_set: EvaluationSet, corpus: Callable[[Positions], Corpus]
+    ) -> None:
+        self._language_P = np.asarray(evaluation_set.passage_languages)
+        languages = sorted(set(self._language_P.tolist()))
+        self._positions = {of: np.flatnonzero(self._language_P == of) for of in languages}
+        self._corpora = {of: corpus(positions) for of, positions in self._positions.items()}
+
+    def over(self, passages_P: Positions) -> PoolScorer:
+        languages = sorted(set(self._language_P[passages_P].tolist()))
+        place = np.empty(len(self._language_P), dtype=np.int64)
+        held = np.concatenate([self._positions[of] for of in languages])
         place[held] = np.arange(len(held))
-        return LexicalRows([corpora[of] for of in languages], place[passages])
-
-    return over
+        return LexicalPool([self._corpora[of] for of in languages], place[passages_P])
 
 
-class LexicalRows:
-    """Of a whole pool at once: a word's postings know no blocks."""
+class LexicalPool:
+    """Scored as a whole: a word's postings know no blocks."""
 
     def __init__(self, corpora: Sequence[Corpus], column_P: Positions) -> None:
         self.width = len(column_P)
         self._corpora = corpora
         self._column_P = column_P
 
-    def __call__(self, queries: Positions, columns: Positions) -> Matrix:
+    def scores(self, queries: Positions, columns: Positions) -> Matrix:
         scores_CP = np.hstack([corpus(queries) for corpus in self._corpora])
         return scores_CP.take(self._column_P[columns], axis=1)
 
 
-LEXICAL: dict[Method, Callable[[EvaluationSet], Scores]] = {
-    "bm25": bm25_scores,
-    "tfidf": tfidf_scores,
+LEXICAL: dict[Method, Callable[[EvaluationSet], Scorer]] = {
+    "bm25": bm25_scorer,
+    "tfidf": tfidf_scorer,
 }

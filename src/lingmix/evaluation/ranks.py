@@ -1,6 +1,6 @@
 """Exact ranks of the relevant passages: the passages ahead are counted, none is sorted or cut."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -20,8 +20,8 @@ from lingmix.evaluation.tally import Matrix, Tally
 from lingmix.progress import shown
 
 
-class Rows(Protocol):
-    """Scores of queries over columns of one pool, `width` of which are asked for at once.
+class PoolScorer(Protocol):
+    """Scores queries against the passages of one pool, at most `width` of them at once.
 
     A query and a passage score the same to the last bit whatever else is asked for with them, and
     so do equal passages: equal scores must tie.
@@ -30,11 +30,23 @@ class Rows(Protocol):
     @property
     def width(self) -> int: ...
 
-    def __call__(self, queries: Positions, columns: Positions) -> Matrix: ...
+    def scores(self, queries: Positions, columns: Positions) -> Matrix:
+        """`scores_CB` of queries of the set and ascending columns of the pool; the caller's to
+        change."""
+        ...
 
 
-Scores = Callable[[Positions], Rows]
-"""Positions of P passages, in the order of the columns -> the rows of scores over them."""
+class Scorer(Protocol):
+    """Scores a set's queries against its passages, pool by pool.
+
+    A pool is laid out once, its passages in the order of its columns and equal ones once, and then
+    scored chunk after chunk: a product is the scores themselves. Asked for by positions in the set,
+    each chunk would have to gather its columns from it.
+    """
+
+    def over(self, passages_P: Positions) -> PoolScorer:
+        """Of the pool of these passages, in the order of its columns."""
+        ...
 
 
 class Ranked(NamedTuple):
@@ -55,18 +67,18 @@ class Ranked(NamedTuple):
 
 
 def rank_relevant(
-    evaluation_set: EvaluationSet, scores: Scores, *, temperature: float | None, seed: int
+    evaluation_set: EvaluationSet, scorer: Scorer, *, temperature: float | None, seed: int
 ) -> Ranked:
     """Without a temperature, for scores that no softmax is taken of, entropies are null."""
     generator = np.random.Generator(np.random.Philox(seed))
     found: list[Ranked] = []
     with _threads() as threads:
         for pool in pools(evaluation_set):
-            rows = scores(pool.passages_P)
+            over = scorer.over(pool.passages_P)
             ranked = partial(
-                _ranked, of=evaluation_set, pool=pool, rows=rows, temperature=temperature
+                _ranked, of=evaluation_set, pool=pool, over=over, temperature=temperature
             )
-            parts = list(chunks(evaluation_set, pool, width=rows.width))
+            parts = list(chunks(evaluation_set, pool, width=over.width))
             draws = [generator.random((len(chunk.queries), NEGATIVES)) for chunk in parts]
             found += shown(
                 threads.map(ranked, parts, draws),
@@ -109,12 +121,12 @@ def _ranked(
     *,
     of: EvaluationSet,
     pool: Pool,
-    rows: Rows,
+    over: PoolScorer,
     temperature: float | None,
 ) -> Ranked:
     sampled = () if temperature is None else (Negatives.of_languages, Negatives.of_pool)
     negatives = [sample(chunk, pool, draw_CN) for sample in sampled]
-    tally = _tally(pool, chunk, rows, negatives)
+    tally = _tally(pool, chunk, over, negatives)
     entropies = [
         one.entropies(scores_GN, tally.relevant_J, temperature=temperature or 1)
         for one, scores_GN in zip(negatives, tally.negative_scores, strict=True)
@@ -146,25 +158,25 @@ def _ranked(
     )
 
 
-def _tally(pool: Pool, chunk: Chunk, rows: Rows, negatives: Sequence[Negatives]) -> Tally:
-    parts = blocks(pool, rows.width)
+def _tally(pool: Pool, chunk: Chunk, over: PoolScorer, negatives: Sequence[Negatives]) -> Tally:
+    parts = blocks(pool, over.width)
     if len(parts) == 1:
-        scores_CP = rows(chunk.queries, np.arange(parts[0].stop))
+        scores_CP = over.scores(chunk.queries, np.arange(parts[0].stop))
         tally = Tally(pool, chunk, scores_CP[chunk.row_J, chunk.column_J], negatives)
         tally.add(scores_CP, parts[0])
         return tally
-    tally = Tally(pool, chunk, _relevant_scores(chunk, rows), negatives)
+    tally = Tally(pool, chunk, _relevant_scores(chunk, over), negatives)
     for columns in parts:
-        tally.add(rows(chunk.queries, np.arange(columns.start, columns.stop)), columns)
+        tally.add(over.scores(chunk.queries, np.arange(columns.start, columns.stop)), columns)
     return tally
 
 
-def _relevant_scores(chunk: Chunk, rows: Rows) -> NDArray[np.float32]:
+def _relevant_scores(chunk: Chunk, over: PoolScorer) -> NDArray[np.float32]:
     """Of each relevant passage, before its block's turn comes."""
     distinct_U, place_J = np.unique(chunk.column_J, return_inverse=True)
     scores_J = np.empty(len(place_J), dtype=np.float32)
-    for begin in range(0, len(distinct_U), rows.width):
-        scores_CB = rows(chunk.queries, distinct_U[begin : begin + rows.width])
-        here_J = (place_J >= begin) & (place_J < begin + rows.width)
+    for begin in range(0, len(distinct_U), over.width):
+        scores_CB = over.scores(chunk.queries, distinct_U[begin : begin + over.width])
+        here_J = (place_J >= begin) & (place_J < begin + over.width)
         scores_J[here_J] = scores_CB[chunk.row_J[here_J], place_J[here_J] - begin]
     return scores_J

@@ -24,7 +24,7 @@ from lingmix.evaluation.metric_names import (
     excess_share_of,
 )
 from lingmix.evaluation.metrics import METRICS, Rankings, retrieval_metrics
-from lingmix.evaluation.ranks import Ranked, Scores, rank_relevant
+from lingmix.evaluation.ranks import Ranked, Scorer, rank_relevant
 from lingmix.evaluation.self_matches import without_own
 
 LANGUAGES = ["setting", "query_language", "passage_language"]
@@ -60,14 +60,14 @@ class SetScores:
 
 def score(
     evaluation_set: EvaluationSet,
-    scores: Scores,
+    scorer: Scorer,
     *,
     depth: int | None,
     temperature: float | None,
     seed: int,
 ) -> SetScores:
     """From exact ranks; see `evaluate`."""
-    ranked = rank_relevant(evaluation_set, scores, temperature=temperature, seed=seed)
+    ranked = rank_relevant(evaluation_set, scorer, temperature=temperature, seed=seed)
     return set_scores(evaluation_set, ranked, depth=depth)
 
 

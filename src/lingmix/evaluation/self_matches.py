@@ -5,25 +5,30 @@ import polars as pl
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.evaluation.pools import Positions
-from lingmix.evaluation.ranks import Rows, Scores
+from lingmix.evaluation.ranks import PoolScorer, Scorer
 from lingmix.evaluation.tally import Matrix
 
 BEHIND = -1e30
 """Below every score, and finite, so that a softmax over it is 0."""
 
 
-def others(evaluation_set: EvaluationSet, scores: Scores) -> Scores:
-    """The scores, with a query's own passage at `BEHIND` all others where the set ignores it."""
-    if not evaluation_set.ignore_own:
-        return scores
-    own_Q, P = own_passages(evaluation_set), len(evaluation_set.passage_ids)
+def mask_self_matches(evaluation_set: EvaluationSet, scorer: Scorer) -> Scorer:
+    """Pushes the passage that has the query's id behind every other, where the set ignores it."""
+    return MaskedScorer(evaluation_set, scorer) if evaluation_set.ignore_own else scorer
 
-    def over(passages: Positions) -> Rows:
-        column_P = np.full(P + 1, -1)
-        column_P[passages] = np.arange(len(passages))
-        return OthersRows(scores(passages), column_P[own_Q])
 
-    return over
+class MaskedScorer:
+    """Another scorer's scores, but `BEHIND` for a query and the passage that has its id."""
+
+    def __init__(self, evaluation_set: EvaluationSet, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self._own_Q = own_passages(evaluation_set)
+        self._passages = len(evaluation_set.passage_ids)
+
+    def over(self, passages_P: Positions) -> PoolScorer:
+        column_P = np.full(self._passages + 1, -1)
+        column_P[passages_P] = np.arange(len(passages_P))
+        return MaskedPool(self._scorer.over(passages_P), column_P[self._own_Q])
 
 
 def own_passages(evaluation_set: EvaluationSet) -> Positions:
@@ -49,17 +54,16 @@ def without_own(evaluation_set: EvaluationSet, places: pl.DataFrame) -> pl.DataF
     )
 
 
-class OthersRows:
-    """`own_Q`: the column of each query's own passage, or -1."""
+class MaskedPool:
+    """`own_Q`: the column of the passage that has the query's id, or -1."""
 
-    def __init__(self, rows: Rows, own_Q: Positions) -> None:
-        self.width = rows.width
-        self._rows = rows
+    def __init__(self, over: PoolScorer, own_Q: Positions) -> None:
+        self.width = over.width
+        self._over = over
         self._own_Q = own_Q
 
-    def __call__(self, queries: Positions, columns: Positions) -> Matrix:
-        """The columns ascend."""
-        scores_CB = self._rows(queries, columns)
+    def scores(self, queries: Positions, columns: Positions) -> Matrix:
+        scores_CB = self._over.scores(queries, columns)
         own_C = self._own_Q[queries]
         place_C = np.minimum(np.searchsorted(columns, own_C), len(columns) - 1)
         here = np.flatnonzero(columns[place_C] == own_C)

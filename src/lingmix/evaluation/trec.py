@@ -12,14 +12,14 @@ from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
 from lingmix.evaluation.judged import judged_rankings
 from lingmix.evaluation.pools import CHUNK_CELLS, Pool, Positions, blocks, pools
-from lingmix.evaluation.ranks import Rows, Scores
+from lingmix.evaluation.ranks import PoolScorer, Scorer
 from lingmix.evaluation.self_matches import BEHIND
 from lingmix.evaluation.tally import Matrix
 from lingmix.search.exact import Hits, beside
 
 
 def write_trec(
-    evaluation_set: EvaluationSet, scores: Scores, *, depth: int | None, folder: Path
+    evaluation_set: EvaluationSet, scorer: Scorer, *, depth: int | None, folder: Path
 ) -> list[Path]:
     """`monolingual`, `multilingual` and `crosslingual-<passage language>`, each .run and .qrels:
     a file has one ranking a query, so those over different languages' corpora lie apart."""
@@ -28,7 +28,7 @@ def write_trec(
     with TemporaryDirectory(dir=folder) as unfinished:
         for name, frame in _qrels(evaluation_set):
             _append(Path(unfinished, f"{name}.qrels"), frame)
-        for name, frame in _runs(evaluation_set, scores, depth=depth):
+        for name, frame in _runs(evaluation_set, scorer, depth=depth):
             _append(Path(unfinished, f"{name}.run"), frame.with_columns(tag=pl.lit("lingmix")))
         written = []
         for path in sorted(Path(unfinished).iterdir()):
@@ -78,15 +78,15 @@ def _qrels(evaluation_set: EvaluationSet) -> Iterator[tuple[str, pl.DataFrame]]:
 
 
 def _runs(
-    evaluation_set: EvaluationSet, scores: Scores, *, depth: int | None
+    evaluation_set: EvaluationSet, scorer: Scorer, *, depth: int | None
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     languages = np.asarray(evaluation_set.query_languages)
     for pool in pools(evaluation_set):
-        rows = scores(pool.passages_P)
-        size = max(1, CHUNK_CELLS // rows.width)
+        over = scorer.over(pool.passages_P)
+        size = max(1, CHUNK_CELLS // over.width)
         for begin in range(0, len(pool.queries), size):
             queries = pool.queries[begin : begin + size]
-            corpora = _best(pool, rows, queries, depth or len(pool.passages_P))
+            corpora = _best(pool, over, queries, depth or len(pool.passages_P))
             pooled = beside(*corpora).best(depth or len(pool.passages_P))
             yield "multilingual", _run(evaluation_set, queries, pooled)
             for language, hits in zip(pool.languages, corpora, strict=True):
@@ -96,11 +96,11 @@ def _runs(
                     yield name, _run(evaluation_set, queries[chosen], part)
 
 
-def _best(pool: Pool, rows: Rows, queries: Positions, depth: int) -> list[Hits]:
+def _best(pool: Pool, over: PoolScorer, queries: Positions, depth: int) -> list[Hits]:
     """In each language's corpus; a passage is called by its place among equal scores."""
     best = [Hits.none(len(queries), 0) for _ in pool.languages]
-    for columns in blocks(pool, rows.width):
-        scores_CB = rows(queries, np.arange(columns.start, columns.stop))
+    for columns in blocks(pool, over.width):
+        scores_CB = over.scores(queries, np.arange(columns.start, columns.stop))
         for language, segment in pool.segments(columns):
             tie_S = pool.tie_P[columns][segment]
             order_S = np.argsort(tie_S)

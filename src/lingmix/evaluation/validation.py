@@ -10,9 +10,9 @@ from torchmetrics import Metric
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.tokens import Role
 from lingmix.errors import InputError
-from lingmix.evaluation.dense import dense_scores
+from lingmix.evaluation.dense import DenseScorer
 from lingmix.evaluation.scores import score
-from lingmix.evaluation.self_matches import others
+from lingmix.evaluation.self_matches import mask_self_matches
 
 
 class RetrievalScores(Metric):
@@ -47,14 +47,14 @@ class RetrievalScores(Metric):
         getattr(self, role).append(rows.flatten())
 
     def compute(self) -> dict[str, float]:
-        scores = dense_scores(
+        scorer = DenseScorer(
             self.evaluation_set,
             self._embeddings("query", self.evaluation_set.query_ids),
             self._embeddings("passage", self.evaluation_set.passage_ids),
         )
         return score(
             self.evaluation_set,
-            others(self.evaluation_set, scores),
+            mask_self_matches(self.evaluation_set, scorer),
             depth=self.depth,
             temperature=self.temperature,
             seed=self.seed,

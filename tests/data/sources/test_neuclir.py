@@ -13,7 +13,7 @@ from lingmix.data.sources.neuclir import read_neuclir
 from lingmix.errors import InputError
 from lingmix.evaluation.scores import score
 from tests.data.sources.published import gzipped, judged, md5, served
-from tests.evaluation.made import matrix_scores
+from tests.evaluation.made import MatrixScorer
 
 
 def text(lang: str, source: str, title: str) -> dict[str, str]:
@@ -112,14 +112,14 @@ def test_the_pooled_mean_is_over_topics_judged_in_all_languages(
     the pooled mean. Topic 1 is judged in both, of which it finds f1 at rank 1 and z1 at rank 3."""
     one = read(tmp_path, site)
     scores_QP = np.tile(np.array([3, 1, 2], dtype=np.float32), (4, 1))
-    scored = score(one, matrix_scores(scores_QP), depth=None, temperature=None, seed=0)
+    scored = score(one, MatrixScorer(scores_QP), depth=None, temperature=None, seed=0)
     assert scored.metrics["multilingual/map"] == pytest.approx((1 + 2 / 3) / 2)
     assert scored.counts["multilingual/ranked"] == 3
     assert scored.counts["multilingual/skipped"] == 1
     assert scored.metrics["pair/en-fa/map"] == 1 / 2
     assert scored.metrics["pair/en-zh/map"] == 1 / 2
     persian = one.within(["en", "fa"])
-    scored = score(persian, matrix_scores(scores_QP[:, :1]), depth=None, temperature=None, seed=0)
+    scored = score(persian, MatrixScorer(scores_QP[:, :1]), depth=None, temperature=None, seed=0)
     assert scored.counts["multilingual/ranked"] == len(persian.query_ids) == 3
 
 
