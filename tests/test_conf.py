@@ -22,7 +22,7 @@ from lingmix.data.training_pairs import training_pairs
 from lingmix.evaluation.lexical import LEXICAL
 from lingmix.model.encoder import load_encoder
 from lingmix.model.precision import precision_of
-from lingmix.sweep.space import corners, overrides_of, space_of
+from lingmix.sweep.space import corners, overrides_of, search_space
 from lingmix.training.loss import require_loss
 from tests.conftest import SHARED, STATIC
 
@@ -220,7 +220,7 @@ def hydra_of(command: str, choice: str) -> Any:
 def test_every_sweep_is_of_cells_that_the_command_takes(configure, command, choice):
     asked: Any = OmegaConf.to_container(hydra_of(command, choice).sweeper, resolve=True)
     lines = overrides_of(asked.pop("params", None) or {})
-    space = space_of(OverridesParser.create().parse_overrides(lines))[1] if lines else {}
+    space = search_space(OverridesParser.create().parse_overrides(lines))[1] if lines else {}
     for cell in corners(space):
         values = resolved(configure(command, choice, *overrides_of(cell)))
         check_settings(values, command)
