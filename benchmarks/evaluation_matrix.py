@@ -37,7 +37,7 @@ from lingmix.data.items import LanguagePair
 from lingmix.data.sources.xquad_r import read_xquad_r
 from lingmix.data.tokens import Role
 from lingmix.evaluation.evaluator import evaluate_encoder
-from lingmix.model.embed import BATCH_TOKENS, encode_texts, encoding
+from lingmix.model.embed import BATCH_TOKENS, cached_encoder, encode_texts
 from lingmix.model.encoder import Encoder
 from lingmix.model.precision import fastest_device, fastest_precision
 from lingmix.model.transformer import quiet
@@ -82,7 +82,7 @@ def compare() -> list[Row]:
 
 
 def by_lingmix(xquad_r: EvaluationSet, encoder: Encoder, precision: str) -> Evaluated:
-    encode = encoding(encoder, name="bench", precision=precision, folder=None)
+    encode = cached_encoder(encoder, name="bench", precision=precision, folder=None)
     encoded = []
 
     def clocked(texts: Sequence[str], role: Role) -> Any:

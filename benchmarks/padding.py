@@ -26,7 +26,7 @@ from benchmarks.training_throughput import DATA
 from lingmix.assembly.parts import trained_on
 from lingmix.data.tokens import Role
 from lingmix.model.encoder import Encoder
-from lingmix.model.packed import attention_sizes, filled
+from lingmix.model.packed import attention_sizes, rounded_up
 from lingmix.model.transformer import padded_sizes, quiet
 
 STEPS = 200
@@ -61,7 +61,7 @@ def _rows(what: str, work: Work) -> Iterable[Row]:
     padded = sum(len(column) * int(column.max()) for batch in batches for column in batch)
     tokens = sum(int(column.sum()) for batch in batches for column in batch)
     descending = [sorted(np.concatenate(batch).tolist(), reverse=True) for batch in batches]
-    given = sum(filled(sum(lengths), device=CPU) for lengths in descending)
+    given = sum(rounded_up(sum(lengths), device=CPU) for lengths in descending)
     for case, sizes_of in (
         ("linear layers, end to end, CPU", None),
         ("attention, end to end, CPU", partial(attention_sizes, device=CPU)),

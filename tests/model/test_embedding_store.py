@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lingmix.errors import InputError
-from lingmix.model.embed import encode_texts, encoding
+from lingmix.model.embed import cached_encoder, encode_texts
 from lingmix.model.embedding_store import EmbeddingStore, first_of_each, keys_of
 
 TEXTS = ["a river", "a lake", "a river", "the sea", "", "a lake and a river"]
@@ -78,12 +78,12 @@ def test_a_store_that_was_cut_or_garbled_is_refused(tmp_path):
 
 def test_a_second_process_encodes_nothing(load, tmp_path):
     encoder = load("tiny")
-    first = encoding(encoder, name="tiny", precision="32-true", folder=tmp_path)
+    first = cached_encoder(encoder, name="tiny", precision="32-true", folder=tmp_path)
     vectors = first(TEXTS, "passage")
-    assert (first.encoded, first.known) == (5, 0)
-    second = encoding(encoder, name="tiny", precision="32-true", folder=tmp_path)
+    assert (first.encoded, first.cached) == (5, 0)
+    second = cached_encoder(encoder, name="tiny", precision="32-true", folder=tmp_path)
     assert np.array_equal(second(TEXTS, "passage")[:], vectors[:])
-    assert (second.encoded, second.known) == (0, 5)
+    assert (second.encoded, second.cached) == (0, 5)
     plain = encode_texts(encoder, TEXTS, "passage", batch_tokens=999, precision="32-true")
     assert vectors[:] == pytest.approx(plain, abs=1e-6)
     (folder,) = tmp_path.iterdir()
@@ -94,7 +94,7 @@ def test_a_text_is_encoded_anew_under_another_prompt_or_precision_and_with_other
     load, tmp_path
 ):
     def encoded(precision="32-true", role="query", **settings):
-        encode = encoding(
+        encode = cached_encoder(
             load("tiny", **settings), name="tiny", precision=precision, folder=tmp_path
         )
         encode(["a river"], role)
@@ -130,7 +130,7 @@ def test_vectors_that_are_not_finite_are_never_kept(load, tmp_path):
     encoder = load("static")
     with torch.no_grad():
         encoder.embedder.embedding.weight.fill_(float("nan"))
-    encode = encoding(encoder, name="lost", precision="32-true", folder=tmp_path)
+    encode = cached_encoder(encoder, name="lost", precision="32-true", folder=tmp_path)
     with pytest.raises(InputError, match="encoder lost: the vector of query 'a river' is not"):
         encode(["a river"], "query")
     (folder,) = tmp_path.iterdir()

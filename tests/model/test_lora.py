@@ -73,7 +73,7 @@ def test_what_is_evaluated_and_what_is_saved_are_ordinary_models_of_the_same_vec
     adapted = trained(load(bert_folder, lora=LORA))
     vectors = embed(adapted, TEXTS)
     assert (vectors - embed(load(bert_folder), TEXTS)).abs().max() > 0.1
-    merged = adapted.merged()
+    merged = adapted.merge_lora()
     close(embed(merged, TEXTS), vectors, atol=1e-5)
     close(embed(adapted, TEXTS), vectors, atol=0)
     merged.save(tmp_path / "model")
@@ -90,7 +90,7 @@ def test_what_is_evaluated_and_what_is_saved_are_ordinary_models_of_the_same_vec
 def test_an_encoder_without_adapters_is_its_own_merged_one(load):
     for kind in ("tiny", "static"):
         encoder = load(kind)
-        assert encoder.merged() is encoder
+        assert encoder.merge_lora() is encoder
 
 
 def test_a_checkpoint_with_adapters_says_how_they_were_trained(load, bert_folder, tmp_path):

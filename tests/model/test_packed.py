@@ -73,12 +73,12 @@ def test_many_tokens_are_filled_up_and_change_no_vector(load, monkeypatch):
     tokens = ragged(encoder.tokenize(LONG, "query"))
     expected_BD = encoder(tokens)
     count = len(tokens.ids_T)
-    assert packed.filled(count, device=CPU) == count
-    assert packed.filled(2048 + 1, device=CPU) == 2048 + 128
+    assert packed.rounded_up(count, device=CPU) == count
+    assert packed.rounded_up(2048 + 1, device=CPU) == 2048 + 128
     monkeypatch.setattr(packed, "MULTIPLE", 11)
-    filled = packed.filled(count, device=CPU)
-    assert filled > count
-    assert filled % 11 == 0
+    rounded_up = packed.rounded_up(count, device=CPU)
+    assert rounded_up > count
+    assert rounded_up % 11 == 0
     close(encoder(tokens), expected_BD, atol=1e-6)
 
 

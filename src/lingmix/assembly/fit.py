@@ -15,7 +15,7 @@ from lingmix.cli.config import Config, build
 from lingmix.evaluation.evaluator import RunFiles, evaluate_encoder
 from lingmix.evaluation.metric_names import KEPT_SCORE
 from lingmix.evaluation.scores import SetScores
-from lingmix.model.embed import encoding
+from lingmix.model.embed import cached_encoder
 from lingmix.model.hub import ENCODER_FOLDER
 from lingmix.model.precision import fastest_device, precision_of
 from lingmix.signals import Stop
@@ -140,8 +140,8 @@ def interval_of(config: Config) -> int:
 
 def measure(parts: Parts, *, config: Config, run_files: Path) -> list[SetScores]:
     """All settings of all evaluation sets, from one encoding of each text."""
-    encoder = parts.module.encoder.merged().to(fastest_device(config["trainer"]["accelerator"]))
-    encode = encoding(
+    encoder = parts.module.encoder.merge_lora().to(fastest_device(config["trainer"]["accelerator"]))
+    encode = cached_encoder(
         encoder,
         name=config["encoder"]["name"],
         precision=precision_of(config["trainer"]["precision"]),

@@ -23,7 +23,7 @@ from lingmix.evaluation.evaluator import (
 )
 from lingmix.evaluation.score_table import recorded_scores, score_table
 from lingmix.evaluation.scores import SetScores
-from lingmix.model.embed import Encoding
+from lingmix.model.embed import CachedEncoder
 from lingmix.model.precision import precision_of
 from lingmix.tracking.identity import identify
 from lingmix.tracking.lifecycle import KIND
@@ -65,11 +65,13 @@ def evaluate(composed: DictConfig) -> str:
                 overrides=overrides(),
                 save_model=None,
             )
-        texts = f"\n{encode.encoded} texts encoded, {encode.known} known already" if encode else ""
+        texts = f"\n{encode.encoded} texts encoded, {encode.cached} known already" if encode else ""
         return f"{name}\n{score_table(scores)}{texts}{waiting(work)}"
 
 
-def measured(config: Config, encode: Encoding | None, *, run_files: Path) -> Iterator[SetScores]:
+def measured(
+    config: Config, encode: CachedEncoder | None, *, run_files: Path
+) -> Iterator[SetScores]:
     sets = evaluation_sets(config["evaluation"], languages=config["languages"])
     refuse_absent(config["languages"], sets)
     depth = config["depth"]

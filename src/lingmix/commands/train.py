@@ -91,7 +91,7 @@ def record_scores(
         folder=left,
         config=config,
         overrides=overrides(),
-        save_model=parts.module.encoder.merged().save,
+        save_model=parts.module.encoder.merge_lora().save,
     )
     return scores
 

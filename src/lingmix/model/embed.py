@@ -1,6 +1,7 @@
-"""Many texts to vectors: longest first, hardly any padding, results in the order given."""
+"""Embeds many texts: batches of like lengths, longest first, results in the order given."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +16,19 @@ from lingmix.progress import shown
 from lingmix.search.vectors import Vectors
 
 AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-"""By Lightning's names; any other precision is float32."""
+"""The autocast type by Lightning's name of the precision; any other precision is float32."""
 
 BATCH_TOKENS = 16_384
 
 SLAB = 200_000
-"""Texts encoded, and kept, at a time."""
+"""Texts that are encoded before their vectors are stored."""
 
 
-class Encoding:
-    """Texts in a role -> unit vectors. A text that was encoded before, or that the store holds, is
-    not encoded again."""
+class CachedEncoder:
+    """An encoder that looks vectors up in a store before it computes them.
+
+    `encoded` counts the texts that were computed, `cached` those that were found.
+    """
 
     def __init__(
         self, encoder: Encoder, *, name: str, precision: str, store: EmbeddingStore
@@ -35,18 +38,19 @@ class Encoding:
         self._precision = precision
         self._store = store
         self.encoded = 0
-        self.known = 0
+        self.cached = 0
 
     def __call__(self, texts: Sequence[str], role: Role) -> Vectors:
-        keys_N2 = keys_of(self._encoder.seen(texts, role))
-        self._complete(texts, role, keys_N2)
+        """Raises InputError where a vector is not finite."""
+        keys_N2 = keys_of(self._encoder.cache_keys(texts, role))
+        self._encode_missing(texts, role, keys_N2)
         return self._store.vectors(keys_N2)
 
-    def _complete(self, texts: Sequence[str], role: Role, keys_N2: Keys) -> None:
+    def _encode_missing(self, texts: Sequence[str], role: Role, keys_N2: Keys) -> None:
         first_U = first_of_each(keys_N2)
         missing_U = first_U[self._store.rows(keys_N2[first_U]) < 0]
         self.encoded += len(missing_U)
-        self.known += len(first_U) - len(missing_U)
+        self.cached += len(first_U) - len(missing_U)
         for begin in range(0, len(missing_U), SLAB):
             slab = missing_U[begin : begin + SLAB]
             vectors_ND = encode_texts(
@@ -66,8 +70,10 @@ class Encoding:
             self._store.add(keys_N2[slab], vectors_ND)
 
 
-def encoding(encoder: Encoder, *, name: str, precision: str, folder: Path | None) -> Encoding:
-    """Vectors are kept below `folder`, apart for each model and precision; None: in memory."""
+def cached_encoder(
+    encoder: Encoder, *, name: str, precision: str, folder: Path | None
+) -> CachedEncoder:
+    """Stores vectors in a subfolder of `folder` for each model and precision; None: in memory."""
     fingerprint = f"{encoder.fingerprint()}-{precision}"
     store = EmbeddingStore(
         folder and folder / fingerprint,
@@ -75,7 +81,7 @@ def encoding(encoder: Encoder, *, name: str, precision: str, folder: Path | None
         fingerprint=fingerprint,
         dimension=encoder.dimension,
     )
-    return Encoding(encoder, name=name, precision=precision, store=store)
+    return CachedEncoder(encoder, name=name, precision=precision, store=store)
 
 
 def encode_texts(
@@ -86,7 +92,8 @@ def encode_texts(
     batch_tokens: int,
     precision: str,
 ) -> NDArray[np.float32]:
-    """Unit vectors, one row a text, computed where the encoder is."""
+    """Returns one unit vector a text, zero where a text is empty, computed on the encoder's device
+    in batches of about `batch_tokens` tokens."""
     vectors_ND = np.zeros((len(texts), encoder.dimension), dtype=np.float32)
     ids_T, starts_N = _tokenized(encoder, texts, role)
     lengths_N = np.diff(starts_N)
@@ -117,15 +124,15 @@ def encode_texts(
 def _tokenized(
     encoder: Encoder, texts: Sequence[str], role: Role
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """All ids in one array, and where each text's start."""
+    """Text n has the ids `ids_T[starts[n] : starts[n + 1]]`."""
     ids = encoder.tokenize(texts, role)
     lengths_N = np.fromiter(map(len, ids), np.int64, count=len(ids))
-    ids_T = np.fromiter((one for text in ids for one in text), np.int32, count=lengths_N.sum())
+    ids_T = np.fromiter(chain.from_iterable(ids), np.int32, count=lengths_N.sum())
     return ids_T, np.concatenate([[0], lengths_N.cumsum()])
 
 
 def _batches(lengths_N: NDArray[np.int64], batch_tokens: int) -> Iterator[NDArray[np.int64]]:
-    """Rows, longest text first, by the tokens they hold together."""
+    """Cuts the rows, longest text first, wherever another `batch_tokens` tokens are full."""
     order_N = np.argsort(-lengths_N, kind="stable")
     if not len(order_N):
         return

@@ -1,4 +1,4 @@
-"""Vectors that were computed once: looked up by prompt and text, in memory or on disk."""
+"""A cache of embeddings, in memory or on disk, looked up by a hash of prompt and text."""
 
 import json
 import os
@@ -16,13 +16,13 @@ from lingmix.errors import InputError
 from lingmix.search.vectors import Vectors
 
 Keys = NDArray[np.uint64]
-"""keys_N2: 128 bits a text."""
+"""Hashes of 128 bits, two numbers a text: keys_N2."""
 
 KEY_BYTES = 16
 
 
 def keys_of(texts: Iterable[str]) -> Keys:
-    """Of texts as the model sees them: prompt and all."""
+    """Hashes what `Encoder.cache_keys` returns."""
     digests = bytearray()
     for text in texts:
         digests += blake2b(text.encode(), digest_size=KEY_BYTES).digest()
@@ -30,7 +30,7 @@ def keys_of(texts: Iterable[str]) -> Keys:
 
 
 def first_of_each(keys_N2: Keys) -> NDArray[np.int64]:
-    """Where each distinct key stands first, ascending."""
+    """Returns the position at which each distinct key occurs first, ascending."""
     order_N = np.lexsort((keys_N2[:, 1], keys_N2[:, 0]))
     sorted_N2 = keys_N2[order_N]
     new_N = np.ones(len(order_N), dtype=np.bool_)
@@ -39,14 +39,16 @@ def first_of_each(keys_N2: Keys) -> NDArray[np.int64]:
 
 
 class EmbeddingStore:
-    """The vectors of one model. Without a folder they live as long as the store.
+    """The vectors of one model. Without a folder they live in memory, as long as the store.
 
-    A folder holds `model.json`, `keys` and `vectors`, both without a header; a row is there once
-    its key is. Several processes may read and add.
+    A folder holds `model.json`, `keys` (16 bytes a row) and `vectors` (float32), both without a
+    header; a row counts once its key is written. Several processes may read and add: a file lock
+    orders them.
     """
 
     def __init__(self, folder: Path | None, *, name: str, fingerprint: str, dimension: int) -> None:
-        """A folder of a model with another fingerprint is refused; the name is for people."""
+        """Raises InputError for a folder that another model wrote (`name` is only shown), and for
+        one that was cut short."""
         self._folder = folder
         self._dimension = dimension
         self._keys_N2: Keys = np.zeros((0, 2), dtype=np.uint64)
@@ -57,19 +59,20 @@ class EmbeddingStore:
         self._index()
 
     def vectors(self, keys_N2: Keys) -> Vectors:
-        """Of texts that are all here."""
+        """Looks up keys that are all stored."""
         return Vectors(self._vectors_ND, self.rows(keys_N2))
 
     def rows(self, keys_N2: Keys) -> NDArray[np.int64]:
-        """Where each key's vector is; -1: not here."""
+        """Returns the row of each key's vector, -1 where none is stored."""
         if not len(self._sorted_N2):
             return np.full(len(keys_N2), -1, dtype=np.int64)
-        place_N = np.searchsorted(self._sorted_N2[:, 0], keys_N2[:, 0])
-        place_N = np.minimum(place_N, len(self._sorted_N2) - 1)
-        found_N = (self._sorted_N2[place_N] == keys_N2).all(1)
-        return np.where(found_N, self._order_N[place_N], -1)
+        slot_N = np.searchsorted(self._sorted_N2[:, 0], keys_N2[:, 0])
+        slot_N = np.minimum(slot_N, len(self._sorted_N2) - 1)
+        found_N = (self._sorted_N2[slot_N] == keys_N2).all(1)
+        return np.where(found_N, self._order_N[slot_N], -1)
 
     def add(self, keys_N2: Keys, vectors_ND: NDArray[np.float32]) -> None:
+        """Stores vectors; keys that another process has stored meanwhile are skipped."""
         with self._lock():
             if self._folder is None:
                 self._keys_N2 = np.concatenate([self._keys_N2, keys_N2])
@@ -95,11 +98,11 @@ class EmbeddingStore:
             model = {"fingerprint": fingerprint, "name": name, "dimension": self._dimension}
             with atomic_file(path) as file:
                 file.write(json.dumps(model, indent=1).encode())
-        kept = _read(path)
-        if (kept.get("fingerprint"), kept.get("dimension")) != (fingerprint, self._dimension):
+        saved = _read(path)
+        if (saved.get("fingerprint"), saved.get("dimension")) != (fingerprint, self._dimension):
             raise InputError(
-                f"{folder}: these embeddings were made by another model, {kept.get('name')} "
-                f"({kept.get('fingerprint')}), not by {name} ({fingerprint}); delete the folder, "
+                f"{folder}: these embeddings were made by another model, {saved.get('name')} "
+                f"({saved.get('fingerprint')}), not by {name} ({fingerprint}); delete the folder, "
                 "or name another as embeddings"
             )
         self._load(folder)
@@ -110,16 +113,16 @@ class EmbeddingStore:
             return
         N = keys.stat().st_size // KEY_BYTES
         row_bytes = 4 * self._dimension
-        held = vectors.stat().st_size // row_bytes if vectors.exists() else 0
-        if held < N:
+        stored = vectors.stat().st_size // row_bytes if vectors.exists() else 0
+        if stored < N:
             raise InputError(
-                f"{vectors}: holds {held} of {N} vectors, the file was cut; delete {folder}"
+                f"{vectors}: holds {stored} of {N} vectors, the file was cut; delete {folder}"
             )
         self._keys_N2 = np.fromfile(keys, dtype=np.uint64, count=2 * N).reshape(N, 2)
         self._vectors_ND = np.memmap(vectors, np.float32, mode="r", shape=(N, self._dimension))
 
     def _append(self, folder: Path, keys_N2: Keys, vectors_ND: NDArray[np.float32]) -> None:
-        """The vectors first: what a crash leaves without its key is written over."""
+        """Writes vectors before keys: a vector that a crash left without its key is overwritten."""
         self._load(folder)
         self._index()
         new_N = self.rows(keys_N2) < 0

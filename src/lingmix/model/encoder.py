@@ -21,7 +21,7 @@ from lingmix.model.folder import (
     write_folder,
 )
 from lingmix.model.hub import CHECKPOINT, ENCODER_FOLDER
-from lingmix.model.lora import kept_lora
+from lingmix.model.lora import saved_lora
 from lingmix.model.pooling import PoolingChoice
 from lingmix.model.proof import refuse_unfit_weights
 from lingmix.model.scratch import SCRATCH_KEYS, from_scratch, seeded
@@ -41,9 +41,9 @@ class Encoder(nn.Module):
     def tokenize(self, texts: Sequence[str], role: Role) -> list[list[int]]:
         return self._model.tokenizer(texts, role)
 
-    def seen(self, texts: Sequence[str], role: Role) -> Iterator[str]:
+    def cache_keys(self, texts: Sequence[str], role: Role) -> Iterator[str]:
         """Equal where the vectors are: the text with its role's prompt and length."""
-        return self._model.tokenizer.seen(texts, role)
+        return self._model.tokenizer.cache_keys(texts, role)
 
     def forward(self, tokens: Tokens) -> Tensor:
         """Of length 1 in float32, whatever the network computes in; zero where a text is empty."""
@@ -65,11 +65,11 @@ class Encoder(nn.Module):
             digest.update(tensor.cpu().reshape(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()
 
-    def merged(self) -> "Encoder":
+    def merge_lora(self) -> "Encoder":
         """Itself, or a copy whose weights hold what its adapters learned."""
         if not isinstance(self.embedder, Transformer) or self.embedder.lora is None:
             return self
-        return Encoder(self._model._replace(embedder=self.embedder.merged()))
+        return Encoder(self._model._replace(embedder=self.embedder.merge_lora()))
 
     def save(self, folder: Path) -> None:
         """As sentence-transformers loads it, prompts and lengths included."""
@@ -155,7 +155,7 @@ def _add_weights(
     encoder: Encoder, *, checkpoint: Path | None, lora: Mapping[str, Any] | None, seed: int
 ) -> None:
     """A checkpoint's own adapters go in before its weights, new ones after them."""
-    kept = kept_lora(checkpoint.with_name(ENCODER_FOLDER)) if checkpoint else None
+    kept = saved_lora(checkpoint.with_name(ENCODER_FOLDER)) if checkpoint else None
     if kept and lora not in (None, kept):
         raise InputError(f"encoder.lora: {checkpoint} was trained with {kept}; leave it null")
     if kept:

@@ -14,16 +14,16 @@ LORA_KEYS = {"rank", "alpha", "dropout", "targets"}
 """What `encoder.lora` must say."""
 
 FILE = "lora.json"
-"""Kept in the folder of an encoder whose checkpoints hold adapters."""
+"""Its presence in an encoder's folder says that the checkpoints beside it hold adapters."""
 
 
 def with_lora(model: nn.Module, lora: Mapping[str, Any]) -> Any:
-    """Computes what `model` does until its adapters are trained; all else of it is frozen.
+    """Adds adapters and freezes all other weights; the output is the same until they are trained.
 
-    `targets` are the ends of the names of linear layers, or `all-linear`. Draws from torch's global
-    state.
+    `targets` are suffixes of the names of linear layers, or `all-linear`. Draws from torch's global
+    random state. Raises InputError for keys or values that peft does not take.
     """
-    from peft import LoraConfig, get_peft_model  # noqa: PLC0415 - for those alone who use it
+    from peft import LoraConfig, get_peft_model  # noqa: PLC0415 - only where LoRA is used
 
     if set(lora) != LORA_KEYS:
         raise InputError(
@@ -42,12 +42,12 @@ def with_lora(model: nn.Module, lora: Mapping[str, Any]) -> Any:
         raise InputError(f"encoder.lora: {' '.join(str(error).split())[:300]}") from error
 
 
-def merged(model: nn.Module) -> Any:
-    """A copy without adapters, its weights moved by what they learned."""
+def merge_lora(model: nn.Module) -> Any:
+    """Returns a copy without adapters, their updates added to its weights."""
     return deepcopy(model).merge_and_unload()  # type: ignore[operator]
 
 
-def kept_lora(folder: Path) -> dict[str, Any] | None:
-    """How the encoder was trained of which `folder` is the form."""
+def saved_lora(folder: Path) -> dict[str, Any] | None:
+    """Returns the LoRA settings of the encoder saved in `folder`, None if it has no adapters."""
     path = folder / FILE
     return read_object(path) if path.is_file() else None

@@ -1,4 +1,4 @@
-"""Means of an embedding's rows, with a gradient that costs what the rows in use cost."""
+"""Means of an embedding's rows, with a gradient whose cost is that of the rows in use."""
 
 from typing import Any
 
@@ -11,17 +11,25 @@ from lingmix.data.tokens import Tokens
 
 
 def mean_rows(weight_VD: Tensor, tokens: Tokens, *, sparse: bool) -> Tensor:
-    """mean_BD: of each text's rows of the weight; zero where a text is empty.
+    """Returns `mean_BD`, the mean of the rows of each text's tokens; zero where a text is empty.
 
-    The gradient of the weight is that of PyTorch's `embedding_bag`; a sparse one has each row once
-    and in order, not once for each token.
+    The weight's gradient is that of PyTorch's `embedding_bag`; where `sparse`, each row occurs in
+    it once and in ascending order, not once for each token.
     """
     mean_BD: Tensor = _MeanRows.apply(weight_VD, *tokens, sparse)
     return mean_BD
 
 
 class _MeanRows(torch.autograd.Function):
-    """Backwards it is the same again: of each row, the sum over the texts that hold it."""
+    """The backward is an `embedding_bag` too, with rows and texts swapped: a row's gradient is the
+    sum of those of the texts that contain it, each divided by the text's length.
+
+    Two texts of ids [7 2 7] and [2] (U = 2 distinct rows):
+
+        ids_T     7 2 7 | 2        sorted_T  2 2 7 7      id_U    2 7
+        text of   0 0 0 | 1        text_T    0 1 0 0      count_U 2 2
+        row 2 = g0/3 + g1/1        row 7 = g0/3 + g0/3
+    """
 
     @staticmethod
     def forward(
@@ -30,7 +38,7 @@ class _MeanRows(torch.autograd.Function):
         ctx.save_for_backward(ids_T, lengths_B)
         ctx.shape, ctx.sparse = weight_VD.shape, sparse
         starts_B = (lengths_B.cumsum(0) - lengths_B).to(ids_T.dtype)
-        weight_VD = weight_VD.detach()  # the kernel for weights that train does more
+        weight_VD = weight_VD.detach()  # a weight that requires a gradient gets a slower kernel
         return embedding_bag(ids_T, weight_VD, starts_B, mode="mean")
 
     @staticmethod

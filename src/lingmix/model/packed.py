@@ -1,4 +1,4 @@
-"""Texts laid end to end: nothing is padded but, where its kernel needs that, attention."""
+"""Packed texts: laid end to end without padding, but in attention where its kernel needs it."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
@@ -10,35 +10,43 @@ from torch.nn.attention.varlen import varlen_attn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.utils.import_utils import is_flash_attn_2_available
 
-from lingmix.model.micro_batches import BUDGET, chunk_sizes, of_device
+from lingmix.model.micro_batches import BUDGET, chunk_sizes, for_device
 
 PACKED = "lingmix_packed"
 """Transformers' name for `attend`."""
 
 WASTE = 4096
-"""Places of padding in attention that cost less time than computing one group more."""
+"""Slots of padding in attention that cost less time than one group more."""
 
 MULTIPLE = 128
-"""Tokens that the linear layers are given a multiple of on a CPU, which compiles a kernel for each
-shape: micro-batches then share theirs. Few tokens are left as they are."""
+"""On a CPU, which compiles a kernel for each shape, the number of tokens is rounded up to a
+multiple, so that micro-batches share kernels. Few tokens are left as they are."""
 
 Kernel = Literal["eager", "sdpa", "flash_attention_2", "varlen"]
-"""The last two take texts of any lengths as they are, on a GPU and in 16 bits; `varlen`, PyTorch's
-own, drops nothing out."""
+"""The last two take texts of any lengths without padding, on a GPU and in 16 bits; `varlen`
+(PyTorch's) has no dropout."""
 
 UNPADDED: tuple[Kernel, ...] = ("flash_attention_2", "varlen")
 
 
 class Padding(NamedTuple):
-    """`place_N`: the token of each place, the first where there is none; `kept_T`: the place of
-    each token; `bias_C11L`: minus infinity where a place is empty."""
+    """Where the T tokens of C texts stand in N = C * L slots, padded to length L.
 
-    place_N: Tensor
-    kept_T: Tensor
+    `token_N` is the token in each slot, 0 where the slot is empty; `slot_T` is the slot of each
+    token; `bias_C11L` is minus infinity in empty slots, else 0. Texts abc, de and f, whose tokens
+    are numbered from 0:
+
+        slots      a b c   d e .   f . .
+        token_N    0 1 2   3 4 0   5 0 0
+        slot_T     0 1 2   3 4     6
+    """
+
+    token_N: Tensor
+    slot_T: Tensor
     bias_C11L: Tensor
 
 
-class Group(NamedTuple):
+class AttentionGroup(NamedTuple):
     """C texts of like lengths, in attention each padded to the longest of them, L."""
 
     texts: int
@@ -48,18 +56,18 @@ class Group(NamedTuple):
 
 
 class Packing(NamedTuple):
-    """Where each text ends, a 0 before them; those that are attended to together; and how many
-    tokens come after them to fill up."""
+    """How one call of the model attends: `ends` are 0 and the end of each text among the tokens;
+    `filling` counts the tokens after the last text that only round their number up."""
 
     kernel: Kernel
     ends: Tensor
     longest: int
-    groups: list[Group]
+    groups: list[AttentionGroup]
     filling: int
 
     @property
-    def told(self) -> dict[str, Any]:
-        """What a model passes on to its attention."""
+    def attention_kwargs(self) -> dict[str, Any]:
+        """Keyword arguments that a Transformers model passes on to its attention."""
         if self.kernel != "flash_attention_2":
             return {"packing": self}
         ends, longest = self.ends, self.longest
@@ -72,7 +80,8 @@ class Packing(NamedTuple):
 
 
 def fastest_kernel(model: PreTrainedModel, device: torch.device) -> Kernel:
-    """On a CPU eager, faster than SDPA for short texts; on a GPU without padding where it can."""
+    """Returns eager on a CPU, where it is faster than SDPA for short texts; on a GPU a kernel
+    without padding where the precision, the hardware and the dropout allow one."""
     if device.type != "cuda":
         return "eager"
     if not (torch.is_autocast_enabled("cuda") or model.dtype in (torch.float16, torch.bfloat16)):
@@ -85,47 +94,47 @@ def fastest_kernel(model: PreTrainedModel, device: torch.device) -> Kernel:
 
 
 def implementation(kernel: Kernel) -> str:
-    """Transformers' name."""
+    """Returns the kernel's name in Transformers."""
     return kernel if kernel == "flash_attention_2" else PACKED
 
 
 def packing_of(descending: Sequence[int], *, kernel: Kernel, device: torch.device) -> Packing:
-    """Of texts of these lengths."""
+    """Lays out texts of these lengths, longest first."""
     lengths_B = torch.tensor(descending)
     ends = functional.pad(lengths_B.cumsum(0), (1, 0)).to(device, torch.int32)
     groups = []
     if kernel not in UNPADDED:
         sizes = attention_sizes(descending, device=device)
         groups = [_group(lengths_C, device) for lengths_C in lengths_B.split(list(sizes))]
-    filling = filled(sum(descending), device=device) - sum(descending)
+    filling = rounded_up(sum(descending), device=device) - sum(descending)
     return Packing(kernel, ends, descending[0], groups, filling)
 
 
-def filled(tokens: int, *, device: torch.device) -> int:
-    """How many the linear layers are given."""
+def rounded_up(tokens: int, *, device: torch.device) -> int:
+    """Returns how many tokens the linear layers compute for so many."""
     if device.type != "cpu" or tokens < 16 * MULTIPLE:
         return tokens
     return tokens + -tokens % MULTIPLE
 
 
 def attention_sizes(descending: Sequence[int], *, device: torch.device) -> Iterator[int]:
-    """Texts a group."""
-    return chunk_sizes(descending, waste=WASTE, budget=of_device(BUDGET, device))
+    """Yields the number of texts of each attention group."""
+    return chunk_sizes(descending, waste=WASTE, budget=for_device(BUDGET, device))
 
 
-def _group(lengths_C: Tensor, device: torch.device) -> Group:
+def _group(lengths_C: Tensor, device: torch.device) -> AttentionGroup:
     texts, longest, tokens = len(lengths_C), int(lengths_C[0]), int(lengths_C.sum())
     if tokens == texts * longest:
-        return Group(texts, longest, tokens, None)
+        return AttentionGroup(texts, longest, tokens, None)
     columns_L = torch.arange(longest)
     mask_CL = columns_L < lengths_C[:, None]
     starts_C = lengths_C.cumsum(0) - lengths_C
     padding = Padding(
-        place_N=(starts_C[:, None] + columns_L).where(mask_CL, 0).flatten().to(device),
-        kept_T=mask_CL.flatten().nonzero()[:, 0].to(device),
+        token_N=(starts_C[:, None] + columns_L).where(mask_CL, 0).flatten().to(device),
+        slot_T=mask_CL.flatten().nonzero()[:, 0].to(device),
         bias_C11L=torch.where(mask_CL, 0.0, -torch.inf)[:, None, None].to(device),
     )
-    return Group(texts, longest, tokens, padding)
+    return AttentionGroup(texts, longest, tokens, padding)
 
 
 def attend(
@@ -140,9 +149,10 @@ def attend(
     dropout: float = 0.0,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """A token attends to those of its own text. As Transformers calls it; returns `mixed_1THE`."""
+    """Has each token attend to those of its text; Transformers defines the signature. Returns
+    `mixed_1THE`, and no attention weights."""
     query_THE, key_THE, value_THE = (
-        one.squeeze(0).transpose(0, 1) for one in (query_1HTE, key_1HTE, value_1HTE)
+        states.squeeze(0).transpose(0, 1) for states in (query_1HTE, key_1HTE, value_1HTE)
     )
     if packing.kernel == "varlen":
         ends, longest = packing.ends, packing.longest
@@ -150,30 +160,40 @@ def attend(
             query_THE, key_THE, value_THE, ends, ends, longest, longest, scale=scaling
         )
         assert isinstance(mixed_THE, Tensor)
-        return mixed_THE[None], None
+    else:
+        mixed_THE = _attend_in_groups(
+            query_THE, key_THE, value_THE, packing=packing, scaling=scaling, dropout=dropout
+        )
+    return mixed_THE[None], None
+
+
+AttentionInterface.register(PACKED, attend)
+AttentionMaskInterface.register(PACKED, lambda *_, **__: None)
+
+
+def _attend_in_groups(
+    *states_THE: Tensor, packing: Packing, scaling: float, dropout: float
+) -> Tensor:
+    """`states_THE` are query, key and value; the filling attends to nothing and gets zeros."""
     kernel = _eager if packing.kernel == "eager" else functional.scaled_dot_product_attention
     counts = [*(group.tokens for group in packing.groups), packing.filling]
     mixed = []
     for group, query, key, value in zip(
         packing.groups,
-        *(one.split(counts) for one in (query_THE, key_THE, value_THE)),
+        *(states.split(counts) for states in states_THE),
         strict=False,  # the filling has no group
     ):
         mixed_CHLE = kernel(
-            _placed(query, group),
-            _placed(key, group),
-            _placed(value, group),
+            _pad(query, group),
+            _pad(key, group),
+            _pad(value, group),
             attn_mask=None if group.padding is None else group.padding.bias_C11L.to(query.dtype),
             dropout_p=dropout,
             scale=scaling,
         )
-        mixed.append(_taken(mixed_CHLE, group))
+        mixed.append(_unpad(mixed_CHLE, group))
     mixed.append(mixed[0].new_zeros(packing.filling, *mixed[0].shape[1:]))
-    return torch.cat(mixed)[None], None
-
-
-AttentionInterface.register(PACKED, attend)
-AttentionMaskInterface.register(PACKED, lambda *_, **__: None)
+    return torch.cat(mixed)
 
 
 def _eager(
@@ -194,40 +214,36 @@ def _eager(
     return weights_CHLL.to(value_CHLE.dtype) @ value_CHLE
 
 
-def _placed(tokens_THE: Tensor, group: Group) -> Tensor:
+def _pad(tokens_THE: Tensor, group: AttentionGroup) -> Tensor:
     if group.padding:
-        tokens_THE = _Padded.apply(tokens_THE, group.padding)
+        tokens_THE = _Select.apply(tokens_THE, group.padding.token_N, group.padding.slot_T)
     return tokens_THE.unflatten(0, (group.texts, group.longest)).transpose(1, 2)
 
 
-def _taken(mixed_CHLE: Tensor, group: Group) -> Tensor:
-    places_NHE = mixed_CHLE.transpose(1, 2).flatten(0, 1)
-    return _Unpadded.apply(places_NHE, group.padding) if group.padding else places_NHE
+def _unpad(mixed_CHLE: Tensor, group: AttentionGroup) -> Tensor:
+    slots_NHE = mixed_CHLE.transpose(1, 2).flatten(0, 1)
+    return _Select.apply(slots_NHE, group.padding.slot_T, None) if group.padding else slots_NHE
 
 
-class _Padded(torch.autograd.Function):
-    """Tokens to places. Its gradient, a selection too, is what autograd adds up row by row."""
+class _Select(torch.autograd.Function):
+    """Selects rows, of which each counts once in the gradient: it is copied, where autograd's
+    `index_select` would add it up row by row.
 
-    @staticmethod
-    def forward(context: Any, tokens_THE: Tensor, padding: Padding) -> Tensor:
-        context.padding = padding
-        return tokens_THE.index_select(0, padding.place_N)
-
-    @staticmethod
-    def backward(context: Any, gradient_NHE: Tensor) -> tuple[Tensor, None]:
-        return gradient_NHE.index_select(0, context.padding.kept_T), None
-
-
-class _Unpadded(torch.autograd.Function):
-    """Places to tokens."""
+    `position_R` is where the result has each row; None where it lacks some, which get zeros.
+    """
 
     @staticmethod
-    def forward(context: Any, places_NHE: Tensor, padding: Padding) -> Tensor:
-        context.padding = padding
-        return places_NHE.index_select(0, padding.kept_T)
+    def forward(
+        context: Any, rows_RHE: Tensor, index_S: Tensor, position_R: Tensor | None
+    ) -> Tensor:
+        context.save_for_backward(index_S, position_R)
+        context.rows = len(rows_RHE)
+        return rows_RHE.index_select(0, index_S)
 
     @staticmethod
-    def backward(context: Any, gradient_THE: Tensor) -> tuple[Tensor, None]:
-        kept_T, place_N = context.padding.kept_T, context.padding.place_N
-        zeros_NHE = gradient_THE.new_zeros(len(place_N), *gradient_THE.shape[1:])
-        return zeros_NHE.index_copy_(0, kept_T, gradient_THE), None
+    def backward(context: Any, gradient_SHE: Tensor) -> tuple[Tensor, None, None]:
+        index_S, position_R = context.saved_tensors
+        if position_R is not None:
+            return gradient_SHE.index_select(0, position_R), None, None
+        gradient_RHE = gradient_SHE.new_zeros(context.rows, *gradient_SHE.shape[1:])
+        return gradient_RHE.index_copy_(0, index_S, gradient_SHE), None, None

@@ -98,7 +98,7 @@ class RoleTokenizer:
         self.tokenizer.no_truncation()
         return [text.ids for text in encoded]
 
-    def seen(self, texts: Sequence[str], role: Role) -> Iterator[str]:
+    def cache_keys(self, texts: Sequence[str], role: Role) -> Iterator[str]:
         """What tells texts apart whatever their role: prompt, text, and the length it is cut to."""
         start = f"{self.roles.max_length[role]} {self.roles.prompts[role]}"
         return (start + text for text in texts)

@@ -1,4 +1,4 @@
-"""A Hugging Face encoder over ragged batches: next to nothing is padded."""
+"""A Hugging Face encoder over ragged batches, with next to no padding."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,13 +18,13 @@ from lingmix.data.tokens import Tokens
 from lingmix.errors import InputError
 from lingmix.model.layout import MODULES, POOLING_SWITCHES, Pooling, write_json
 from lingmix.model.lora import FILE as LORA_FILE
-from lingmix.model.lora import merged, with_lora
+from lingmix.model.lora import merge_lora, with_lora
 from lingmix.model.micro_batches import (
     BUDGET,
     chunk_sizes,
+    for_device,
     longest_first,
     micro_batches,
-    of_device,
     split,
 )
 from lingmix.model.packed import Kernel, fastest_kernel, implementation, packing_of
@@ -37,15 +37,16 @@ WASTE = {"cpu": 128, "cuda": 4096}
 """Padding tokens that cost as much time as another call of the model, by device; on a CPU 64 to 256
 are alike, on a GPU it is an estimate."""
 
-PASSING = ("architectures", "dtype", "torch_dtype", "transformers_version")
-"""Settings of a model that change no vector."""
+CHANGE_NO_VECTOR = ("architectures", "dtype", "torch_dtype", "transformers_version")
+"""Settings of a model that `Transformer.form` leaves out."""
 
 
 class Transformer(nn.Module):
-    """`attention` None: eager on a CPU, faster there for short texts in bf16; SDPA elsewhere.
+    """Pools the last layer's token states of a Hugging Face model.
 
-    `packs`: whether texts are laid end to end, once `proof.prove` has shown that they may be, or
-    each is padded to the longest of its chunk.
+    `attention` None is eager on a CPU, where it is faster for short texts in bf16, and SDPA
+    elsewhere. `packs` says whether texts are packed, which `proof.prove` sets where the model's
+    states allow it; else each text is padded to the longest of its chunk.
     """
 
     def __init__(
@@ -70,7 +71,10 @@ class Transformer(nn.Module):
         return self.model.config.hidden_size
 
     def compile_model(self) -> None:
-        """For batches of any size, the first of which wait for it; weights keep their names."""
+        """Compiles for batches of any size, during the first ones; weights keep their names.
+
+        Raises InputError where there is no C++ compiler.
+        """
         try:
             get_cpp_compiler()
         except InvalidCxxCompiler as error:
@@ -82,14 +86,17 @@ class Transformer(nn.Module):
 
     @property
     def form(self) -> str:
-        """What beside the weights decides a vector."""
-        settings = self.model.config.to_diff_dict()
-        kept = {k: settings[k] for k in sorted(settings) if k not in PASSING and k[0] != "_"}
-        return f"{self.pooling} {json.dumps(kept, default=str)}"
+        """The pooling and the settings of the model that decide a vector, beside the weights."""
+        settings = {
+            key: value
+            for key, value in sorted(self.model.config.to_diff_dict().items())
+            if key not in CHANGE_NO_VECTOR and not key.startswith("_")
+        }
+        return f"{self.pooling} {json.dumps(settings, default=str)}"
 
     @property
     def positions(self) -> int | None:
-        """How many tokens a text may have."""
+        """The most tokens a text may have; None where the model sets no limit."""
         table = self._position_table
         if table is not None:
             return table.num_embeddings - self._first_position
@@ -102,41 +109,43 @@ class Transformer(nn.Module):
 
     @property
     def _first_position(self) -> int:
-        """RoBERTa counts from its padding's on."""
+        """RoBERTa numbers positions from its padding token's id plus 1."""
         padding = getattr(self._position_table, "padding_idx", None)
         return 0 if padding is None else padding + 1
 
     @property
     def vocabulary(self) -> int:
-        """How many tokens have a row in the table of embeddings."""
+        """The number of rows of the embedding matrix."""
         table = self.model.get_input_embeddings()
         return getattr(table, "num_embeddings", None) or self.model.config.vocab_size
 
     def forward(self, tokens: Tokens) -> Tensor:
-        """Zero where a text has no token, as some tokenizers make of an empty one."""
-        ordered, place_B = longest_first(tokens)
+        """Returns one vector a text, zero where a text has no token (some tokenizers add none)."""
+        ordered, position_B = longest_first(tokens)
         texts = int(tokens.lengths_B.count_nonzero())
         pooled = []
         if texts:
-            some = Tokens(ordered.ids_T, ordered.lengths_B[:texts])
-            pooled = self._packed(some) if self.packs else self._padded(some)
-        if texts < len(place_B):
-            shape = (len(place_B) - texts, self.dimension)
-            pooled.append(torch.zeros(shape, device=place_B.device))
-        return torch.cat(pooled)[place_B]
+            nonempty = Tokens(ordered.ids_T, ordered.lengths_B[:texts])
+            pooled = self._packed(nonempty) if self.packs else self._padded(nonempty)
+        if texts < len(position_B):
+            shape = (len(position_B) - texts, self.dimension)
+            pooled.append(torch.zeros(shape, device=position_B.device))
+        return torch.cat(pooled)[position_B]
 
     def _packed(self, ordered: Tokens) -> list[Tensor]:
-        """All at once in training, where activations are kept in any case."""
+        """One call in training, where the activations of all micro-batches are needed anyway."""
         device = ordered.ids_T.device
         kernel = self._attention or fastest_kernel(self.model, device)
         self.model.set_attn_implementation(implementation(kernel))
         parts = [ordered]
         if not self.training:
-            parts = list(micro_batches(ordered, budget=of_device(BUDGET, device)))
-        return [pool(self.packed_states(p, kernel), p.lengths_B, self.pooling) for p in parts]
+            parts = list(micro_batches(ordered, budget=for_device(BUDGET, device)))
+        return [
+            pool(self.packed_states(part, kernel), part.lengths_B, self.pooling) for part in parts
+        ]
 
     def packed_states(self, part: Tokens, kernel: Kernel) -> Tensor:
-        """The last layer's state of each token, texts laid end to end."""
+        """Returns the last layer's state of each token, `hidden_TD`; texts are packed."""
         ids_T, lengths_B = part
         starts_B = lengths_B.cumsum(0) - lengths_B
         columns_T = torch.arange(len(ids_T), device=ids_T.device)
@@ -146,7 +155,7 @@ class Transformer(nn.Module):
         hidden_1TD = self.model(
             input_ids=functional.pad(ids_T, filling, value=self.padding)[None],
             position_ids=self._first_position + functional.pad(columns_T, filling)[None],
-            **packing.told,
+            **packing.attention_kwargs,
         ).last_hidden_state
         return hidden_1TD[0, : len(ids_T)]
 
@@ -155,10 +164,11 @@ class Transformer(nn.Module):
         self.set_attention(on_cpu=device.type == "cpu")
         sizes = padded_sizes(ordered.lengths_B.tolist(), device=device)
         chunks = split(ordered, list(sizes))
-        return [pool(self.padded_states(c), c.lengths_B, self.pooling) for c in chunks]
+        return [pool(self.padded_states(chunk), chunk.lengths_B, self.pooling) for chunk in chunks]
 
     def padded_states(self, chunk: Tokens) -> Tensor:
-        """The last layer's state of each token, texts padded to the first, the longest."""
+        """Returns the last layer's state of each token, `hidden_TD`; texts are padded to the
+        first, the longest."""
         lengths_C = chunk.lengths_B
         columns_L = torch.arange(int(lengths_C[0]), device=lengths_C.device)
         mask_CL = columns_L < lengths_C[:, None]
@@ -168,7 +178,7 @@ class Transformer(nn.Module):
         return hidden_CLD[mask_CL]
 
     def set_attention(self, *, on_cpu: bool) -> None:
-        """For texts that are padded."""
+        """Chooses the attention of padded texts; flash attention needs a GPU."""
         chosen = self._attention
         if chosen is None or (on_cpu and chosen == "flash_attention_2"):
             fast = not on_cpu and getattr(self.model, "_supports_sdpa", False)
@@ -176,25 +186,29 @@ class Transformer(nn.Module):
         self.model.set_attn_implementation(chosen)
 
     def add_lora(self, lora: Mapping[str, Any]) -> None:
+        """Adds adapters, which alone are trained from then on (see `with_lora`)."""
         self.model = with_lora(self.model, lora)
         self.lora = dict(lora)
 
-    def merged(self) -> "Transformer":
-        """A copy without adapters, its weights moved by them; it is not compiled."""
+    def merge_lora(self) -> "Transformer":
+        """Returns a copy, not compiled, with the adapters' updates added to its weights."""
         plain = Transformer(
-            merged(self.model), self.tokenizer, pooling=self.pooling, attention=self._attention
+            merge_lora(self.model), self.tokenizer, pooling=self.pooling, attention=self._attention
         )
         plain.packs = self.packs
         return plain
 
     def save(self, folder: Path, roled: RoleTokenizer) -> list[tuple[str, str]]:
-        """The model in `folder` itself, where sentence-transformers has it, its pooling below."""
+        """Writes the model into `folder` itself, as sentence-transformers does, its pooling below.
+
+        Returns the modules as `Embedder.save` does.
+        """
         roles = roled.roles
         if roles.longest is not None:
             self.tokenizer.model_max_length = roles.longest
         self._save_model(folder)
         lengths = {"max_seq_length": roles.longest}
-        if roles.max_length["query"] != roles.max_length["passage"]:  # known to release 6 alone
+        if roles.max_length["query"] != roles.max_length["passage"]:  # release 6 and later
             lengths["query_length"] = roles.max_length["query"]
             lengths["document_length"] = roles.max_length["passage"]
         write_json(lengths | {"do_lower_case": False}, folder / "sentence_bert_config.json")
@@ -205,7 +219,7 @@ class Transformer(nn.Module):
 
     def _save_model(self, folder: Path) -> None:
         if self.lora is not None:
-            self.merged()._save_model(folder)
+            self.merge_lora()._save_model(folder)
             (folder / LORA_FILE).write_text(json.dumps(self.lora), encoding="utf-8")
             return
         with quiet():
@@ -219,14 +233,14 @@ class Transformer(nn.Module):
 
 
 def padded_sizes(descending: Sequence[int], *, device: torch.device) -> Iterator[int]:
-    """Texts a chunk, where texts are not laid end to end."""
-    waste, budget = of_device(WASTE, device), of_device(BUDGET, device)
+    """Yields the number of texts of each chunk where texts are padded."""
+    waste, budget = for_device(WASTE, device), for_device(BUDGET, device)
     return chunk_sizes(descending, waste=waste, budget=budget)
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without progress bars, and warnings about weights that are checked here."""
+    """Silences Transformers' progress bars and warnings; what it warns of is checked here."""
     verbosity, bar = (
         transformers_logging.get_verbosity(),
         transformers_logging.is_progress_bar_enabled(),

@@ -8,7 +8,7 @@ from torch import nn
 
 from lingmix.model.folder import Embedder
 from lingmix.model.micro_batches import micro_batch_sizes
-from lingmix.model.packed import filled
+from lingmix.model.packed import rounded_up
 from lingmix.model.transformer import Transformer, padded_sizes
 
 DTYPES = {
@@ -42,7 +42,7 @@ def computed_tokens(
         [len(lengths)] if whole else micro_batch_sizes(descending, budget=micro_batch_tokens or 0)
     )
     if embedder.packs:
-        return sum(filled(sum(part), device=device) for part in _cut(descending, parts))
+        return sum(rounded_up(sum(part), device=device) for part in _cut(descending, parts))
     return sum(
         len(chunk) * chunk[0]
         for part in _cut(descending, parts)
