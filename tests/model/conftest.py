@@ -68,7 +68,7 @@ def bert_folder(cache, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def unpackable_folder(cache, tmp_path_factory) -> Path:
-    """A model whose texts cannot be laid end to end."""
+    """A model whose texts cannot be packed."""
     folder = tmp_path_factory.mktemp("distilbert")
     return model_folder(folder, cache, "distilbert", max_position_embeddings=256, hidden_dim=32)
 

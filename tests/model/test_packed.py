@@ -1,4 +1,4 @@
-"""Texts laid end to end are what each is alone."""
+"""Packed texts get the vectors that each gets by itself."""
 
 import pytest
 import torch

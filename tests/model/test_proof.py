@@ -10,6 +10,7 @@ from torch.nn.functional import normalize
 from transformers import AutoModel, PreTrainedTokenizerFast
 
 from lingmix.errors import InputError
+from lingmix.model.overrides import Overrides
 from lingmix.model.scratch import from_scratch
 from tests.model.conftest import SCRATCH, TEXTS, close, embed, model_folder
 
@@ -45,7 +46,7 @@ def mixing_folder(cache, tmp_path, monkeypatch):
 
 
 def test_a_causal_model_is_padded_and_says_so(load, cache, tmp_path, caplog):
-    """A decoder of a type whose encoders are laid end to end: attention there looks both ways."""
+    """A decoder of a type whose encoders are packed: attention there looks both ways."""
     folder = model_folder(tmp_path, cache, "bert", is_decoder=True)
     caplog.set_level(logging.INFO, logger="lingmix")
     encoder = load(folder)
@@ -71,7 +72,7 @@ def test_layers_that_mix_tokens_are_not_laid_end_to_end(load, mixing_folder, cap
 
 
 def test_a_model_whose_padding_moves_a_text_is_refused(load, mixing_folder):
-    with pytest.raises(InputError, match=r"beside a longer one .*no vectors of its own") as refused:
+    with pytest.raises(InputError, match=r"beside a longer one .*depend on the batch") as refused:
         load(mixing_folder("mean(1, keepdim=True)"), trust_remote_code=True)
     assert "\n" not in str(refused.value)
 
@@ -80,8 +81,8 @@ def test_the_proof_draws_nothing_and_leaves_training_as_it_was(cache):
     torch.manual_seed(5)
     before = torch.get_rng_state()
     transformer, _ = from_scratch(
-        "tiny", SCRATCH["tiny"] | {"dropout": 0.5}, prompts=None, pooling=None, max_length=None,
-        attention=None, texts=TEXTS, cache=cache, seed=0,
+        "tiny", SCRATCH["tiny"] | {"dropout": 0.5}, overrides=Overrides(),
+        texts=TEXTS, cache=cache, seed=0,
     )  # fmt: skip
     assert torch.equal(torch.get_rng_state(), before)
     assert transformer.model.training
@@ -95,7 +96,7 @@ def test_weights_that_make_no_vectors_are_refused(load, cache, tmp_path, value):
     weights = load_file(folder / "model.safetensors")
     weights = {name: torch.full_like(tensor, value) for name, tensor in weights.items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(InputError, match="tells no texts apart") as refused:
+    with pytest.raises(InputError, match="all texts the same states") as refused:
         load(folder)
     assert "\n" not in str(refused.value)
 

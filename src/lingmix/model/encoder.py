@@ -1,4 +1,4 @@
-"""The dual encoder: one set of weights for queries and passages, text to unit vector."""
+"""The dual encoder: one set of weights embeds queries and passages as unit vectors."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
@@ -22,6 +22,7 @@ from lingmix.model.folder import (
 )
 from lingmix.model.hub import CHECKPOINT, ENCODER_FOLDER
 from lingmix.model.lora import saved_lora
+from lingmix.model.overrides import Overrides
 from lingmix.model.pooling import PoolingChoice
 from lingmix.model.proof import refuse_unfit_weights
 from lingmix.model.scratch import SCRATCH_KEYS, from_scratch, seeded
@@ -29,7 +30,7 @@ from lingmix.model.transformer import Attention, Transformer
 
 
 class Encoder(nn.Module):
-    """Text -> tokens -> unit vector."""
+    """A tokenizer, an embedder (one vector a text) and Dense layers, normalised at the end."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()
@@ -42,11 +43,12 @@ class Encoder(nn.Module):
         return self._model.tokenizer(texts, role)
 
     def cache_keys(self, texts: Sequence[str], role: Role) -> Iterator[str]:
-        """Equal where the vectors are: the text with its role's prompt and length."""
+        """Strings that are equal exactly when the embeddings are: maximum length, prompt, text."""
         return self._model.tokenizer.cache_keys(texts, role)
 
     def forward(self, tokens: Tokens) -> Tensor:
-        """Of length 1 in float32, whatever the network computes in; zero where a text is empty."""
+        """Returns `embeddings_BD`, unit vectors in float32 whatever the network computes in; zero
+        where a text is empty."""
         embeddings_BD = self.heads(self.embedder(tokens))
         return functional.normalize(embeddings_BD.float(), dim=-1)
 
@@ -56,8 +58,8 @@ class Encoder(nn.Module):
         return self._model.tokenizer.fingerprint
 
     def fingerprint(self) -> str:
-        """Digest of the weights, of how they are put together, and of the tokenizer; prompts and
-        lengths are a text's own."""
+        """Digest of weights, architecture and tokenizer; prompts and lengths are left out, which
+        `cache_keys` contain."""
         form = (self.embedder.form, str(self.heads), self._model.tokenizer.content)
         digest = blake2b(repr(form).encode(), digest_size=16)
         for name, tensor in sorted(self.state_dict().items()):
@@ -66,13 +68,13 @@ class Encoder(nn.Module):
         return digest.hexdigest()
 
     def merge_lora(self) -> "Encoder":
-        """Itself, or a copy whose weights hold what its adapters learned."""
+        """Returns a copy with its adapters' updates added to its weights, itself if it has none."""
         if not isinstance(self.embedder, Transformer) or self.embedder.lora is None:
             return self
         return Encoder(self._model._replace(embedder=self.embedder.merge_lora()))
 
     def save(self, folder: Path) -> None:
-        """As sentence-transformers loads it, prompts and lengths included."""
+        """Writes a folder that sentence-transformers can load, prompts and lengths included."""
         write_folder(folder, self._model)
 
 
@@ -92,42 +94,36 @@ def load_encoder(
     lora: Mapping[str, Any] | None,
     trust_remote_code: bool,
 ) -> Encoder:
-    """`static` and `tiny` start from nothing; any other name is a folder, a training's checkpoint
-    (`.ckpt`) or on Hugging Face.
+    """Loads what `conf/encoder` names. `static` and `tiny` start from scratch, with a vocabulary
+    learned from `texts`; any other name is a folder, a checkpoint of a training (`.ckpt`) or a
+    model on Hugging Face.
 
-    A folder says for itself how it pools, its prompts and its lengths; what is not None here
-    stands above that.
+    A folder defines its pooling, prompts and lengths; arguments that are not None override it.
+    Raises InputError for what cannot be loaded, or would be loaded differently from what its files
+    say.
     """
     _refuse_choices(pooling, attention)
+    overrides = Overrides(prompts, pooling, max_length, attention)
     if name in SCRATCH_KEYS or name.endswith(CHECKPOINT):
         refuse_revision(revision, name)
     if name in SCRATCH_KEYS:
         if lora is not None:
             raise InputError(f"encoder.lora: {name} has no trained weights to adapt; leave it null")
+        tokenizers = Path(cache) / "tokenizers"
         embedder, tokenizer = from_scratch(
-            name,
-            scratch,
-            prompts=prompts,
-            pooling=pooling,
-            max_length=max_length,
-            attention=attention,
-            texts=texts,
-            cache=Path(cache) / "tokenizers",
-            seed=seed,
+            name, scratch, overrides=overrides, texts=texts, cache=tokenizers, seed=seed
         )
         encoder = Encoder(Model(embedder, [], tokenizer))
     else:
         checkpoint = Path(name).expanduser() if name.endswith(CHECKPOINT) else None
-        place = str(checkpoint.with_name(ENCODER_FOLDER)) if checkpoint else name
-        model = read_folder(
-            find_folder(place, revision=revision, trust_remote_code=trust_remote_code),
-            prompts=prompts,
-            pooling=pooling,
-            max_length=max_length,
-            attention=attention,
+        folder = find_folder(
+            str(checkpoint.with_name(ENCODER_FOLDER)) if checkpoint else name,
+            revision=revision,
             trust_remote_code=trust_remote_code,
         )
-        encoder = Encoder(model)
+        encoder = Encoder(
+            read_folder(folder, overrides=overrides, trust_remote_code=trust_remote_code)
+        )
         _add_weights(encoder, checkpoint=checkpoint, lora=lora, seed=seed)
         refuse_unfit_weights(encoder, name=name)
     if compile:
@@ -154,20 +150,20 @@ def _refuse_choices(pooling: PoolingChoice | None, attention: Attention | None) 
 def _add_weights(
     encoder: Encoder, *, checkpoint: Path | None, lora: Mapping[str, Any] | None, seed: int
 ) -> None:
-    """A checkpoint's own adapters go in before its weights, new ones after them."""
-    kept = saved_lora(checkpoint.with_name(ENCODER_FOLDER)) if checkpoint else None
-    if kept and lora not in (None, kept):
-        raise InputError(f"encoder.lora: {checkpoint} was trained with {kept}; leave it null")
-    if kept:
-        _add_lora(encoder, kept, seed=seed)
+    """Adapters that the checkpoint contains are added before its weights, new ones after them."""
+    saved = saved_lora(checkpoint.with_name(ENCODER_FOLDER)) if checkpoint else None
+    if saved and lora not in (None, saved):
+        raise InputError(f"encoder.lora: {checkpoint} was trained with {saved}; leave it null")
+    if saved:
+        _add_lora(encoder, saved, seed=seed)
     if checkpoint:
         load_weights(encoder, checkpoint)
-    if lora is not None and not kept:
+    if lora is not None and not saved:
         _add_lora(encoder, lora, seed=seed)
 
 
 def _add_lora(encoder: Encoder, lora: Mapping[str, Any], *, seed: int) -> None:
-    """The adapters alone are trained: the heads are frozen too."""
+    """Only the adapters are trained: the Dense layers are frozen too."""
     with seeded(seed):
         _transformer(encoder, "lora").add_lora(lora)
     encoder.heads.requires_grad_(requires_grad=False)
@@ -180,7 +176,10 @@ def _transformer(encoder: Encoder, key: str) -> Transformer:
 
 
 def load_weights(encoder: Encoder, checkpoint: Path) -> None:
-    """The encoder's part of a Lightning checkpoint of `DualEncoder`."""
+    """Loads the encoder's weights from a Lightning checkpoint of `DualEncoder`.
+
+    Raises InputError where the file is not a checkpoint of this encoder.
+    """
     try:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
         weights = {

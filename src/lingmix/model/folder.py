@@ -2,8 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -24,36 +23,37 @@ from lingmix.model.layout import (
     read_transformer_settings,
     write_json,
 )
-from lingmix.model.pooling import Dense, PoolingChoice
+from lingmix.model.overrides import Overrides
+from lingmix.model.pooling import Dense
 from lingmix.model.pretrained import load_transformer
 from lingmix.model.static import Static
 from lingmix.model.tokenizer import ROLES, SHORTEST, RoleTokenizer, RoleValues, Side
-from lingmix.model.transformer import Attention, Transformer
+from lingmix.model.transformer import Transformer
 
 
 class Embedder(Protocol):
-    """What makes a vector of each text's tokens: a `torch.nn.Module`, whose weights are trained."""
+    """A `torch.nn.Module` that turns tokens into one vector a text; its weights are trained."""
 
     @property
     def dimension(self) -> int: ...
 
     @property
     def form(self) -> str:
-        """What beside its weights decides a vector: stored vectors of another form are others."""
+        """All that decides a vector beside the weights; it is part of the cache's fingerprint."""
         ...
 
     def __call__(self, tokens: Tokens) -> Tensor:
-        """A row a text, in their order; of any length, and zero where a text has no token."""
+        """Returns one row a text, of any norm, in the order given; zero where a text is empty."""
         ...
 
     def save(self, folder: Path, tokenizer: RoleTokenizer) -> Iterable[tuple[str, str]]:
-        """Writes what it and the tokenizer need to be read again; returns its modules, as
-        `modules.json` names them: the type, and the folder within (empty: `folder` itself)."""
+        """Writes itself and the tokenizer; returns its modules for `modules.json`: the type of each
+        and its subfolder (empty: `folder` itself)."""
         ...
 
 
 class Model(NamedTuple):
-    """What a folder holds; the vectors are normalised at the end whatever it says."""
+    """The parts of a saved encoder; vectors are normalised at the end, whatever the folder says."""
 
     embedder: Embedder
     heads: list[Dense]
@@ -65,7 +65,8 @@ class Model(NamedTuple):
 
 
 def find_folder(name: str, *, revision: str | None, trust_remote_code: bool) -> Path:
-    """A local folder, or the Hugging Face model of that name, fetched without pickled weights."""
+    """Returns the local folder of that name, or fetches the Hugging Face model of that name,
+    without pickled weights. Raises InputError where there is neither."""
     folder = Path(name).expanduser()
     if folder.is_dir():
         refuse_revision(revision, name)
@@ -82,10 +83,10 @@ def find_folder(name: str, *, revision: str | None, trust_remote_code: bool) -> 
             )
         )
         layout = read_layout(folder)
-        places = [path.relative_to(folder) for _, path in (layout.first, *layout.rest)]
-        within = [f"{place}/*.safetensors" for place in places if place.parts]
-        if within:
-            snapshot_download(name, revision=commit, allow_patterns=within)
+        modules = [path.relative_to(folder) for _, path in (layout.first, *layout.rest)]
+        subfolders = [f"{module}/*.safetensors" for module in modules if module.parts]
+        if subfolders:
+            snapshot_download(name, revision=commit, allow_patterns=subfolders)
         return folder
     except InputError:
         raise
@@ -99,7 +100,7 @@ def find_folder(name: str, *, revision: str | None, trust_remote_code: bool) -> 
 
 
 def refuse_revision(revision: str | None, name: str) -> None:
-    """Raises InputError: what lies here has no revisions."""
+    """Raises InputError where a revision is given for a local folder, which has none."""
     if revision is not None:
         raise InputError(
             f"encoder.revision: must be null for {name}, which is no Hugging Face model, got "
@@ -107,58 +108,59 @@ def refuse_revision(revision: str | None, name: str) -> None:
         )
 
 
-def read_folder(
-    folder: Path,
-    *,
-    prompts: Mapping[Role, str | None] | None,
-    pooling: PoolingChoice | None,
-    max_length: Mapping[Role, int | None] | None,
-    attention: Attention | None,
-    trust_remote_code: bool,
-) -> Model:
-    """Arguments that are not None stand above what the folder says."""
+def read_folder(folder: Path, *, overrides: Overrides, trust_remote_code: bool) -> Model:
+    """Reads what `write_folder`, sentence-transformers, model2vec or Transformers has written.
+
+    Raises InputError where a file is missing or broken, or asks for what is not computed here.
+    """
     layout = read_layout(folder)
-    roles = RoleValues(read_prompts(folder, layout), dict.fromkeys(ROLES, None))
-    override = partial(RoleValues.overridden, prompts=prompts, max_length=max_length)
     heads = [Dense.load(path) for kind, path in layout.rest if kind == "Dense"]
+    roles = RoleValues(read_prompts(folder, layout), dict.fromkeys(ROLES, None))
     if layout.first[0] == "StaticEmbedding":
-        embedder, roled = _read_static(layout, roles, pooling=pooling, override=override)
+        embedder, roled = _read_static(layout, roles, overrides=overrides)
         return _fitting(folder, Model(embedder, heads, roled))
-    if pooling == "pooler" and heads:
+    if overrides.pooling == "pooler" and heads:
         raise InputError(f"encoder.pooling: {folder} has Dense layers of its own; leave it null")
+    transformer, pooler, roled = _read_transformer(
+        layout, roles, overrides=overrides, trust_remote_code=trust_remote_code
+    )
+    return _fitting(folder, Model(transformer, [*heads, *pooler], roled))
+
+
+def _read_transformer(
+    layout: Layout, roles: RoleValues, *, overrides: Overrides, trust_remote_code: bool
+) -> tuple[Transformer, list[Dense], RoleTokenizer]:
+    folder = layout.first[1]
     saved = next((path for kind, path in layout.rest if kind == "Pooling"), None)
     mode, includes_prompt = read_pooling(saved) if saved else SavedPooling("mean", True)
-    settings = read_transformer_settings(layout.first[1])
+    settings = read_transformer_settings(folder)
     transformer, pooler = load_transformer(
-        layout.first[1],
-        pooling=pooling or mode,
-        attention=attention,
+        folder,
+        pooling=overrides.pooling or mode,
+        attention=overrides.attention,
         lowercase=settings.get("do_lower_case", False),
         trust_remote_code=trust_remote_code,
     )
-    roles = override(roles._replace(max_length=_lengths(layout.first[1], settings, transformer)))
-    if not pooling and not includes_prompt and any(roles.prompts.values()):
+    roles = roles._replace(max_length=_lengths(folder, settings, transformer))
+    roles = overrides.roles(roles).bounded(transformer.positions)
+    if not overrides.pooling and not includes_prompt and any(roles.prompts.values()):
         raise InputError(
             f"{saved}/config.json: include_prompt must be true, for a prompt is pooled with its "
             "text here; set encoder.prompts to empty texts, or choose another encoder"
         )
     roled = RoleTokenizer(
         transformer.tokenizer.backend_tokenizer,
-        roles=roles.bounded(transformer.positions),
+        roles=roles,
         special_tokens=True,
         truncation_side=_side(transformer.tokenizer.truncation_side),
     )
-    return _fitting(folder, Model(transformer, [*heads, *pooler], roled))
+    return transformer, pooler, roled
 
 
 def _read_static(
-    layout: Layout,
-    roles: RoleValues,
-    *,
-    pooling: PoolingChoice | None,
-    override: Callable[[RoleValues], RoleValues],
+    layout: Layout, roles: RoleValues, *, overrides: Overrides
 ) -> tuple[Static, RoleTokenizer]:
-    folder = layout.first[1]
+    folder, pooling = layout.first[1], overrides.pooling
     if pooling not in (None, "mean"):
         raise InputError(
             f"encoder.pooling: {folder} holds static embeddings, which are pooled by their mean; "
@@ -166,7 +168,7 @@ def _read_static(
         )
     static, tokenizer = Static.load(folder)
     cut = tokenizer.truncation or {"max_length": None, "direction": "right"}
-    roles = override(roles._replace(max_length=dict.fromkeys(ROLES, cut["max_length"])))
+    roles = overrides.roles(roles._replace(max_length=dict.fromkeys(ROLES, cut["max_length"])))
     side = _side(cut["direction"])
     return static, RoleTokenizer(tokenizer, roles=roles, special_tokens=False, truncation_side=side)
 
@@ -187,7 +189,10 @@ def _fitting(folder: Path, model: Model) -> Model:
 
 
 def write_folder(folder: Path, model: Model) -> None:
-    """Whole or not at all; takes the place of a model saved there before."""
+    """Writes a folder whole or not at all; it replaces a model saved there before.
+
+    Raises InputError where the folder is not empty and holds no model.
+    """
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "modules.json").is_file():
         raise InputError(f"{folder}: is not empty and holds no model; name another folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -222,7 +227,7 @@ def _write(folder: Path, model: Model) -> None:
 def _lengths(
     folder: Path, settings: Mapping[str, Any], transformer: Transformer
 ) -> dict[Role, int | None]:
-    """A tokenizer that cuts nothing has a length beyond all texts."""
+    """A tokenizer without truncation has a huge `model_max_length`, here None."""
     longest = settings.get("max_seq_length") or transformer.tokenizer.model_max_length
     if isinstance(longest, int | float) and longest >= VERY_LARGE_INTEGER:
         longest = None

@@ -1,4 +1,4 @@
-"""What the name of a model stands for, known without loading it."""
+"""Resolves the name of a model without loading it."""
 
 from functools import cache
 from pathlib import Path
@@ -8,17 +8,17 @@ from huggingface_hub import snapshot_download
 CHECKPOINT = ".ckpt"
 
 RUNS = "runs:/"
-"""How the name of a recorded run's model begins."""
+"""The prefix that names the model of a recorded run."""
 
 ENCODER_FOLDER = "encoder"
-"""Beside the checkpoints of a run: the form of the encoder whose weights they hold."""
+"""The folder beside a run's checkpoints that describes the encoder whose weights they hold."""
 
 
 @cache
 def commit_of(name: str, revision: str | None) -> str:
-    """The commit that a branch, a tag or a commit of the model stands for; None is its main branch.
+    """Resolves a branch, a tag or a commit of the model to a commit; None is its main branch.
 
-    A process asks once, so that what it records is what it loads. Without a network the commit that
-    was fetched last counts. Raises OSError or ValueError where there is no such model.
+    A process asks once, so that it records what it loads. Without a network it is the commit that
+    was fetched last. Raises OSError or ValueError where there is no such model.
     """
     return Path(snapshot_download(name, revision=revision, allow_patterns=["config.json"])).name

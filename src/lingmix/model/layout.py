@@ -1,6 +1,6 @@
-"""What the files of a sentence-transformers folder say: modules, pooling, prompts, lengths.
+"""Reads the files of a sentence-transformers folder: modules, pooling, prompts, lengths.
 
-Whatever they ask for that is not done here is refused by its name.
+Raises InputError, by name, for each setting that Lingmix does not compute.
 """
 
 import json
@@ -15,8 +15,8 @@ MODULES = "sentence_transformers.models"
 """Every release finds its modules by these names; the newest keep them as aliases."""
 
 Pooling = Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
-"""By sentence-transformers' names. A vector's length matters where Dense layers follow:
-`mean_sqrt_len_tokens` is `mean` but for that."""
+"""sentence-transformers' names. `mean_sqrt_len_tokens` differs from `mean` only where Dense layers
+follow: it is normalised otherwise."""
 
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
@@ -41,13 +41,13 @@ PLAIN_SETTINGS: dict[str, Any] = {
     "query_expansion": None,
     "tokenizer_name_or_path": None,
 }
-"""Settings of a Transformer module, and the value of each that is done here."""
+"""Settings of a Transformer module, and the only value of each that is computed here."""
 
 ARGUMENTS = (
     "model_args", "model_kwargs", "tokenizer_args", "processor_kwargs", "config_args",
     "config_kwargs",
 )  # fmt: skip
-"""Settings of a Transformer module that go on to Transformers."""
+"""Settings of a Transformer module that sentence-transformers passes on to Transformers."""
 
 CHANGE_NOTHING = {
     "attn_implementation",
@@ -56,11 +56,11 @@ CHANGE_NOTHING = {
     "trust_remote_code",
     "padding_side",
 }
-"""Arguments that decide no vector in float32."""
+"""Those arguments that change no vector in float32."""
 
 
 class Layout(NamedTuple):
-    """`modules.json`: the class and folder of each module, in order."""
+    """The type and folder of each module, in the order of `modules.json`."""
 
     first: tuple[str, Path]
     rest: list[tuple[str, Path]]
@@ -74,7 +74,11 @@ class SavedPooling(NamedTuple):
 
 
 def read_layout(folder: Path) -> Layout:
-    """A folder without `modules.json` is one module: of model2vec, or of Transformers."""
+    """Reads `modules.json`; a folder without one is a single module, of model2vec or Transformers.
+
+    Raises InputError for modules in another order than Transformer and Pooling, or
+    StaticEmbedding, then Dense layers and Normalize.
+    """
     path = folder / "modules.json"
     if not path.is_file():
         config = folder / "config.json"
@@ -104,7 +108,7 @@ def read_layout(folder: Path) -> Layout:
 
 
 def _kind(named: str, path: Path) -> str:
-    """Raises InputError for a class of another package: it computes what we do not know."""
+    """Raises InputError for a class of another package, whose code is not run."""
     if not named.startswith("sentence_transformers."):
         raise InputError(
             f"{path}: every module must be one of sentence-transformers' own, got {named}; its "
@@ -121,7 +125,10 @@ def _within(folder: Path, named: str, path: Path) -> Path:
 
 
 def read_prompts(folder: Path, layout: Layout) -> dict[Role, str]:
-    """Raises InputError where the folder's vectors are not meant to be compared by their angle."""
+    """Returns the prompt of each role, empty where there is none.
+
+    Raises InputError where the folder's vectors are not meant to be compared by cosine.
+    """
     path = folder / "config_sentence_transformers.json"
     config = read_object(path) if path.is_file() else {}
     kind = config.get("model_type") or "SentenceTransformer"
@@ -139,11 +146,12 @@ def read_prompts(folder: Path, layout: Layout) -> dict[Role, str]:
         prompt is None or isinstance(prompt, str) for prompt in prompts.values()
     ):
         raise InputError(f"{path}: prompts must be texts by name, got {prompts!r}")
-    given = (prompts[name] for name in PASSAGE_PROMPTS if prompts.get(name) is not None)
-    return {"query": prompts.get("query") or "", "passage": next(given, "")}
+    passage = (prompts[name] for name in PASSAGE_PROMPTS if prompts.get(name) is not None)
+    return {"query": prompts.get("query") or "", "passage": next(passage, "")}
 
 
 def read_pooling(folder: Path) -> SavedPooling:
+    """Raises InputError where the folder names no pooling, or several."""
     path = folder / "config.json"
     config = read_object(path)
     switched = [
@@ -161,16 +169,18 @@ def read_pooling(folder: Path) -> SavedPooling:
 
 
 def read_transformer_settings(folder: Path) -> dict[str, Any]:
-    """Early releases named the file after the model: sentence_roberta_config.json."""
+    """Reads `sentence_*_config.json`, which early releases named after the model's type."""
     path = next(iter(sorted(folder.glob("sentence_*_config.json"))), None)
     settings = read_object(path) if path else {}
     for key, plain in PLAIN_SETTINGS.items():
         if settings.get(key) not in (None, plain):
             raise InputError(f"{path}: {key} must be {plain!r}, got {settings[key]!r}")
     for key in ARGUMENTS:
-        others = sorted(set(settings.get(key) or {}) - CHANGE_NOTHING)
-        if others:
-            raise InputError(f"{path}: {key} must name no {others[0]}, which is not passed on here")
+        refused = sorted(set(settings.get(key) or {}) - CHANGE_NOTHING)
+        if refused:
+            raise InputError(
+                f"{path}: {key} must name no {refused[0]}, which is not passed on here"
+            )
     for key in ("max_seq_length", "query_length", "document_length"):
         if settings.get(key) is not None:
             require_int(f"{path}: {key}", settings[key], at_least=SHORTEST)

@@ -1,4 +1,7 @@
-"""Packed texts: laid end to end without padding, but in attention where its kernel needs it."""
+"""Packed texts: laid end to end without padding, but in attention where its kernel needs it.
+
+In the shapes here C counts the texts of a group and F is the width of an attention head.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
@@ -139,9 +142,9 @@ def _group(lengths_C: Tensor, device: torch.device) -> AttentionGroup:
 
 def attend(
     module: nn.Module,
-    query_1HTE: Tensor,
-    key_1HTE: Tensor,
-    value_1HTE: Tensor,
+    query_1HTF: Tensor,
+    key_1HTF: Tensor,
+    value_1HTF: Tensor,
     attention_mask: None,
     *,
     packing: Packing,
@@ -150,21 +153,21 @@ def attend(
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Has each token attend to those of its text; Transformers defines the signature. Returns
-    `mixed_1THE`, and no attention weights."""
-    query_THE, key_THE, value_THE = (
-        states.squeeze(0).transpose(0, 1) for states in (query_1HTE, key_1HTE, value_1HTE)
+    `mixed_1THF`, and no attention weights."""
+    query_THF, key_THF, value_THF = (
+        states.squeeze(0).transpose(0, 1) for states in (query_1HTF, key_1HTF, value_1HTF)
     )
     if packing.kernel == "varlen":
         ends, longest = packing.ends, packing.longest
-        mixed_THE = varlen_attn(
-            query_THE, key_THE, value_THE, ends, ends, longest, longest, scale=scaling
+        mixed_THF = varlen_attn(
+            query_THF, key_THF, value_THF, ends, ends, longest, longest, scale=scaling
         )
-        assert isinstance(mixed_THE, Tensor)
+        assert isinstance(mixed_THF, Tensor)
     else:
-        mixed_THE = _attend_in_groups(
-            query_THE, key_THE, value_THE, packing=packing, scaling=scaling, dropout=dropout
+        mixed_THF = _attend_in_groups(
+            query_THF, key_THF, value_THF, packing=packing, scaling=scaling, dropout=dropout
         )
-    return mixed_THE[None], None
+    return mixed_THF[None], None
 
 
 AttentionInterface.register(PACKED, attend)
@@ -172,18 +175,18 @@ AttentionMaskInterface.register(PACKED, lambda *_, **__: None)
 
 
 def _attend_in_groups(
-    *states_THE: Tensor, packing: Packing, scaling: float, dropout: float
+    *states_THF: Tensor, packing: Packing, scaling: float, dropout: float
 ) -> Tensor:
-    """`states_THE` are query, key and value; the filling attends to nothing and gets zeros."""
+    """`states_THF` are query, key and value; the filling attends to nothing and gets zeros."""
     kernel = _eager if packing.kernel == "eager" else functional.scaled_dot_product_attention
     counts = [*(group.tokens for group in packing.groups), packing.filling]
     mixed = []
     for group, query, key, value in zip(
         packing.groups,
-        *(states.split(counts) for states in states_THE),
+        *(states.split(counts) for states in states_THF),
         strict=False,  # the filling has no group
     ):
-        mixed_CHLE = kernel(
+        mixed_CHLF = kernel(
             _pad(query, group),
             _pad(key, group),
             _pad(value, group),
@@ -191,38 +194,38 @@ def _attend_in_groups(
             dropout_p=dropout,
             scale=scaling,
         )
-        mixed.append(_unpad(mixed_CHLE, group))
+        mixed.append(_unpad(mixed_CHLF, group))
     mixed.append(mixed[0].new_zeros(packing.filling, *mixed[0].shape[1:]))
     return torch.cat(mixed)
 
 
 def _eager(
-    query_CHLE: Tensor,
-    key_CHLE: Tensor,
-    value_CHLE: Tensor,
+    query_CHLF: Tensor,
+    key_CHLF: Tensor,
+    value_CHLF: Tensor,
     *,
     attn_mask: Tensor | None,
     dropout_p: float,
     scale: float,
 ) -> Tensor:
-    scores_CHLL = query_CHLE * scale @ key_CHLE.transpose(2, 3)
+    scores_CHLL = query_CHLF * scale @ key_CHLF.transpose(2, 3)
     if attn_mask is not None:
         scores_CHLL = scores_CHLL + attn_mask
     weights_CHLL = functional.softmax(scores_CHLL, dim=-1)
     if dropout_p:
         weights_CHLL = functional.dropout(weights_CHLL, dropout_p)
-    return weights_CHLL.to(value_CHLE.dtype) @ value_CHLE
+    return weights_CHLL.to(value_CHLF.dtype) @ value_CHLF
 
 
-def _pad(tokens_THE: Tensor, group: AttentionGroup) -> Tensor:
+def _pad(tokens_THF: Tensor, group: AttentionGroup) -> Tensor:
     if group.padding:
-        tokens_THE = _Select.apply(tokens_THE, group.padding.token_N, group.padding.slot_T)
-    return tokens_THE.unflatten(0, (group.texts, group.longest)).transpose(1, 2)
+        tokens_THF = _Select.apply(tokens_THF, group.padding.token_N, group.padding.slot_T)
+    return tokens_THF.unflatten(0, (group.texts, group.longest)).transpose(1, 2)
 
 
-def _unpad(mixed_CHLE: Tensor, group: AttentionGroup) -> Tensor:
-    slots_NHE = mixed_CHLE.transpose(1, 2).flatten(0, 1)
-    return _Select.apply(slots_NHE, group.padding.slot_T, None) if group.padding else slots_NHE
+def _unpad(mixed_CHLF: Tensor, group: AttentionGroup) -> Tensor:
+    slots_NHF = mixed_CHLF.transpose(1, 2).flatten(0, 1)
+    return _Select.apply(slots_NHF, group.padding.slot_T, None) if group.padding else slots_NHF
 
 
 class _Select(torch.autograd.Function):
@@ -234,16 +237,16 @@ class _Select(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        context: Any, rows_RHE: Tensor, index_S: Tensor, position_R: Tensor | None
+        context: Any, rows_RHF: Tensor, index_S: Tensor, position_R: Tensor | None
     ) -> Tensor:
         context.save_for_backward(index_S, position_R)
-        context.rows = len(rows_RHE)
-        return rows_RHE.index_select(0, index_S)
+        context.rows = len(rows_RHF)
+        return rows_RHF.index_select(0, index_S)
 
     @staticmethod
-    def backward(context: Any, gradient_SHE: Tensor) -> tuple[Tensor, None, None]:
+    def backward(context: Any, gradient_SHF: Tensor) -> tuple[Tensor, None, None]:
         index_S, position_R = context.saved_tensors
         if position_R is not None:
-            return gradient_SHE.index_select(0, position_R), None, None
-        gradient_RHE = gradient_SHE.new_zeros(context.rows, *gradient_SHE.shape[1:])
-        return gradient_RHE.index_copy_(0, index_S, gradient_SHE), None, None
+            return gradient_SHF.index_select(0, position_R), None, None
+        gradient_RHF = gradient_SHF.new_zeros(context.rows, *gradient_SHF.shape[1:])
+        return gradient_RHF.index_copy_(0, index_S, gradient_SHF), None, None

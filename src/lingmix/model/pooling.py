@@ -1,4 +1,4 @@
-"""From token states to a text's vector, and what a sentence-transformers folder puts after it."""
+"""Pools token states to one vector a text; the Dense layers of sentence-transformers folders."""
 
 import json
 from pathlib import Path
@@ -13,14 +13,14 @@ from lingmix.errors import InputError, require_int
 from lingmix.model.layout import Pooling, read_object
 
 PoolingChoice = Literal[Pooling, "pooler"]
-"""`pooler`: the first token's state through BERT's own pooler layer, as the first LaBSE did."""
+"""`pooler` is the first token's state through BERT's pooler layer, as in the first LaBSE."""
 
 ACTIVATIONS: tuple[type[nn.Module], ...] = (nn.Tanh, nn.Identity, nn.GELU, nn.ReLU, nn.SiLU)
 
 
 def pool(hidden_TD: Tensor, lengths_B: Tensor, pooling: Pooling) -> Tensor:
-    """One vector a text, from the states of texts that lie end to end. Computed in float32, but for
-    `cls` and `lasttoken`, which are a state as it is."""
+    """Returns one vector a text, `pooled_BD`, from the states of packed texts. In float32, but for
+    `cls` and `lasttoken`, which copy a state."""
     starts_B = lengths_B.cumsum(0) - lengths_B
     if pooling == "cls":
         return hidden_TD[starts_B]
@@ -30,10 +30,10 @@ def pool(hidden_TD: Tensor, lengths_B: Tensor, pooling: Pooling) -> Tensor:
     if pooling == "max":
         return torch.segment_reduce(hidden_TD, "max", lengths=lengths_B, unsafe=True)
     if pooling == "weightedmean":  # the n-th token counts n times
-        place_T = torch.arange(1, len(hidden_TD) + 1, device=hidden_TD.device)
-        place_T = place_T - starts_B.repeat_interleave(lengths_B)
-        mean_place_B = (lengths_B + 1) / 2
-        hidden_TD = hidden_TD * (place_T / mean_place_B.repeat_interleave(lengths_B))[:, None]
+        weight_T = torch.arange(1, len(hidden_TD) + 1, device=hidden_TD.device)
+        weight_T = weight_T - starts_B.repeat_interleave(lengths_B)
+        mean_weight_B = (lengths_B + 1) / 2
+        hidden_TD = hidden_TD * (weight_T / mean_weight_B.repeat_interleave(lengths_B))[:, None]
     mean_BD = torch.segment_reduce(hidden_TD, "mean", lengths=lengths_B, unsafe=True)
     return mean_BD * lengths_B.sqrt()[:, None] if pooling == "mean_sqrt_len_tokens" else mean_BD
 
@@ -51,7 +51,7 @@ class Dense(nn.Module):
 
     @classmethod
     def load(cls, folder: Path) -> "Dense":
-        """Raises InputError where the layer is not what `forward` computes."""
+        """Raises InputError where the folder describes a layer that `forward` does not compute."""
         path = folder / "config.json"
         config = read_object(path)
         by_name = {activation.__name__: activation for activation in ACTIVATIONS}
@@ -78,8 +78,8 @@ class Dense(nn.Module):
         except (OSError, RuntimeError, SafetensorError) as error:
             reason = " ".join(str(error).split())
             raise InputError(
-                f"{folder}: its model.safetensors must hold the weights that its config.json tells "
-                f"of ({reason[:160]}); save the model as safetensors"
+                f"{folder}: its model.safetensors must hold the weights that its config.json "
+                f"describes ({reason[:160]}); save the model as safetensors"
             ) from error
         return dense.float()
 

@@ -1,10 +1,11 @@
-"""Which device and number format are fastest here."""
+"""Finds the fastest device and number format of this machine."""
 
 import torch
 
 
 def fastest_precision() -> str:
-    """Lightning's name for it: bf16 autocast where the hardware multiplies in bf16."""
+    """Returns Lightning's name: bf16 autocast where the hardware multiplies in bf16, else float32
+    (float16 autocast on older GPUs)."""
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
     in_hardware = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
@@ -12,10 +13,10 @@ def fastest_precision() -> str:
 
 
 def precision_of(named: str) -> str:
-    """`auto` stays so in a configuration, which may be planned here and run elsewhere."""
+    """Resolves `auto`, which a configuration keeps: it may run on another machine."""
     return fastest_precision() if named == "auto" else named
 
 
 def fastest_device(accelerator: str) -> torch.device:
-    """A GPU where there is one, unless Lightning is told to use the CPU."""
+    """Returns a GPU where there is one, unless Lightning's accelerator is `cpu`."""
     return torch.device("cuda" if torch.cuda.is_available() and accelerator != "cpu" else "cpu")

@@ -1,6 +1,7 @@
-"""A transformer from the folder that holds it."""
+"""Loads a Hugging Face transformer from its folder, checking what Transformers would pass over."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from lingmix.model.proof import prove
 from lingmix.model.transformer import Attention, Transformer, quiet
 
 _DIGITS = re.compile(r"(?<=\.)\d+(?=\.)")
-"""The number of a layer in a weight's name."""
+"""Matches the number of a layer in a weight's name."""
 
 
 def load_transformer(
@@ -34,7 +35,11 @@ def load_transformer(
     lowercase: bool,
     trust_remote_code: bool,
 ) -> tuple[Transformer, list[Dense]]:
-    """`pooler` is the first token's state and BERT's pooler layer, here a Dense as in LaBSE."""
+    """Returns the transformer, and the Dense layer that the pooling `pooler` is computed by: the
+    transformer then pools by `cls`.
+
+    Raises InputError where files or weights are missing, or the model cannot encode texts.
+    """
     _refuse_files(folder)
     model, tokenizer, report = _loaded(folder, trust_remote_code=trust_remote_code)
     if model.config.is_encoder_decoder or not tokenizer.is_fast:
@@ -43,17 +48,10 @@ def load_transformer(
             f"{model.config.model_type} with a {type(tokenizer).__name__}"
         )
     _refuse_more_weights(folder, model, report["unexpected_keys"])
+    _refuse_missing_weights(folder, report["missing_keys"], pooler=pooling == "pooler")
     pooler = getattr(model, "pooler", None)
-    missing = sorted(
-        key for key in report["missing_keys"] if pooling == "pooler" or "pooler." not in key
-    )
-    if missing:
-        raise InputError(
-            f"encoder.name: {folder} lacks the weights of {len(missing)} tensors, the first "
-            f"{missing[0]}; save the whole model, or choose another encoder.pooling"
-        )
     if pooler is not None:
-        model.pooler = nn.Identity()  # some models cannot do without
+        model.pooler = nn.Identity()  # the forward of some models calls it
     if lowercase:
         _lowercase(tokenizer)
     if pooling != "pooler":
@@ -69,13 +67,13 @@ def load_transformer(
 
 
 def _refuse_files(folder: Path) -> None:
-    """Raises InputError for what Transformers would pass over, guess, or fetch from elsewhere."""
-    for name, holds in (
+    """Raises InputError for files that Transformers would ignore, guess, or fetch elsewhere."""
+    for name, remedy in (
         ("config.json", "name a model's folder, as save_pretrained writes it"),
         ("tokenizer_config.json", "save the tokenizer there, with save_pretrained"),
     ):
         if not (folder / name).is_file():
-            raise InputError(f"encoder.name: {folder} has no {name}; {holds}")
+            raise InputError(f"encoder.name: {folder} has no {name}; {remedy}")
     if (folder / "adapter_config.json").is_file():
         raise InputError(
             f"encoder.name: {folder} has an adapter_config.json, and adapters are not read: merge "
@@ -96,8 +94,8 @@ def _refuse_files(folder: Path) -> None:
 def _loaded(
     folder: Path, *, trust_remote_code: bool
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, dict[str, Any]]:
-    """And what Transformers says of the weights it met. Attention is what the encoder sets later,
-    whatever the folder asks for."""
+    """Returns also Transformers' report on the weights. Attention is eager, whatever the folder
+    asks for: the encoder sets it at each call."""
     try:
         with quiet(), torch.random.fork_rng(devices=[]):
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
@@ -124,7 +122,7 @@ def _loaded(
 
 
 def _refuse_block_sparse(folder: Path, config: PreTrainedConfig) -> None:
-    """BigBird's attention, also where the file leaves it out."""
+    """Raises InputError for BigBird's default attention, also where the file leaves it out."""
     if getattr(config, "attention_type", None) == "block_sparse":
         raise InputError(
             f"{folder / 'config.json'}: attention_type block_sparse gives a long text vectors that "
@@ -133,34 +131,47 @@ def _refuse_block_sparse(folder: Path, config: PreTrainedConfig) -> None:
 
 
 def _refuse_no_vocabulary(folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Raises InputError where Transformers made a vocabulary up, for lack of files."""
+    """Raises InputError where Transformers made up a vocabulary, for lack of files."""
     if (folder / "tokenizer.json").is_file():
         return
-    others = [name for key, name in tokenizer.vocab_files_names.items() if key != "tokenizer_file"]
-    lacking = [name for name in others if not (folder / name).is_file()]
-    if lacking or not others:
+    slow = [name for key, name in tokenizer.vocab_files_names.items() if key != "tokenizer_file"]
+    missing = [name for name in slow if not (folder / name).is_file()]
+    if missing or not slow:
         raise InputError(
-            f"encoder.name: {folder} has no {' and no '.join(['tokenizer.json', *lacking])}; save "
+            f"encoder.name: {folder} has no {' and no '.join(['tokenizer.json', *missing])}; save "
             "the tokenizer there, with save_pretrained"
         )
 
 
+def _refuse_missing_weights(folder: Path, missing_keys: Iterable[str], *, pooler: bool) -> None:
+    """The weights of BERT's pooler may be missing where it is not used."""
+    missing = sorted(key for key in missing_keys if pooler or "pooler." not in key)
+    if missing:
+        raise InputError(
+            f"encoder.name: {folder} lacks the weights of {len(missing)} tensors, the first "
+            f"{missing[0]}; save the whole model, or choose another encoder.pooling"
+        )
+
+
 def _refuse_more_weights(folder: Path, model: PreTrainedModel, unexpected: set[str]) -> None:
-    """Raises InputError where `config.json` tells of fewer layers than the weights hold."""
+    """Raises InputError where `config.json` names fewer layers than there are weights of."""
     layers = getattr(model.config, "num_hidden_layers", None)
-    of_layers = {_DIGITS.sub("#", name) for name in model.state_dict()}
+    patterns = {_DIGITS.sub("#", name) for name in model.state_dict()}
     prefix = f"{model.base_model_prefix}."
     more = sorted(
         name
         for name in unexpected
-        if _DIGITS.search(name) and _DIGITS.sub("#", name.removeprefix(prefix)) in of_layers
+        if _DIGITS.search(name) and _DIGITS.sub("#", name.removeprefix(prefix)) in patterns
     )
-    if more or (isinstance(layers, int) and layers < 1):
-        found = f"weights of more layers, such as {more[0]}" if more else f"got {layers}"
-        raise InputError(
-            f"{folder / 'config.json'}: num_hidden_layers must be that of the weights, {found}"
-            + f" beside {layers} layers" * bool(more)
-        )
+    if more:
+        found = f"weights of more layers, such as {more[0]} beside {layers} layers"
+    elif isinstance(layers, int) and layers < 1:
+        found = f"got {layers}"
+    else:
+        return
+    raise InputError(
+        f"{folder / 'config.json'}: num_hidden_layers must be that of the weights, {found}"
+    )
 
 
 def _proven(

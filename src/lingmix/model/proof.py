@@ -1,4 +1,4 @@
-"""A model shows, when it is loaded, how texts may share a forward without changing each other."""
+"""Checks, when a model is loaded, whether texts of one batch leave each other's states alone."""
 
 import logging
 from collections.abc import Iterator
@@ -14,64 +14,65 @@ from lingmix.model.packed import implementation
 from lingmix.model.transformer import Transformer
 
 PACKABLE = ("bert", "camembert", "roberta", "xlm-roberta")
-"""Model types whose texts are laid end to end if they pass. Of these it is known that every layer
-treats short texts and long ones alike; a window of attention would show in long ones alone."""
+"""Model types whose texts are packed if they pass. Their layers are known to treat short and long
+texts alike; a window of attention would show only in texts longer than those tried here."""
 
 LENGTHS = (9, 5, 2)
-"""Tokens a text: few, so that the proof takes milliseconds."""
+"""Tokens a text: few, so that the check takes milliseconds."""
 
 TOLERANCE = 1e-4
-"""Of a token's state, relative to its length. In float32 it moves by 1e-6 when a batch has another
-shape; layers that mix texts move it by .1 and more."""
+"""The largest change of a token's state, relative to its norm. In float32 a batch of another shape
+changes it by 1e-6, layers that mix texts by 0.1 and more."""
 
 log = logging.getLogger(__name__)
 
 
 def prove(transformer: Transformer, *, name: str) -> None:
-    """Compares the states of a few texts alone, padded and laid end to end; sets `packs`.
+    """Compares the states of a few texts encoded one by one, padded and packed; sets `packs`.
 
     Raises InputError where texts cannot be encoded, all get the same states, or a text's states
-    change with its padding: then a text has no vector of its own. Draws nothing.
+    depend on the texts beside it. Leaves the random state as it was.
     """
     with torch.no_grad(), torch.random.fork_rng(devices=[]), _evaluating(transformer.model):
         with library_failure(f"encoder.name: {name} cannot encode texts"):
             tokens = _texts(transformer)
             transformer.set_attention(on_cpu=True)
             parts = split(tokens, [1] * len(tokens.lengths_B))
-            alone_TD = torch.cat([transformer.padded_states(part) for part in parts])
+            expected_TD = torch.cat([transformer.padded_states(part) for part in parts])
             padded_TD = transformer.padded_states(tokens)
-        if not alone_TD.isfinite().all() or torch.equal(alone_TD, alone_TD[:1].expand_as(alone_TD)):
+        all_equal = torch.equal(expected_TD, expected_TD[:1].expand_as(expected_TD))
+        if all_equal or not expected_TD.isfinite().all():
             raise InputError(
-                f"encoder.name: {name} tells no texts apart (every token's state is "
-                f"{alone_TD[0, 0]:g} ...); are its weights the trained ones?"
+                f"encoder.name: {name} gives all texts the same states (every token's is "
+                f"{expected_TD[0, 0]:g} ...); are its weights the trained ones?"
             )
-        if (moved := _difference(padded_TD, alone_TD)) > TOLERANCE:
+        if (difference := _difference(padded_TD, expected_TD)) > TOLERANCE:
             raise InputError(
                 f"encoder.name: {name} is a {transformer.model.config.model_type} that gives a "
-                f"text other states beside a longer one (relative difference {moved:.1g}): it has "
-                "no vectors of its own; choose another encoder"
+                f"text other states beside a longer one (relative difference {difference:.1g}): "
+                "its vectors would depend on the batch; choose another encoder"
             )
-        transformer.packs = _packs(transformer, tokens, alone_TD, name=name)
+        transformer.packs = _packs(transformer, tokens, expected_TD, name=name)
 
 
-def _packs(transformer: Transformer, tokens: Tokens, alone_TD: Tensor, *, name: str) -> bool:
+def _packs(transformer: Transformer, tokens: Tokens, expected_TD: Tensor, *, name: str) -> bool:
     kind = transformer.model.config.model_type
     if kind not in PACKABLE:
-        log.info("encoder.name: %s is a %s: its texts are padded, not laid end to end", name, kind)
+        log.info("encoder.name: %s is a %s: its texts are padded, not packed", name, kind)
         return False
     try:
         transformer.model.set_attn_implementation(implementation("eager"))
-        moved = _difference(transformer.packed_states(tokens, "eager"), alone_TD)
-    except Exception as error:  # a model with code of its own: padded, it has just computed
-        log.warning("encoder.name: %s: texts are padded, not laid end to end (%s)", name, error)
+        difference = _difference(transformer.packed_states(tokens, "eager"), expected_TD)
+    except Exception as error:  # remote code may fail anyhow; padded, it has just computed
+        log.warning("encoder.name: %s: texts are padded, not packed (%s)", name, error)
         return False
-    if moved <= TOLERANCE:
+    if difference <= TOLERANCE:
         return True
     log.warning(
-        "encoder.name: %s: texts are padded, for laid end to end they change each other "
+        "encoder.name: %s: texts are padded, for packed they change each other's states "
         "(relative difference %.1g)",
         name,
-        moved,
+        difference,
     )
     return False
 
@@ -88,7 +89,7 @@ def refuse_unfit_weights(encoder: nn.Module, *, name: str) -> None:
 
 
 def _texts(transformer: Transformer) -> Tokens:
-    """Texts of ids spread over the vocabulary, the longest first; none is the padding's."""
+    """Makes texts of ids spread over the vocabulary, the longest first, without padding tokens."""
     longest = transformer.positions or max(LENGTHS)
     lengths_B = torch.tensor([min(length, longest) for length in LENGTHS])
     vocabulary = transformer.vocabulary

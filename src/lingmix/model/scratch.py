@@ -1,4 +1,4 @@
-"""Encoders that start from nothing: a vocabulary learned from the texts, weights from a seed."""
+"""Encoders from scratch: a vocabulary learned from the texts, weights drawn from a seed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,10 +9,9 @@ import torch
 from tokenizers import Tokenizer, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from lingmix.data.tokens import Role
 from lingmix.errors import InputError, require_int, require_number
 from lingmix.model.layout import Pooling
-from lingmix.model.pooling import PoolingChoice
+from lingmix.model.overrides import Overrides
 from lingmix.model.proof import prove
 from lingmix.model.static import Static
 from lingmix.model.tokenizer import UNLIMITED, RoleTokenizer, RoleValues
@@ -23,26 +22,25 @@ SCRATCH_KEYS = {
     "static": {"dimension", "vocabulary", "scale", "sparse"},
     "tiny": {"dimension", "vocabulary", "layers", "heads", "dropout"},
 }
-"""What `encoder.scratch` must say, by the encoder's name."""
+"""The keys that `encoder.scratch` must have, by the encoder's name."""
 
 SPECIAL = {"pad_token": "[PAD]", "unk_token": UNKNOWN, "cls_token": "[CLS]", "sep_token": "[SEP]"}
 
 POSITIONS = 512
-"""Tokens that a text of a tiny encoder may have."""
+"""The most tokens of a text of a tiny encoder."""
 
 
 def from_scratch(
     name: str,
     scratch: Mapping[str, Any] | None,
     *,
-    prompts: Mapping[Role, str | None] | None,
-    pooling: PoolingChoice | None,
-    max_length: Mapping[Role, int | None] | None,
-    attention: Attention | None,
+    overrides: Overrides,
     texts: Sequence[str],
     cache: Path,
     seed: int,
 ) -> tuple[Static | Transformer, RoleTokenizer]:
+    """Makes the encoder `static` or `tiny`. Raises InputError where `scratch` lacks a key or a size
+    is impossible."""
     needed = SCRATCH_KEYS[name]
     if scratch is None or set(scratch) != needed:
         raise InputError(
@@ -50,7 +48,7 @@ def from_scratch(
             f"{', '.join(sorted(scratch or ())) or 'nothing'}; choose encoder={name}"
         )
     _refuse_sizes(scratch)
-    roles = UNLIMITED.overridden(prompts=prompts, max_length=max_length)
+    roles, pooling = overrides.roles(UNLIMITED), overrides.pooling
     special_tokens = [UNKNOWN] if name == "static" else list(SPECIAL.values())
     tokenizer = learn_unigram(
         texts, vocabulary=scratch["vocabulary"], special_tokens=special_tokens, cache=cache
@@ -61,7 +59,7 @@ def from_scratch(
             tokenizer=tokenizer,
             roles=roles.bounded(POSITIONS),
             pooling=pooling or "mean",
-            attention=attention,
+            attention=overrides.attention,
             seed=seed,
         )
     if pooling not in (None, "mean"):
@@ -82,11 +80,11 @@ def _refuse_sizes(scratch: Mapping[str, Any]) -> None:
             require_int(f"encoder.scratch.{key}", scratch[key], at_least=1)
     if "dropout" in scratch:
         require_number(
-            "encoder.scratch.dropout", scratch["dropout"], "in [0, 1)", lambda one: 0 <= one < 1
+            "encoder.scratch.dropout", scratch["dropout"], "in [0, 1)", lambda rate: 0 <= rate < 1
         )
     if "scale" in scratch:
         require_number(
-            "encoder.scratch.scale", scratch["scale"], "above 0 and finite", lambda one: one > 0
+            "encoder.scratch.scale", scratch["scale"], "above 0 and finite", lambda scale: scale > 0
         )
 
 
@@ -99,7 +97,7 @@ def _tiny(
     attention: Attention | None,
     seed: int,
 ) -> tuple[Transformer, RoleTokenizer]:
-    """Of BERT's form, so that it is an ordinary model folder once saved."""
+    """Makes a small BERT, so that once saved it is an ordinary model folder."""
     if scratch["dimension"] % scratch["heads"]:
         raise InputError(
             f"encoder.scratch.heads: must divide the dimension {scratch['dimension']}, got "
@@ -131,7 +129,7 @@ def _tiny(
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """For weights that a library draws from torch's global state, which is given back as it was."""
+    """Seeds torch's global random state, from which libraries draw weights, and restores it."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield

@@ -1,4 +1,4 @@
-"""A text's vector is the mean of its subwords' vectors: fast enough for a laptop's sweep."""
+"""Static embeddings: a text's vector is the mean of its subwords' vectors."""
 
 import json
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ from lingmix.model.mean_rows import mean_rows
 from lingmix.model.tokenizer import RoleTokenizer
 
 MODEL2VEC_LENGTH = 512
-"""Tokens of a text that model2vec reads where its folder does not say."""
+"""The tokens to which model2vec cuts texts where its folder sets no length."""
 
 
 class Static(nn.Module):
-    """No order, no attention, no special tokens."""
+    """Averages subword embeddings, without word order, attention or special tokens."""
 
     def __init__(self, embedding: nn.EmbeddingBag) -> None:
         super().__init__()
@@ -49,10 +49,11 @@ class Static(nn.Module):
 
     @classmethod
     def load(cls, folder: Path) -> tuple["Static", Tokenizer]:
-        """Of sentence-transformers or model2vec. The tokenizer's truncation is the model's.
+        """Reads a folder of sentence-transformers or model2vec; the tokenizer truncates as it does.
 
-        model2vec also cuts texts at so many characters for each token allowed (the median length of
-        a token), which is not done here; it matters where tokens are longer than that on average.
+        model2vec also cuts a text to its number of tokens times the median length of a token, in
+        characters, which is not done here: it matters for texts of longer tokens than that.
+        Raises InputError where a file is missing or the two do not fit.
         """
         weights, path = folder / "model.safetensors", folder / "tokenizer.json"
         for needed in (weights, path):
@@ -77,7 +78,8 @@ class Static(nn.Module):
         return cls(embedding), tokenizer
 
     def save(self, folder: Path, roled: RoleTokenizer) -> list[tuple[str, str]]:
-        """sentence-transformers cuts texts as the tokenizer's file says."""
+        """Writes the maximum length into the tokenizer's file, where sentence-transformers reads
+        it. Returns the modules as `Embedder.save` does."""
         place = folder / "0_StaticEmbedding"
         place.mkdir()
         save_file(self.state_dict(), place / "model.safetensors", metadata={"format": "pt"})
@@ -90,8 +92,8 @@ class Static(nn.Module):
 
 
 def _rows_of_model2vec(tensors: Mapping[str, Tensor], tokenizer: Tokenizer) -> Tensor:
-    """A row a token. model2vec leaves unknown tokens out of the mean; a row of zeros gives the mean
-    the same direction."""
+    """Returns one row a token. model2vec leaves unknown tokens out of the mean; as rows of zeros
+    they leave its direction the same."""
     rows_VD = tensors["embeddings"].float()
     if "mapping" in tensors:
         rows_VD = rows_VD[tensors["mapping"].long()]

@@ -1,4 +1,4 @@
-"""From texts to token ids: the prompt and the length of each role."""
+"""Turns texts into token ids, with the prompt and the maximum length of their role."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -15,11 +15,11 @@ ROLES: tuple[Role, ...] = get_args(Role)
 Side = Literal["left", "right"]
 
 SHORTEST = 3
-"""A token and two special ones."""
+"""The least maximum length: a token and two special ones."""
 
 
 class RoleValues(NamedTuple):
-    """Prompt and longest text by role; a length of None cuts nothing."""
+    """Prompt and maximum length in tokens by role; a length of None truncates nothing."""
 
     prompts: dict[Role, str]
     max_length: dict[Role, int | None]
@@ -30,13 +30,14 @@ class RoleValues(NamedTuple):
         prompts: Mapping[Role, str | None] | None,
         max_length: Mapping[Role, int | None] | None,
     ) -> "RoleValues":
-        """None leaves what is there."""
+        """Replaces the values that are not None. Raises InputError for other roles than query and
+        passage, and for lengths below `SHORTEST`."""
         for key, values in (("prompts", prompts), ("max_length", max_length)):
             if values is not None and set(values) != set(ROLES):
                 raise InputError(
                     f"encoder.{key}: must name query and passage, or be null, got {dict(values)}"
                 )
-        said = {role: prompt for role, prompt in (prompts or {}).items() if prompt is not None}
+        given = {role: prompt for role, prompt in (prompts or {}).items() if prompt is not None}
         lengths = dict(self.max_length)
         for role, length in (max_length or {}).items():
             if length is not None and length < SHORTEST:
@@ -44,10 +45,10 @@ class RoleValues(NamedTuple):
                     f"encoder.max_length.{role}: must be {SHORTEST} or more, got {length}"
                 )
             lengths[role] = length or lengths[role]
-        return RoleValues(self.prompts | said, lengths)
+        return RoleValues(self.prompts | given, lengths)
 
     def bounded(self, longest: int | None) -> "RoleValues":
-        """No text longer than a model can take, where there is such a length."""
+        """Lowers both lengths to what a model can take; None sets no limit."""
         if longest is None:
             return self
         lengths = self.max_length.items()
@@ -57,7 +58,7 @@ class RoleValues(NamedTuple):
 
     @property
     def longest(self) -> int | None:
-        """The length that cuts no role short."""
+        """The greater of the two lengths; None where a role has none."""
         lengths = self.max_length.values()
         return None if None in lengths else max(length for length in lengths if length)
 
@@ -66,9 +67,9 @@ UNLIMITED = RoleValues({"query": "", "passage": ""}, {"query": None, "passage": 
 
 
 class RoleTokenizer:
-    """Prepends the role's prompt, adds the model's special tokens, cuts to the role's length.
+    """Prepends the role's prompt, adds the model's special tokens, truncates to the role's length.
 
-    `truncation_side` is where a text is cut: `left` keeps its end, and cuts its prompt off.
+    A `truncation_side` of `left` leaves the end of a text, and cuts off its prompt.
     """
 
     def __init__(
@@ -99,19 +100,20 @@ class RoleTokenizer:
         return [text.ids for text in encoded]
 
     def cache_keys(self, texts: Sequence[str], role: Role) -> Iterator[str]:
-        """What tells texts apart whatever their role: prompt, text, and the length it is cut to."""
-        start = f"{self.roles.max_length[role]} {self.roles.prompts[role]}"
-        return (start + text for text in texts)
+        """See `Encoder.cache_keys`; texts of both roles share a key where prompts and lengths are
+        equal."""
+        prefix = f"{self.roles.max_length[role]} {self.roles.prompts[role]}"
+        return (prefix + text for text in texts)
 
     @cached_property
     def content(self) -> str:
-        """Digest of the tokenizer, whatever prompts and lengths the roles have."""
+        """Digest of the tokenizer without the prompts and lengths of the roles."""
         decides = (self.tokenizer.to_str(), self._special_tokens, self.truncation_side)
         return blake2b(repr(decides).encode(), digest_size=16).hexdigest()
 
     @cached_property
     def fingerprint(self) -> str:
-        """Digest of all that decides the token ids of a text."""
+        """Digest of all that decides the token ids of a text: tokenizer, prompts and lengths."""
         decides = (
             self.content,
             sorted(self.roles.prompts.items()),

@@ -1,4 +1,4 @@
-"""A subword vocabulary learned from the texts at hand: Unigram (Kudo, 2018) with bytes below it."""
+"""Learns a subword vocabulary: Unigram (Kudo 2018, arXiv 1804.10959) with byte fallback."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -14,23 +14,25 @@ from lingmix.errors import InputError
 UNKNOWN = "[UNK]"
 BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
 RECIPE = 2
-"""Raised whenever the same texts would give another vocabulary."""
+"""A version, raised whenever the same texts would give another vocabulary."""
 
 SAMPLE = 4_000_000
-"""Characters learned from: 13 million took about three times as long and cut texts into 4% fewer
-pieces."""
+"""The most characters to learn from: 13 million took about three times as long and split texts into
+4% fewer pieces."""
 
 PENALTY = 1e-4
-"""The trainer tells apart characters that it must keep but did not score by multiples of this."""
+"""The trainer gives characters that it must include but did not score multiples of this."""
 
 
 def learn_unigram(
     texts: Iterable[str], *, vocabulary: int, special_tokens: Sequence[str], cache: Path
 ) -> Tokenizer:
-    """Learned once for the same texts and settings, and kept in `cache`; runs in parallel share it.
+    """Returns a tokenizer that is learned once for the same texts and settings, and cached in
+    `cache`, also for parallel runs.
 
     The special tokens come first, `[UNK]` among them. A character that the vocabulary lacks
-    becomes its UTF-8 bytes, so nothing is unknown.
+    becomes its UTF-8 bytes, so nothing is unknown. Raises InputError where `vocabulary` has no
+    room for more than bytes and special tokens, or there are no texts.
     """
     reserved = len(special_tokens) + len(BYTES)
     if vocabulary <= reserved:
@@ -56,12 +58,13 @@ def learn_unigram(
 
 def _read(path: Path) -> Tokenizer:
     text = path.read_text(encoding="utf-8")
-    json.loads(text)  # tells a broken one by a ValueError, the tokenizer by a bare Exception
+    json.loads(text)  # a broken file raises ValueError here, a bare Exception in from_str
     return Tokenizer.from_str(text)
 
 
 def _sample(texts: Iterable[str]) -> tuple[list[str], Any]:
-    """Distinct texts in the order of their hashes, whatever order they came in, up to `SAMPLE`."""
+    """Takes distinct texts in the order of their hashes, so that their own order does not matter,
+    up to `SAMPLE` characters; returns them and their digest."""
     by_hash = sorted((blake2b(text.encode(), digest_size=16).digest(), text) for text in set(texts))
     sample, characters, digest = [], 0, blake2b(digest_size=20)
     for text_hash, text in by_hash:
@@ -106,10 +109,11 @@ def _train(sample: Sequence[str], *, vocabulary: int, special_tokens: Sequence[s
 
 
 def _settled(learned: dict[str, float]) -> list[tuple[str, float]]:
-    """The vocabulary without what depends on the trainer's hash tables.
+    """Removes what depends on the trainer's hash tables from the vocabulary.
 
-    From run to run it adds floats in another order, orders equal scores differently, and deals
-    `lowest + k * PENALTY` to unscored characters at random.
+    From run to run the trainer adds floats in another order, orders equal scores differently, and
+    gives unscored characters `lowest + k * PENALTY` at random. Scores are rounded, unscored
+    characters get `lowest`, and equal scores are ordered by piece.
     """
     lowest = min(learned.values())
 
