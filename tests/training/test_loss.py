@@ -163,7 +163,7 @@ def test_a_loss_in_blocks_has_the_value_and_gradient_of_the_whole(monkeypatch, d
         return value.detach(), both.grad
 
     value, gradient = figures()
-    monkeypatch.setattr("lingmix.training.loss.CELLS", cells)
+    monkeypatch.setattr("lingmix.training.loss.BLOCK_SCORES", cells)
     again, in_blocks = figures()
     assert torch.allclose(again, value, rtol=1e-6)
     assert torch.allclose(in_blocks, gradient, atol=1e-6)

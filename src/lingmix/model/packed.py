@@ -97,7 +97,7 @@ def fastest_kernel(model: PreTrainedModel, device: torch.device) -> Kernel:
 
 
 def implementation(kernel: Kernel) -> str:
-    """Returns the kernel's name in Transformers."""
+    """The kernel's name in Transformers."""
     return kernel if kernel == "flash_attention_2" else PACKED
 
 
@@ -177,7 +177,6 @@ AttentionMaskInterface.register(PACKED, lambda *_, **__: None)
 def _attend_in_groups(
     *states_THF: Tensor, packing: Packing, scaling: float, dropout: float
 ) -> Tensor:
-    """`states_THF` are query, key and value; the filling attends to nothing and gets zeros."""
     kernel = _eager if packing.kernel == "eager" else functional.scaled_dot_product_attention
     counts = [*(group.tokens for group in packing.groups), packing.filling]
     mixed = []
@@ -236,9 +235,7 @@ class _Select(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        context: Any, rows_RHF: Tensor, index_S: Tensor, position_R: Tensor | None
-    ) -> Tensor:
+    def forward(context: Any, rows_RHF: Tensor, index_S: Tensor, position_R: Any) -> Tensor:
         context.save_for_backward(index_S, position_R)
         context.rows = len(rows_RHF)
         return rows_RHF.index_select(0, index_S)

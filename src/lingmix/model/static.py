@@ -79,7 +79,7 @@ class Static(nn.Module):
 
     def save(self, folder: Path, roled: RoleTokenizer) -> list[tuple[str, str]]:
         """Writes the maximum length into the tokenizer's file, where sentence-transformers reads
-        it. Returns the modules as `Embedder.save` does."""
+        it."""
         place = folder / "0_StaticEmbedding"
         place.mkdir()
         save_file(self.state_dict(), place / "model.safetensors", metadata={"format": "pt"})

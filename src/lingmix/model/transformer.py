@@ -71,10 +71,8 @@ class Transformer(nn.Module):
         return self.model.config.hidden_size
 
     def compile_model(self) -> None:
-        """Compiles for batches of any size, during the first ones; weights keep their names.
-
-        Raises InputError where there is no C++ compiler.
-        """
+        """Compiles for batches of any size, during the first ones; weights keep their names. Raises
+        InputError where there is no C++ compiler."""
         try:
             get_cpp_compiler()
         except InvalidCxxCompiler as error:
@@ -140,9 +138,7 @@ class Transformer(nn.Module):
         parts = [ordered]
         if not self.training:
             parts = list(micro_batches(ordered, budget=for_device(BUDGET, device)))
-        return [
-            pool(self.packed_states(part, kernel), part.lengths_B, self.pooling) for part in parts
-        ]
+        return [pool(self.packed_states(p, kernel), p.lengths_B, self.pooling) for p in parts]
 
     def packed_states(self, part: Tokens, kernel: Kernel) -> Tensor:
         """Returns the last layer's state of each token, `hidden_TD`; texts are packed."""
@@ -199,10 +195,7 @@ class Transformer(nn.Module):
         return plain
 
     def save(self, folder: Path, roled: RoleTokenizer) -> list[tuple[str, str]]:
-        """Writes the model into `folder` itself, as sentence-transformers does, its pooling below.
-
-        Returns the modules as `Embedder.save` does.
-        """
+        """Writes the model into `folder`, as sentence-transformers does, and its pooling below."""
         roles = roled.roles
         if roles.longest is not None:
             self.tokenizer.model_max_length = roles.longest
@@ -241,10 +234,8 @@ def padded_sizes(descending: Sequence[int], *, device: torch.device) -> Iterator
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silences Transformers' progress bars and warnings; what it warns of is checked here."""
-    verbosity, bar = (
-        transformers_logging.get_verbosity(),
-        transformers_logging.is_progress_bar_enabled(),
-    )
+    verbosity = transformers_logging.get_verbosity()
+    bar = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     try:

@@ -1,4 +1,5 @@
-"""Many devices, the gradient of one: each embeds its share, and each computes the whole loss."""
+"""Data parallelism with the gradient of one device: each rank embeds its share of the batch, and
+all compute the loss of the whole batch."""
 
 import warnings
 from collections.abc import Iterable, Iterator
@@ -17,25 +18,29 @@ from lingmix.errors import InputError
 from lingmix.training.checkpoints import Checkpoints
 
 
-def gathered(own_RD: Tensor, *, count: int, rank: int, ranks: int) -> Tensor:
-    """`count` rows, of which each rank has its r::ranks; only a rank's own bear a gradient."""
+def gather_rows(local_RD: Tensor, *, count: int, rank: int, ranks: int) -> Tensor:
+    """Gathers `count` rows, of which rank r has rows r, r + ranks ...; only the local rows have a
+    gradient.
+
+        count 5, ranks 2      rank 0 has a c e      rank 1 has b d .      gathered a b c d e
+    """
     if ranks == 1:
-        return own_RD
-    most = -(-count // ranks)
-    parts = _all_gathered(_padded(own_RD.detach(), most), ranks=ranks)
+        return local_RD
+    longest = -(-count // ranks)
+    parts = _all_gather(_pad(local_RD.detach(), longest), ranks=ranks)
     rows_ND = torch.stack(parts, dim=1).flatten(0, 1)[:count]
-    rows_ND[rank::ranks] = own_RD
+    rows_ND[rank::ranks] = local_RD
     return rows_ND
 
 
 def sum_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Over all ranks, in place; a sparse gradient stays sparse."""
+    """Adds up the gradients of all ranks, in place; a sparse gradient stays sparse."""
     works = []
     for parameter in parameters:
         if parameter.grad is None:
             continue
         if parameter.grad.is_sparse:
-            parameter.grad = _summed(parameter.grad)
+            parameter.grad = _sum_sparse(parameter.grad)
         else:
             works.append(distributed.all_reduce(parameter.grad, async_op=True))
     for work in works:
@@ -43,10 +48,10 @@ def sum_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 
 class SummedDDP(DDPStrategy):
-    """Weights start as those of rank 0; gradients add up over the ranks once an optimizer step.
+    """DDP that broadcasts rank 0's weights first and sums gradients once an optimizer step.
 
-    Lightning's own averages them, while each rank's backward runs through its share of the texts
-    only. Processes are spawned here unless a launcher (torchrun, Slurm) has made them.
+    Lightning's averages them, but here each rank's backward has only its share of the texts.
+    Processes are spawned unless a launcher (torchrun, Slurm) has started them.
     """
 
     name = "summed"
@@ -57,8 +62,9 @@ class SummedDDP(DDPStrategy):
 
     def setup_distributed(self) -> None:
         super().setup_distributed()
-        warnings.filterwarnings("ignore", module="pytorch_lightning")  # of what is equal everywhere
-        torch.manual_seed(torch.initial_seed() + self.global_rank)  # no two drop out alike
+        # it asks for sync_dist, but what is logged is equal on all ranks
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        torch.manual_seed(torch.initial_seed() + self.global_rank)  # ranks differ in dropout
 
     def configure_ddp(self) -> None:
         assert isinstance(self.model, pl.LightningModule)
@@ -94,54 +100,55 @@ class SummedDDP(DDPStrategy):
 
 
 class SpawnedRanks(_MultiProcessingLauncher):
-    """Starts the ranks, and brings back from rank 0, beside the weights, how far the training came,
-    whether it was to stop, and which checkpoint is the best."""
+    """Spawns the ranks, and returns to the main process, beside rank 0's weights, its progress, its
+    early stopping and its best checkpoint."""
 
     def get_extra_results(self, trainer: pl.Trainer) -> dict[str, Any]:
         return super().get_extra_results(trainer) | {
             "progress": trainer.fit_loop.state_dict(),
             "should_stop": trainer.should_stop,
-            "best": [(one.best_score, one.best_step) for one in _checkpoints(trainer)],
+            "best": [(found.best_score, found.best_step) for found in _checkpoints(trainer)],
         }
 
     def update_main_process_results(self, trainer: pl.Trainer, extra: dict[str, Any]) -> None:
         super().update_main_process_results(trainer, extra)
         trainer.fit_loop.load_state_dict(extra["progress"])
         trainer.should_stop = extra["should_stop"]
-        for one, best in zip(_checkpoints(trainer), extra["best"], strict=True):
-            one.best_score, one.best_step = best
+        for checkpoints, best in zip(_checkpoints(trainer), extra["best"], strict=True):
+            checkpoints.best_score, checkpoints.best_step = best
 
 
 def _checkpoints(trainer: pl.Trainer) -> list[Checkpoints]:
-    return [one for one in trainer.callbacks if isinstance(one, Checkpoints)]  # type: ignore[attr-defined]
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return [callback for callback in callbacks if isinstance(callback, Checkpoints)]
 
 
 StrategyRegistry.register(SummedDDP.name, SummedDDP, override=True)
 
 
-def _summed(gradient: Tensor) -> Tensor:
+def _sum_sparse(gradient: Tensor) -> Tensor:
     gradient = gradient.coalesce()
-    places_NI = _concatenated(gradient.indices().T.contiguous())
-    values_ND = _concatenated(gradient.values())
+    indices_NI = _all_gather_rows(gradient.indices().T.contiguous())
+    values_ND = _all_gather_rows(gradient.values())
     return torch.sparse_coo_tensor(
-        places_NI.T, values_ND, gradient.shape, check_invariants=False
+        indices_NI.T, values_ND, gradient.shape, check_invariants=False
     ).coalesce()
 
 
-def _concatenated(own_RD: Tensor) -> Tensor:
-    """All ranks' rows, however many each has."""
+def _all_gather_rows(local_RD: Tensor) -> Tensor:
+    """Concatenates the rows of all ranks, which may have different numbers of them."""
     ranks = distributed.get_world_size()
-    sizes = _all_gathered(torch.tensor([len(own_RD)], device=own_RD.device), ranks=ranks)
-    most = max(int(size) for size in sizes)
-    parts = _all_gathered(_padded(own_RD, most), ranks=ranks)
+    sizes = _all_gather(torch.tensor([len(local_RD)], device=local_RD.device), ranks=ranks)
+    longest = max(int(size) for size in sizes)
+    parts = _all_gather(_pad(local_RD, longest), ranks=ranks)
     return torch.cat([part[: int(size)] for part, size in zip(parts, sizes, strict=True)])
 
 
-def _padded(rows_RD: Tensor, most: int) -> Tensor:
-    return functional.pad(rows_RD, (0, 0, 0, most - len(rows_RD))).contiguous()
+def _pad(rows_RD: Tensor, longest: int) -> Tensor:
+    return functional.pad(rows_RD, (0, 0, 0, longest - len(rows_RD))).contiguous()
 
 
-def _all_gathered(own: Tensor, *, ranks: int) -> list[Tensor]:
-    parts = [torch.empty_like(own) for _ in range(ranks)]
-    distributed.all_gather(parts, own)
+def _all_gather(local: Tensor, *, ranks: int) -> list[Tensor]:
+    parts = [torch.empty_like(local) for _ in range(ranks)]
+    distributed.all_gather(parts, local)
     return parts

@@ -10,25 +10,24 @@ from lingmix.model.micro_batches import longest_first, micro_batches
 
 
 def embed(encoder: Encoder, tokens: Tokens, *, micro_batch_tokens: int | None) -> Tensor:
-    """All texts at once where they hold no more than `micro_batch_tokens`, or that is None.
+    """Embeds all texts at once where `micro_batch_tokens` is None or no fewer than their tokens.
 
-    Else in micro-batches, all but one without a graph: once the loss has given the gradient of the
-    embeddings, they are embedded again, one at a time, each adding to the weights' gradients;
-    dropout draws the same numbers again. Works with `backward`, not with `torch.autograd.grad`.
-    Source: arXiv 2101.06983.
+    Else in micro-batches, all but one without a graph: when the loss has given the gradient of the
+    embeddings, each is embedded again and adds to the weights' gradients; dropout draws the same
+    numbers again. Works with `backward`, not with `torch.autograd.grad`. Source: arXiv 2101.06983.
     """
     if micro_batch_tokens is None or len(tokens.ids_T) <= micro_batch_tokens:
         return encoder(tokens)
-    ordered, place_B = longest_first(tokens)
-    kept, *dropped = micro_batches(ordered, budget=micro_batch_tokens)
+    ordered, position_B = longest_first(tokens)
+    with_graph, *without_graph = micro_batches(ordered, budget=micro_batch_tokens)
     anchor = torch.zeros((), device=tokens.ids_T.device, requires_grad=True)
     embedded = [
-        checkpoint(_embedded, encoder, part, anchor, use_reentrant=True) for part in dropped
+        checkpoint(_embedded, encoder, part, anchor, use_reentrant=True) for part in without_graph
     ]
-    embedded.insert(0, encoder(kept))  # last, so that the backward frees it first
-    return torch.cat(embedded)[place_B]
+    embedded.insert(0, encoder(with_graph))  # computed last, so that the backward frees it first
+    return torch.cat(embedded)[position_B]
 
 
 def _embedded(encoder: Encoder, part: Tokens, anchor: Tensor) -> Tensor:
-    """`anchor` has a gradient, by which autograd comes back here."""
+    """`anchor` requires a gradient, without which autograd would not call the checkpoint again."""
     return encoder(part)

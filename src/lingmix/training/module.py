@@ -13,7 +13,7 @@ from lingmix.data.tokens import Tokens
 from lingmix.errors import InputError
 from lingmix.evaluation.metric_names import on_development_set
 from lingmix.model.encoder import Encoder
-from lingmix.training.distributed import SummedDDP, gathered
+from lingmix.training.distributed import SummedDDP, gather_rows
 from lingmix.training.gradient_cache import embed
 from lingmix.training.loss import Loss
 from lingmix.training.monitors import log_at_once
@@ -100,8 +100,8 @@ class DualEncoder(pl.LightningModule):
         passages_SD = own_UD[len(queries.tokens.lengths_B) + passages.place_B]
         rank, ranks = self.trainer.global_rank, self.trainer.world_size
         return (
-            gathered(queries_RD, count=len(batch.pair_B), rank=rank, ranks=ranks),
-            gathered(passages_SD, count=batch.passage_count, rank=rank, ranks=ranks),
+            gather_rows(queries_RD, count=len(batch.pair_B), rank=rank, ranks=ranks),
+            gather_rows(passages_SD, count=batch.passage_count, rank=rank, ranks=ranks),
         )
 
     def _origin(self, batch: Batch) -> str:
