@@ -50,9 +50,9 @@ def test_a_causal_model_is_padded_and_says_so(load, cache, tmp_path, caplog):
     folder = model_folder(tmp_path, cache, "bert", is_decoder=True)
     caplog.set_level(logging.INFO, logger="lingmix")
     encoder = load(folder)
-    said = [line for line in caplog.messages if "end to end" in line]
-    assert len(said) == 1
-    assert str(folder) in said[0]
+    lines = [line for line in caplog.messages if "not packed" in line]
+    assert len(lines) == 1
+    assert str(folder) in lines[0]
     model = AutoModel.from_pretrained(folder, attn_implementation="eager").eval()
     with torch.inference_mode():
         means = [
@@ -62,7 +62,7 @@ def test_a_causal_model_is_padded_and_says_so(load, cache, tmp_path, caplog):
     close(embed(encoder, TEXTS), normalize(torch.stack(means)), atol=1e-5)
 
 
-def test_layers_that_mix_tokens_are_not_laid_end_to_end(load, mixing_folder, caplog):
+def test_a_model_whose_layers_mix_tokens_is_not_packed(load, mixing_folder, caplog):
     """A token gets the sum of the states before it: of its text alone where texts are padded."""
     folder = mixing_folder("cumsum(1)")
     encoder = load(folder, trust_remote_code=True)
