@@ -252,6 +252,6 @@ def test_the_command_told_to_stop_ends_with_the_status_of_the_signal(output_dir)
     told, wrong = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM, wrong
     assert "Traceback" not in wrong
-    assert "told to stop at step" in told
+    assert "stopped by SIGTERM at step" in told
     assert run.recorded.data.tags[STATE] == "interrupted"
     assert run.states

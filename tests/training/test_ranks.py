@@ -129,7 +129,7 @@ def test_a_stopped_run_goes_on_to_the_metrics_of_one_process_and_is_then_complet
     process.send_signal(signal.SIGTERM)
     status, said, wrong = ended(process)
     assert status != 0
-    assert "told to stop at step" in said, wrong
+    assert "stopped by SIGTERM at step" in said, wrong
     assert list(work.glob("state-*.ckpt"))
     status, said, wrong = ended(started(output_dir, *overrides))
     assert status == 0, wrong

@@ -69,8 +69,8 @@ def _packs(transformer: Transformer, tokens: Tokens, expected_TD: Tensor, *, nam
     if difference <= TOLERANCE:
         return True
     log.warning(
-        "encoder.name: %s: texts are padded, for packed they change each other's states "
-        "(relative difference %.1g)",
+        "encoder.name: %s: texts are padded, not packed: packed they change each other's "
+        "states (relative difference %.1g)",
         name,
         difference,
     )

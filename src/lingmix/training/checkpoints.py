@@ -1,4 +1,4 @@
-"""Checkpoints: a training goes on from any of them as if it had never stopped."""
+"""Checkpoints: a training resumes from any of them as if it had never stopped."""
 
 import errno
 import logging
@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
+from signal import Signals
 from typing import Any
 
 import pytorch_lightning as pl
@@ -22,15 +23,17 @@ from lingmix.signals import Stop
 
 log = logging.getLogger(__name__)
 
-KEPT = 2
-FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+STATES = 2
+"""The newest states that are not deleted."""
+
+DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 class DurableFiles(TorchCheckpointIO):
-    """Files that are whole or not there, after a power loss too.
+    """Writes checkpoints atomically and durably: whole or not at all, also after a power loss.
 
-    Lightning's own are written in the temporary folder and moved, which is a copy where that is
-    another file system, and never synced.
+    Lightning moves a file from the temporary folder, which may be on another file system, and never
+    syncs it. Raises InputError where the disk is full.
     """
 
     def save_checkpoint(
@@ -40,24 +43,27 @@ class DurableFiles(TorchCheckpointIO):
         try:
             with atomic_file(path, durable=True) as file:
                 torch.save(checkpoint, file)
-        except (OSError, RuntimeError) as error:  # torch hides the one behind the other
+        except (OSError, RuntimeError) as error:  # torch raises its own while it handles an OSError
             cause = error if isinstance(error, OSError) else error.__context__
-            if not isinstance(cause, OSError) or cause.errno not in FULL:
+            if not isinstance(cause, OSError) or cause.errno not in DISK_FULL:
                 raise
             raise InputError(
                 f"output_dir: the checkpoint {path.name} does not fit into {path.parent} "
-                f"({cause.strerror}); make room and start the same command again, which goes on "
+                f"({cause.strerror}); make room and start the same command again, which resumes "
                 "from the checkpoint before"
             ) from error
         sync_folder(path.parent)
 
 
 class Checkpoints(Checkpoint):
-    """The newest two states of the training and the weights that scored best, in `folder`.
+    """Saves the training's newest two states and the weights that scored best, in `folder`.
 
-    A state is kept between two steps, when all that belongs to the step before is done: its
-    validation, its metrics (`flush` sends them), the choice of the best weights. `configuration`
-    is what decides the result, to know a checkpoint of another run by.
+    A state is saved between two steps, when the step before is complete: its validation, its
+    metrics (`flush` sends them), the choice of the best weights. Lightning's ModelCheckpoint saves
+    before the validation of the step, whose metrics a resumed run would then lack; hence the edit
+    of Lightning's private loop state in `on_save_checkpoint`, whose judge is the test that a
+    resumed training is bit-identical. `configuration` is all that decides the result: resuming
+    from a checkpoint of another one is refused.
     """
 
     def __init__(
@@ -82,7 +88,7 @@ class Checkpoints(Checkpoint):
 
     @property
     def best(self) -> Path:
-        """The newest: none is kept that did not score above all before it."""
+        """The best weights, which are the newest: they are only saved with a new best score."""
         return list(_by_step(self.folder, "best").values())[-1]
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -96,11 +102,15 @@ class Checkpoints(Checkpoint):
     ) -> None:
         if batch_idx % trainer.accumulate_grad_batches:
             return
-        told = _agreed(trainer, self._stop)
-        if trainer.global_step > self._saved_step and (told or self._due(trainer)):
+        stop_signal = _signal_on_any_rank(trainer, self._stop)
+        if trainer.global_step > self._saved_step and (stop_signal or self._due(trainer)):
             self._save(trainer)
-        if told:
-            log.warning("told to stop at step %d: the same command goes on", trainer.global_step)
+        if stop_signal:
+            log.warning(
+                "stopped by %s at step %d; run the same command to resume",
+                Signals(stop_signal).name,
+                trainer.global_step,
+            )
             self._stop.check()
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -109,10 +119,11 @@ class Checkpoints(Checkpoint):
         score = float(trainer.callback_metrics[self._monitor])
         if score > self.best_score:
             self.best_score, self.best_step = score, trainer.global_step
-            averaged = any(isinstance(one, WeightAveraging) for one in trainer.callbacks)  # type: ignore[attr-defined]
+            averaged = any(isinstance(found, WeightAveraging) for found in trainer.callbacks)  # type: ignore[attr-defined]
             path = best_path(self.folder, self.best_step)
-            trainer.save_checkpoint(path, weights_only=not averaged)  # else the raw weights
-            self._forget(trainer)
+            # averaged weights are written into a full checkpoint only
+            trainer.save_checkpoint(path, weights_only=not averaged)
+            self._delete_old(trainer)
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -129,9 +140,8 @@ class Checkpoints(Checkpoint):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """As Lightning leaves it when it saves after a step's validation: the batch that is about
-        to start does not count as begun, and the step is counted on resuming where it ended with
-        a validation."""
+        """Sets Lightning's loop state to what it is after a step's validation: the batch that is
+        about to start has not begun, and a step that ended with a validation is counted once."""
         loops = checkpoint["loops"]["fit_loop"]
         progress = loops["epoch_loop.batch_progress"]
         progress["is_last_batch"] = False
@@ -145,28 +155,28 @@ class Checkpoints(Checkpoint):
             return True
         if self._every_minutes is None:
             return False
-        late = time.monotonic() - self._saved_at >= 60 * self._every_minutes
-        return bool(trainer.strategy.broadcast(late))
+        elapsed = time.monotonic() - self._saved_at >= 60 * self._every_minutes
+        return bool(trainer.strategy.broadcast(elapsed))
 
     def _save(self, trainer: pl.Trainer) -> None:
         self._flush()
         trainer.save_checkpoint(state_path(self.folder, trainer.global_step))
         self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
-        self._forget(trainer)
+        self._delete_old(trainer)
 
-    def _forget(self, trainer: pl.Trainer) -> None:
-        """The best weights that a kept state names stay."""
+    def _delete_old(self, trainer: pl.Trainer) -> None:
+        """Deletes all but the newest states, and best weights that none of these names."""
         if not trainer.is_global_zero:
             return
         states = _by_step(self.folder, "state")
-        oldest = min(list(states)[-KEPT:], default=self.best_step)
+        oldest = min(list(states)[-STATES:], default=self.best_step)
         bests = _by_step(self.folder, "best")
         named = max((step for step in bests if step <= oldest), default=0)
-        for path in [
-            *list(states.values())[:-KEPT],
-            *(path for step, path in bests.items() if step < named),
-        ]:
+        for path in list(states.values())[:-STATES]:
             path.unlink()
+        for step, path in bests.items():
+            if step < named:
+                path.unlink()
 
 
 def state_path(folder: Path, step: int) -> Path:
@@ -179,8 +189,11 @@ def best_path(folder: Path, step: int) -> Path:
 
 
 def newest_state(folder: Path, configuration: Mapping[str, Any]) -> Path | None:
-    """The newest checkpoint that can be read; what was written after it is forgotten, as it is
-    about to be written again."""
+    """Returns the newest state that can be read, None where there is none; deletes what was written
+    after it, which the resumed training writes again.
+
+    Raises InputError where it belongs to a run with another configuration.
+    """
     states = _by_step(folder, "state")
     chosen = None
     for step, path in reversed(states.items()):
@@ -200,10 +213,10 @@ def newest_state(folder: Path, configuration: Mapping[str, Any]) -> Path | None:
 
 
 def _broken(path: Path, configuration: Mapping[str, Any]) -> str | None:
-    """Why a state cannot be gone on from."""
+    """Returns why a training cannot resume from a state, or None."""
     try:
-        kept = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-        state = kept["callbacks"][Checkpoints.__qualname__]
+        checkpoint = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+        state = checkpoint["callbacks"][Checkpoints.__qualname__]
         require_same_configuration(state["configuration"], configuration, where=path)
         if state["best_step"]:
             path = best_path(path.parent, state["best_step"])
@@ -216,28 +229,28 @@ def _broken(path: Path, configuration: Mapping[str, Any]) -> str | None:
 
 
 def _by_step(folder: Path, kind: str) -> dict[int, Path]:
-    """In the order of their steps."""
+    """Lists files by step, ascending."""
     return {
         int(path.stem.rpartition("-")[2]): path for path in sorted(folder.glob(f"{kind}-*.ckpt"))
     }
 
 
-def _agreed(trainer: pl.Trainer, stop: Stop) -> bool:
-    """Whether any rank has been told to stop: then all have been."""
+def _signal_on_any_rank(trainer: pl.Trainer, stop: Stop) -> int | None:
+    """Returns the number of the stop signal that any rank received, and passes it to all."""
     number = torch.tensor(stop.number or 0, device=trainer.strategy.root_device)
     stop.number = int(trainer.strategy.reduce(number, reduce_op="max")) or None
-    return stop.number is not None
+    return stop.number
 
 
 def _random_states() -> list[dict[str, torch.Tensor]]:
-    """What dropout draws from, on each rank."""
-    own = {"cpu": torch.get_rng_state()}
+    """Returns the state of torch's generators, from which dropout draws, on each rank."""
+    local = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
-        own["cuda"] = torch.cuda.get_rng_state()
+        local["cuda"] = torch.cuda.get_rng_state()
     if not distributed.is_available() or not distributed.is_initialized():
-        return [own]
+        return [local]
     states: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(states, own)
+    distributed.all_gather_object(states, local)
     return states
 
 
