@@ -14,7 +14,7 @@ from lingmix.data.training_pairs import TrainingPairs
 from lingmix.model.encoder import Encoder
 from lingmix.model.precision import precision_of
 from lingmix.training.module import DualEncoder
-from lingmix.training.monitors import GradientWatch, LossWatch, SpeedWatch
+from lingmix.training.monitors import GradientMonitor, LossMonitor, SpeedMonitor
 
 
 @dataclass
@@ -74,9 +74,9 @@ def train_lingmix(work: Work, encoder: Encoder, *, cache: Path) -> Steps:
     )
     clock = _LingmixClock()
     watches = [
-        LossWatch(),
-        GradientWatch(noise_scale_window=config["noise_scale_window"]),
-        SpeedWatch(embedder=encoder.embedder, micro_batch_tokens=config["micro_batch_tokens"]),
+        LossMonitor(),
+        GradientMonitor(noise_scale_window=config["noise_scale_window"]),
+        SpeedMonitor(embedder=encoder.embedder, micro_batch_tokens=config["micro_batch_tokens"]),
     ]
     precision = precision_of(config["trainer"]["precision"])
     settings = {key: value for key, value in config["trainer"].items() if key != "callbacks"}

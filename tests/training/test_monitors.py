@@ -15,7 +15,7 @@ from lingmix.data.schedule import Pass
 from lingmix.data.tokens import Texts
 from lingmix.errors import InputError
 from lingmix.model import proof
-from lingmix.training.monitors import GradientWatch, LossWatch, SpeedWatch
+from lingmix.training.monitors import GradientMonitor, LossMonitor, SpeedMonitor
 from tests.model.conftest import TEXTS, ragged
 
 
@@ -110,9 +110,9 @@ def fit(load, tmp_path):
             load(name, **({"scratch": STATIC} if sparse else {})), clock, sparse=sparse
         )
         watches = [
-            SpeedWatch(embedder=module.encoder.embedder, micro_batch_tokens=None, clock=clock),
-            LossWatch(),
-            GradientWatch(noise_scale_window=3),
+            SpeedMonitor(embedder=module.encoder.embedder, micro_batch_tokens=None, clock=clock),
+            LossMonitor(),
+            GradientMonitor(noise_scale_window=3),
         ]
         trainer = pl.Trainer(
             accelerator="cpu",
@@ -202,7 +202,7 @@ def test_a_logged_loss_is_the_mean_of_the_steps_batches_and_of_those_of_each_kin
     trainer = pl.Trainer(
         accelerator="cpu",
         logger=kept,
-        callbacks=[LossWatch()],
+        callbacks=[LossMonitor()],
         max_epochs=1,
         accumulate_grad_batches=accumulated,
         log_every_n_steps=every,
@@ -269,7 +269,7 @@ def test_a_resumed_training_has_the_noise_scale_of_one_left_alone(fit, tmp_path)
 
 def test_a_window_of_one_batch_is_refused():
     with pytest.raises(InputError, match=r"noise_scale_window: must be at least 2 .* got 1$"):
-        GradientWatch(noise_scale_window=1)
+        GradientMonitor(noise_scale_window=1)
 
 
 def test_a_cpu_has_no_utilisation(fit):

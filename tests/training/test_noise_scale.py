@@ -10,7 +10,7 @@ from scipy.stats import t as student
 from torch import nn
 
 from lingmix.data.schedule import Pass
-from lingmix.training.noise_scale import SKETCHED, GradientSketch, NoiseScale, gradient_norm
+from lingmix.training.noise_scale import SKETCH_SIZE, GradientSketch, NoiseScale, gradient_norm
 
 
 def parameter(gradient) -> nn.Parameter:
@@ -206,8 +206,8 @@ def test_sparse_gradients_count_as_dense_ones():
         parameters, dense = with_gradient(gradient), with_gradient(gradient.to_dense())
         norm = torch.nn.utils.get_total_norm([one.grad for one in dense[:2]])
         assert gradient_norm(parameters) == norm
-        sketch = GradientSketch().of(parameters)
-        assert torch.equal(sketch, GradientSketch().of(dense))
+        sketch = GradientSketch().fold(parameters)
+        assert torch.equal(sketch, GradientSketch().fold(dense))
         assert sketch.norm() == pytest.approx(norm.item())
     assert with_gradient(SPARSE[0])[0].grad.is_sparse
 
@@ -219,8 +219,8 @@ def test_a_large_gradient_is_folded_and_inner_products_stay(shared):
     one, other = (torch.randn(4000, 64, generator=random) for _ in range(2))
     other = one + other + shared * torch.ones(64)
     sketch = GradientSketch()
-    first, second = (sketch.of([parameter(given), parameter([3.0])]) for given in (one, other))
-    assert len(first) == SKETCHED + 1
+    first, second = (sketch.fold([parameter(given), parameter([3.0])]) for given in (one, other))
+    assert len(first) == SKETCH_SIZE + 1
     for got, expected in (
         (first @ second, (one * other).sum() + 9),
         (first @ first, one.square().sum() + 9),

@@ -24,7 +24,7 @@ from lingmix.tracking.outbox.recorder import RunRecorder
 from lingmix.training.checkpoints import Checkpoints, DurableFiles, newest_state
 from lingmix.training.completeness import require_trained
 from lingmix.training.distributed import SummedDDP
-from lingmix.training.monitors import GradientWatch, LossWatch, SpeedWatch
+from lingmix.training.monitors import GradientMonitor, LossMonitor, SpeedMonitor
 from lingmix.training.rank_group import RankGroup
 from lingmix.training.ranks import environments
 from lingmix.training.step_bar import StepBar
@@ -91,9 +91,9 @@ def trainer_of(
         callbacks=[
             *callbacks.values(),
             *step_bar(config["trainer"], callbacks.values()),
-            LossWatch(),
-            GradientWatch(noise_scale_window=config["noise_scale_window"]),
-            SpeedWatch(
+            LossMonitor(),
+            GradientMonitor(noise_scale_window=config["noise_scale_window"]),
+            SpeedMonitor(
                 embedder=parts.module.encoder.embedder,
                 micro_batch_tokens=config["micro_batch_tokens"],
             ),

@@ -1,4 +1,4 @@
-"""What a batch costs an encoder to train on, and what the device could do."""
+"""FLOPs and tokens that training on a batch takes, and the peak of the device."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -18,11 +18,11 @@ DTYPES = {
     "16-mixed": torch.float16,
     "16-true": torch.float16,
 }
-"""What the matrices are multiplied in, by Lightning's name of the precision."""
+"""The type that matrices are multiplied in, by Lightning's name of the precision."""
 
 HALF_PEAKS = {"H100 NVL": 835.5e12, "H200 NVL": 835.5e12, "H200": 989.5e12}
-"""FLOPs a second of dense products in 16 bits, where Lightning 2.6 has the peak of sparse ones or
-none (its issue 21677)."""
+"""FLOPs a second of dense products in 16 bits, where Lightning 2.6 has the peak of sparse products
+or none (Lightning's issue 21677)."""
 
 
 def computed_tokens(
@@ -32,8 +32,8 @@ def computed_tokens(
     device: torch.device,
     micro_batch_tokens: int | None,
 ) -> int:
-    """Tokens of a batch with the padding that a transformer computes along, each once; padding that
-    only attention sees does not count."""
+    """Counts the tokens of a batch, each once, including padding that the linear layers of a
+    transformer compute; padding within attention does not count."""
     if not isinstance(embedder, Transformer):
         return sum(lengths)
     descending = sorted(lengths, reverse=True)
@@ -51,8 +51,9 @@ def computed_tokens(
 
 
 def training_flops(embedder: Embedder, lengths: Sequence[int]) -> float:
-    """What a transformer's forward and backward need, each once and without padding: 6 a token and
-    weight (4 where it is frozen), and attention's 12 a layer, dimension and pair of tokens.
+    """Counts a transformer's forward and backward, without padding and recomputation: 6 FLOPs a
+    token and weight (4 where it is frozen), and in attention 12 a layer, dimension and pair of
+    tokens. 0 for other embedders.
     """
     if not isinstance(embedder, Transformer):
         return 0.0
@@ -62,14 +63,14 @@ def training_flops(embedder: Embedder, lengths: Sequence[int]) -> float:
         if not isinstance(module, nn.Embedding)
         for weight in module.parameters(recurse=False)
     ]
-    each_token = sum(one.numel() * (6 if one.requires_grad else 4) for one in weights)
+    per_token = sum(weight.numel() * (6 if weight.requires_grad else 4) for weight in weights)
     config = embedder.model.config
-    each_square = 12 * config.num_hidden_layers * config.hidden_size
-    return each_token * sum(lengths) + each_square * sum(length**2 for length in lengths)
+    per_token_pair = 12 * config.num_hidden_layers * config.hidden_size
+    return per_token * sum(lengths) + per_token_pair * sum(length**2 for length in lengths)
 
 
 def peak_flops(device: torch.device, precision: str) -> float | None:
-    """A second, in dense matrix products; None on a CPU and on what is not known."""
+    """FLOPs a second in dense matrix products; None on a CPU and on an unknown device."""
     dtype = DTYPES.get(precision)
     if device.type != "cuda" or dtype is None:
         return None

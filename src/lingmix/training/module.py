@@ -1,4 +1,4 @@
-"""The contrastive dual encoder as Lightning trains it."""
+"""The LightningModule that trains the dual encoder."""
 
 from collections.abc import Callable
 
@@ -16,18 +16,18 @@ from lingmix.model.encoder import Encoder
 from lingmix.training.distributed import SummedDDP, gather_rows
 from lingmix.training.gradient_cache import embed
 from lingmix.training.loss import Loss
-from lingmix.training.monitors import log_at_once
+from lingmix.training.monitors import log_to_loggers
 
 BuildOptimizer = Callable[..., OptimizerLRScheduler]
 
 
 class DualEncoder(pl.LightningModule):
-    """One encoder for queries and passages, trained by a contrastive loss.
+    """Trains one encoder for queries and passages by a contrastive loss.
 
-    `development` scores the development set's embeddings at each validation; its figures are
-    logged as `val/development/...`. A share of a batch that holds more than `micro_batch_tokens` is
-    embedded in micro-batches, in the memory of one; None: all at once. On several devices the loss
-    is that of the whole batch on each of them.
+    `development` scores the development set's embeddings at each validation; its scores are logged
+    as `val/development/...`. A device's share of a batch of more than `micro_batch_tokens` tokens
+    is embedded in micro-batches, in the memory of one; None: all at once. Each device computes the
+    loss of the whole batch. Raises InputError where the loss is not finite.
     """
 
     def __init__(
@@ -82,22 +82,22 @@ class DualEncoder(pl.LightningModule):
             return
         scores = self.development.compute()
         self.development.reset()
-        self._keep({on_development_set(name): value for name, value in scores.items()})
+        self._log_scores({on_development_set(name): value for name, value in scores.items()})
 
-    def _keep(self, scores: dict[str, float]) -> None:
-        """Where Lightning has what modules log; its own way takes a millisecond a score."""
+    def _log_scores(self, scores: dict[str, float]) -> None:
+        """Does what `self.log` does, which takes a millisecond a score."""
         exact = {name: torch.tensor(value, dtype=torch.float64) for name, value in scores.items()}
         self.trainer.callback_metrics.update(exact)
         if not self.trainer.sanity_checking:
-            log_at_once(self.trainer, scores, step=self.global_step - 1)
+            log_to_loggers(self.trainer, scores, step=self.global_step - 1)
 
     def _embed(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Queries and passages share one forward, in which each text is embedded once."""
         queries, passages = batch.queries, batch.passages
         both = Tokens(*map(torch.cat, zip(queries.tokens, passages.tokens, strict=True)))
-        own_UD = embed(self.encoder, both, micro_batch_tokens=self._micro_batch_tokens)
-        queries_RD = own_UD[queries.place_B]
-        passages_SD = own_UD[len(queries.tokens.lengths_B) + passages.place_B]
+        local_UD = embed(self.encoder, both, micro_batch_tokens=self._micro_batch_tokens)
+        queries_RD = local_UD[queries.place_B]
+        passages_SD = local_UD[len(queries.tokens.lengths_B) + passages.place_B]
         rank, ranks = self.trainer.global_rank, self.trainer.world_size
         return (
             gather_rows(queries_RD, count=len(batch.pair_B), rank=rank, ranks=ranks),

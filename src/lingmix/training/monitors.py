@@ -1,4 +1,4 @@
-"""What a training shows of itself while it runs; none of it changes the weights."""
+"""Callbacks that log a training's losses, gradients and speed; none changes the weights."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -19,9 +19,9 @@ from lingmix.training.flops import computed_tokens, peak_flops, training_flops
 from lingmix.training.noise_scale import GradientSketch, NoiseFigures, NoiseScale, gradient_norm
 
 
-class LossWatch(pl.Callback):
-    """The mean loss of a step's batches, also by kind of batch. A module's own log takes a tenth of
-    a short step."""
+class LossMonitor(pl.Callback):
+    """Logs the mean loss of a step's batches, also by kind of batch. `LightningModule.log` would
+    take a tenth of a short step."""
 
     def __init__(self) -> None:
         self._losses: list[tuple[str, Tensor]] = []
@@ -40,22 +40,22 @@ class LossWatch(pl.Callback):
             return
         if _due(trainer, trainer.global_step):
             kinds, parts = zip(*self._losses, strict=True)
-            # Lightning has divided them
+            # Lightning has divided each loss by their number
             losses = [part * accumulated for part in torch.stack(parts).tolist()]
             means = {"train/loss": fmean(losses)}
             for kind in sorted(set(kinds)):
-                own = [loss for loss, of in zip(losses, kinds, strict=True) if of == kind]
-                means[f"train/loss_{kind}"] = fmean(own)
-            log_at_once(trainer, means, step=trainer.global_step - 1)
+                of_kind = [loss for loss, other in zip(losses, kinds, strict=True) if other == kind]
+                means[f"train/loss_{kind}"] = fmean(of_kind)
+            log_to_loggers(trainer, means, step=trainer.global_step - 1)
         self._losses.clear()
 
 
-class GradientWatch(pl.Callback):
-    """The gradient's norm before clipping and, where there is a window, the noise scale of each
-    kind of batch and of each language pair, logged as the windows of a kind fill.
+class GradientMonitor(pl.Callback):
+    """Logs the gradient's norm before clipping and, with a window, the noise scale of each kind of
+    batch and of each language pair whenever a window of a kind is full.
 
-    Where batches accumulate, a step counts for the noise scale if they are all of one language
-    pair, or all mixed and of one kind.
+    With gradient accumulation, a step counts for the noise scale if its batches are all of one
+    language pair, or all mixed and of one kind. The window counts optimizer steps.
     """
 
     def __init__(self, *, noise_scale_window: int | None) -> None:
@@ -83,21 +83,21 @@ class GradientWatch(pl.Callback):
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
-        parameters = [one for one in pl_module.parameters() if one.requires_grad]
+        parameters = [weight for weight in pl_module.parameters() if weight.requires_grad]
         values = {}
         if _due(trainer, trainer.global_step + 1):
             values["train/gradient_norm"] = gradient_norm(parameters).item()
-        made_of = {(kind, drawn and drawn.language_pair) for kind, drawn, _ in self._batches}
-        if self._scales and len(made_of) == 1:
-            ((kind, _),) = made_of
+        sources = {(kind, drawn and drawn.language_pair) for kind, drawn, _ in self._batches}
+        if self._scales and len(sources) == 1:
+            ((kind, _),) = sources
             figures = self._scales[kind].add(
-                self._sketch.of(parameters),
+                self._sketch.fold(parameters),
                 pairs=sum(pairs for *_, pairs in self._batches),
                 drawn=[drawn for _, drawn, _ in self._batches if drawn],
             )
             values |= _noise_values(figures, kind) if figures else {}
         self._batches.clear()
-        log_at_once(trainer, values, step=trainer.global_step)
+        log_to_loggers(trainer, values, step=trainer.global_step)
 
     def state_dict(self) -> dict[str, Any]:
         return {kind: scale.state_dict() for kind, scale in self._scales.items()}
@@ -108,9 +108,9 @@ class GradientWatch(pl.Callback):
                 scale.load_state_dict(state_dict[kind])
 
 
-class SpeedWatch(pl.Callback):
-    """What the steps since the last log did in a second, all ranks together; validation does not
-    count. Waiting is the time between steps as this process sees it, mostly for data."""
+class SpeedMonitor(pl.Callback):
+    """Logs rates per second over the steps since the last log, summed over the ranks, without the
+    time of validation. Waiting is the time between steps in this process, mostly for data."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class SpeedWatch(pl.Callback):
         self._restart()
 
     def _restart(self) -> None:
-        self._since = self._idle_from = self._clock()
+        self._started = self._idle_from = self._clock()
         self._waited = 0.0
         self._pairs = 0
         self._lengths: list[Tensor] = []
@@ -159,11 +159,11 @@ class SpeedWatch(pl.Callback):
         embedded = (batch.queries.tokens, batch.passages.tokens)
         self._lengths.append(torch.cat([tokens.lengths_B for tokens in embedded]))
         step = trainer.global_step
-        if step == self._logged or not _due(trainer, step):  # the same while batches accumulate
+        if step == self._logged or not _due(trainer, step):  # accumulated batches share a step
             self._idle_from = self._clock()
             return
         self._logged = step
-        log_at_once(trainer, self._rates(trainer), step=step - 1)
+        log_to_loggers(trainer, self._rates(trainer), step=step - 1)
         self._restart()
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -171,13 +171,13 @@ class SpeedWatch(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         took = self._clock() - self._validating_from
-        self._since += took
+        self._started += took
         self._idle_from += took
 
     def _rates(self, trainer: pl.Trainer) -> dict[str, float]:
         batches = [lengths_B.tolist() for lengths_B in self._lengths]  # waits for the device
-        seconds = self._clock() - self._since
-        tokens, computed, flops = _summed(
+        seconds = self._clock() - self._started
+        tokens, computed, flops = _sum_over_ranks(
             trainer,
             sum(map(sum, batches)),
             sum(map(self._computed, batches)),
@@ -203,13 +203,12 @@ def _noise_values(figures: NoiseFigures, kind: str) -> dict[str, float]:
     values = {
         f"train/noise_scale_{kind}": figures.scale,
         f"train/noise_between_pairs_{kind}": figures.between_pairs,
-        **{f"train/pair/{name}/noise_scale": one for name, one in figures.language_pairs.items()},
+        **{f"train/pair/{pair}/noise_scale": x for pair, x in figures.language_pairs.items()},
     }
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _summed(trainer: pl.Trainer, *values: float) -> Sequence[float]:
-    """Over the ranks."""
+def _sum_over_ranks(trainer: pl.Trainer, *values: float) -> Sequence[float]:
     if trainer.world_size == 1:
         return values
     local = torch.tensor(values, dtype=torch.float64, device=trainer.strategy.root_device)
@@ -221,8 +220,9 @@ def _due(trainer: pl.Trainer, step: int) -> bool:
     return every > 0 and step % every == 0
 
 
-def log_at_once(trainer: pl.Trainer, values: dict[str, float], *, step: int) -> None:
-    """To the loggers themselves: what a module logs is written again at each later log."""
+def log_to_loggers(trainer: pl.Trainer, values: dict[str, float], *, step: int) -> None:
+    """Writes to the loggers directly: Lightning would write a value that a module logs again at
+    each later log."""
     if values and trainer.is_global_zero:
         for logger in trainer.loggers:
             logger.log_metrics(values, step=step)

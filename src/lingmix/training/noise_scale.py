@@ -1,4 +1,4 @@
-"""How noisy the gradient of a batch is: for choosing the batch size."""
+"""Estimates how noisy the gradient of a batch is, by which a batch size is chosen."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,30 +13,33 @@ from torch.nn.utils import get_total_norm
 from lingmix.data.schedule import Pass
 
 SMOOTHING = 0.9
-"""What a window leaves of the averages before it: they are of about ten windows."""
+"""The weight of the windows before the newest: averages are over about ten windows."""
 
-LEAST = 1e-9
-"""Below it, 1 / B - 1 / N of a batch of all N rows is not 0 for rounding alone."""
+LEAST_INVERSE = 1e-9
+"""A smaller 1 / B - 1 / N is rounding: the batch has all N rows."""
 
-SKETCHED = 2**14
-"""Numbers that are left of one weight's gradient. The inner product of two is off by about
-sqrt(2 / 2**14) = 1% of the product of their norms, and by less where there are many weights."""
+SKETCH_SIZE = 2**14
+"""The most numbers of one weight's folded gradient. The inner product of two has an error of about
+sqrt(2 / 2**14) = 1% of the product of their norms, less over many weights."""
 
 
 class NoiseFigures(NamedTuple):
-    """None where too few batches were seen, or noise hides the gradient (its squared norm is not
-    estimated above 0)."""
+    """Noise scales in pairs, and the share of the noise that is between language pairs.
+
+    None where too few batches were measured, or noise hides the gradient (the estimate of its
+    squared norm is not above 0).
+    """
 
     scale: float | None
     between_pairs: float | None
     language_pairs: dict[str, float]
-    """The noise scale of each language pair of which this window had two batches."""
+    """The noise scale of each language pair with two or more batches in this window."""
 
 
 class Estimates(NamedTuple):
-    """The trace of the covariance of a batch's gradient, the squared norm of its mean, and what the
-    noise of one pair is divided by in it, 1 / B for B pairs; averaged apart, as a mean of ratios
-    would be biased."""
+    """`noise` is the trace of the covariance of a batch's gradient, `signal` the squared norm of
+    its mean, and `inverse_B` the share of one pair's noise in it, 1 / B for B pairs. Each is
+    averaged by itself, for a mean of ratios would be biased."""
 
     noise: float
     signal: float
@@ -47,25 +50,25 @@ class Estimates(NamedTuple):
         return Estimates(*(SMOOTHING * old + (1 - SMOOTHING) * new for old, new in pairs))
 
     @property
-    def of_a_pair(self) -> float:
+    def per_pair(self) -> float:
         """The trace of the covariance of the gradient of one pair."""
         return self.noise / self.inverse_B
 
 
 @dataclass
 class Moments:
-    """Sums over the gradients of some batches."""
+    """Sums over the gradients of some batches, from which their noise is estimated."""
 
     batches: int = 0
     inverse_B: float = 0.0
     squares: Tensor | float = 0.0
     total_D: Tensor | float = 0.0
     shares: dict[int, float] = field(default_factory=dict)
-    """For each pass over a language pair, the sum of the shares of the batches that are of it."""
+    """For each pass over a language pair, the sum over the batches of the share drawn from it."""
     shares_squared: float = 0.0
 
     def add(self, gradient_D: Tensor, *, pairs: int, drawn: Sequence[Pass]) -> None:
-        for number, count in Counter(one.number for one in drawn).items():
+        for number, count in Counter(part.number for part in drawn).items():
             share = count / len(drawn)
             self.shares[number] = self.shares.get(number, 0.0) + share
             self.shares_squared += share**2
@@ -75,24 +78,29 @@ class Moments:
         self.total_D = self.total_D + gradient_D
 
     def estimates(self, *, rows: int | None = None) -> Estimates:
-        """Of two batches or more: E|g|^2 is |mean|^2 + noise, and for the mean of n gradients
-        |mean|^2 + noise / n (arXiv 1812.06162, appendix A.1).
+        """Estimates from n >= 2 batches: E|g|^2 is |mean|^2 + noise, and for the mean of n
+        gradients |mean|^2 + noise / n (arXiv 1812.06162, appendix A.1).
 
         A pass draws without replacement from the N `rows` of a language pair: batches of one pass
         differ by S / B, where S is the covariance of one row, those of two by S (1 / B - 1 / N). In
-        general 1 / N counts as often as a pass meets itself within a batch, less across batches.
+        general 1 / N counts as often as two rows of a batch are of one pass, less how often two
+        rows of two batches are.
+
+            batches      shares of passes       within a batch   across two
+            [p p] [p q]  p: 1, .5    q: 0, .5   (1 + .5) / 2     1 * .5
         """
         n = self.batches
         small = float(self.squares) / n
         big = float(torch.as_tensor(self.total_D).square().sum()) / n**2
         noise = (small - big) * n / (n - 1)
         across = sum(share**2 for share in self.shares.values()) - self.shares_squared
-        met = self.shares_squared / n - across / (n * (n - 1))
-        return Estimates(noise, big - noise / n, self.inverse_B / n - (met / rows if rows else 0.0))
+        same_pass = self.shares_squared / n - across / (n * (n - 1))
+        inverse_B = self.inverse_B / n - (same_pass / rows if rows else 0.0)
+        return Estimates(noise, big - noise / n, inverse_B)
 
 
 class NoiseScale:
-    """The simple noise scale (arXiv 1812.06162) of a mixture of language pairs, in pairs.
+    """Estimates the simple noise scale (arXiv 1812.06162) of a mixture of language pairs, in pairs.
 
     A pair of texts is of language pair l with probability p_l; its gradient then has mean G_l and
     covariance S_l. Over the mixture the mean is G = sum p_l G_l, and the covariance has the trace
@@ -121,8 +129,8 @@ class NoiseScale:
         self._rows: dict[str | None, int] = {}
 
     def add(self, gradient_D: Tensor, *, pairs: int, drawn: Sequence[Pass]) -> NoiseFigures | None:
-        """Takes the gradient of a batch of `pairs`, of parts of one size that are `drawn` from a
-        language pair, or none for a mixed batch; the figures once a window is full."""
+        """Adds the gradient of a batch of `pairs`; `drawn` are its equal parts, all of one language
+        pair, or empty for a mixed batch. Returns the figures when a window is full, else None."""
         name = drawn[0].language_pair if drawn else None
         if drawn:
             self._rows[name] = drawn[0].rows
@@ -133,30 +141,30 @@ class NoiseScale:
     def _close(self) -> NoiseFigures | None:
         mixture, window = self._all.estimates(), self._moments
         self._all, self._moments = Moments(), {}
-        if not isfinite(mixture.noise):  # a step of fp16 that overflowed leaves no number
+        if not isfinite(mixture.noise):  # a step in float16 has overflowed
             return None
-        self._mixture = _averaged(self._mixture, mixture)
+        self._mixture = _average(self._mixture, mixture)
         scales = {}
         for name, moments in window.items():
             self._counts[name] = self._counts.get(name, 0) + moments.batches
             if moments.batches < 2:
                 continue
             newer = moments.estimates(rows=self._rows.get(name))
-            if newer.inverse_B < LEAST:
+            if newer.inverse_B < LEAST_INVERSE:
                 continue
-            average = self._averages[name] = _averaged(self._averages.get(name), newer)
+            average = self._averages[name] = _average(self._averages.get(name), newer)
             if name is not None and average.signal > 0:
-                scales[name] = average.of_a_pair / average.signal
-        return NoiseFigures(*self._of_mixture(self._mixture), scales)
+                scales[name] = average.per_pair / average.signal
+        return NoiseFigures(*self._mixture_figures(self._mixture), scales)
 
-    def _of_mixture(self, mixture: Estimates) -> tuple[float | None, float | None]:
+    def _mixture_figures(self, mixture: Estimates) -> tuple[float | None, float | None]:
         if not self._averages:
             return None, None
-        shares = {name: self._counts[name] for name in self._averages}
-        seen = sum(shares.values())
-        within = sum(n * self._averages[name].of_a_pair for name, n in shares.items()) / seen
-        of_batches = sum(n * self._averages[name].noise for name, n in shares.items()) / seen
-        between = mixture.noise - of_batches
+        counts = {name: self._counts[name] for name in self._averages}
+        total = sum(counts.values())
+        within = sum(n * self._averages[name].per_pair for name, n in counts.items()) / total
+        noise_of_batches = sum(n * self._averages[name].noise for name, n in counts.items()) / total
+        between = mixture.noise - noise_of_batches
         noise = within + between
         return (
             noise / mixture.signal if mixture.signal > 0 else None,
@@ -165,19 +173,19 @@ class NoiseScale:
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "moments": {name: vars(one) for name, one in self._moments.items()},
+            "moments": {name: vars(moments) for name, moments in self._moments.items()},
             "all": vars(self._all),
             "counts": self._counts,
-            "averages": {name: tuple(one) for name, one in self._averages.items()},
+            "averages": {name: tuple(average) for name, average in self._averages.items()},
             "mixture": self._mixture and tuple(self._mixture),
             "rows": self._rows,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._moments = {name: Moments(**one) for name, one in state["moments"].items()}
+        self._moments = {name: Moments(**moments) for name, moments in state["moments"].items()}
         self._all = Moments(**state["all"])
         self._counts = dict(state["counts"])
-        self._averages = {name: Estimates(*one) for name, one in state["averages"].items()}
+        self._averages = {name: Estimates(*average) for name, average in state["averages"].items()}
         self._mixture = state["mixture"] and Estimates(*state["mixture"])
         self._rows = dict(state["rows"])
 
@@ -185,50 +193,53 @@ class NoiseScale:
 class GradientSketch:
     """Folds gradients to short vectors with nearly the same inner products (a count sketch).
 
-    Rows of a weight are added up, each number with a random sign of its own, until no more than
-    `SKETCHED` numbers are left; smaller weights are copied. Holds a byte a weight.
+    Every number of a weight gets a random sign, and rows are added up until at most `SKETCH_SIZE`
+    numbers are left. Takes a byte of memory a number. Five rows folded to two:
+
+        row 0 + row 2 + row 4
+        row 1 + row 3
     """
 
     def __init__(self) -> None:
         self._signs: list[Tensor] = []
 
-    def of(self, parameters: Sequence[nn.Parameter]) -> Tensor:
-        """One float32 vector of the gradients of `parameters`, the same ones at each call."""
+    def fold(self, parameters: Sequence[nn.Parameter]) -> Tensor:
+        """Returns one float32 vector; `parameters` must be the same at each call."""
         if not self._signs:
             random = torch.Generator().manual_seed(0)
-            self._signs = [_signs(one, random) for one in parameters]
-        folded = [_folded(*both) for both in zip(parameters, self._signs, strict=True)]
-        return torch.cat(folded)
+            self._signs = [_signs(parameter, random) for parameter in parameters]
+        pairs = zip(parameters, self._signs, strict=True)
+        return torch.cat([_folded(parameter, signs_RN) for parameter, signs_RN in pairs])
 
 
 def _signs(weight: Tensor, random: torch.Generator) -> Tensor:
     rows = weight.shape[0] if weight.dim() > 1 else 1
-    signs_RC = torch.randint(2, (rows, weight.numel() // rows), generator=random, dtype=torch.int8)
-    return (2 * signs_RC - 1).to(weight.device)
+    signs_RN = torch.randint(2, (rows, weight.numel() // rows), generator=random, dtype=torch.int8)
+    return (2 * signs_RN - 1).to(weight.device)
 
 
-def _folded(parameter: nn.Parameter, signs_RC: Tensor) -> Tensor:
-    rows, columns = signs_RC.shape
-    kept = min(rows, max(1, SKETCHED // columns))
-    folded_KC = torch.zeros(kept, columns, device=signs_RC.device)
+def _folded(parameter: nn.Parameter, signs_RN: Tensor) -> Tensor:
+    rows, columns = signs_RN.shape
+    folded_rows = min(rows, max(1, SKETCH_SIZE // columns))
+    folded_KN = torch.zeros(folded_rows, columns, device=signs_RN.device)
     gradient = parameter.grad
     if gradient is None:
-        return folded_KC.flatten()
-    places_R = torch.arange(rows, device=signs_RC.device)
+        return folded_KN.flatten()
+    row_R = torch.arange(rows, device=signs_RN.device)
     if gradient.is_sparse:
         gradient = gradient.coalesce()
-        places_R, signs_RC = gradient.indices()[0], signs_RC[gradient.indices()[0]]
+        row_R, signs_RN = gradient.indices()[0], signs_RN[gradient.indices()[0]]
         gradient = gradient.values()
-    signed_RC = gradient.reshape(signs_RC.shape).float() * signs_RC
-    return folded_KC.index_add_(0, places_R % kept, signed_RC).flatten()
+    signed_RN = gradient.reshape(signs_RN.shape).float() * signs_RN
+    return folded_KN.index_add_(0, row_R % folded_rows, signed_RN).flatten()
 
 
 def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
-    """Of all parameters together, on their device."""
-    gradients = [one.grad for one in parameters if one.grad is not None]
-    values = [one.coalesce().values() if one.is_sparse else one for one in gradients]
-    return get_total_norm([one.float() for one in values])
+    """Returns the norm of all gradients together, on their device."""
+    gradients = [weight.grad for weight in parameters if weight.grad is not None]
+    values = [grad.coalesce().values() if grad.is_sparse else grad for grad in gradients]
+    return get_total_norm([value.float() for value in values])
 
 
-def _averaged(older: Estimates | None, newer: Estimates) -> Estimates:
+def _average(older: Estimates | None, newer: Estimates) -> Estimates:
     return newer if older is None else older.then(newer)

@@ -1,4 +1,4 @@
-"""How weights move: an optimizer and its learning-rate schedule."""
+"""Optimizers with their learning-rate schedules."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -26,16 +26,19 @@ def adamw(
     warmup: float,
     decay: Decay,
 ) -> dict[str, Any]:
-    """AdamW; `warmup` is the share of the steps in which the learning rate rises."""
+    """Builds AdamW; `warmup` is the share of the steps in which the learning rate rises.
+
+    Raises InputError where an argument is out of range.
+    """
     _refuse_rates(lr, betas)
     require_number(
-        "optimizer.weight_decay", weight_decay, "at least 0 and finite", lambda one: one >= 0
+        "optimizer.weight_decay", weight_decay, "at least 0 and finite", lambda rate: rate >= 0
     )
-    trained = [one for one in parameters if one.requires_grad]
-    chosen = torch.optim.AdamW(
+    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(
         trained, lr=lr, weight_decay=weight_decay, betas=(betas[0], betas[1])
     )
-    return _scheduled(chosen, max_steps=max_steps, warmup=warmup, decay=decay)
+    return _scheduled(optimizer, max_steps=max_steps, warmup=warmup, decay=decay)
 
 
 def sparse_adam(
@@ -47,25 +50,26 @@ def sparse_adam(
     warmup: float,
     decay: Decay,
 ) -> dict[str, Any]:
-    """Adam on the rows a batch touches: a step costs what its texts cost, not the vocabulary."""
+    """Builds Adam that updates only the rows with a gradient: the cost of a step does not depend on
+    the vocabulary. Raises InputError where an argument is out of range."""
     _refuse_rates(lr, betas)
-    chosen = RowAdam(list(parameters), lr=lr, betas=(betas[0], betas[1]))
-    return _scheduled(chosen, max_steps=max_steps, warmup=warmup, decay=decay)
+    optimizer = RowAdam(list(parameters), lr=lr, betas=(betas[0], betas[1]))
+    return _scheduled(optimizer, max_steps=max_steps, warmup=warmup, decay=decay)
 
 
 def _refuse_rates(lr: float, betas: Sequence[float]) -> None:
-    require_number("optimizer.lr", lr, "above 0 and finite", lambda one: one > 0)
+    require_number("optimizer.lr", lr, "above 0 and finite", lambda rate: rate > 0)
     if not isinstance(betas, Sequence) or len(betas) != 2:
         raise InputError(f"optimizer.betas: must be two numbers in [0, 1), got {betas!r}")
     for beta in betas:
-        require_number("optimizer.betas", beta, "two numbers in [0, 1)", lambda one: 0 <= one < 1)
+        require_number("optimizer.betas", beta, "two numbers in [0, 1)", lambda b: 0 <= b < 1)
 
 
 def _scheduled(
     optimizer: Optimizer, *, max_steps: int, warmup: float, decay: Decay
 ) -> dict[str, Any]:
     require_number(
-        "optimizer.warmup", warmup, "in [0, 1], a share of the steps", lambda one: 0 <= one <= 1
+        "optimizer.warmup", warmup, "in [0, 1], a share of the steps", lambda part: 0 <= part <= 1
     )
     require_choice("optimizer.decay", decay, get_args(Decay))
     rises = round(warmup * max_steps)
@@ -78,10 +82,10 @@ def _scheduled(
 
 
 def share_of_rate(step: int, *, rises: int, max_steps: int, decay: Decay) -> float:
-    """The learning rate of a step as a share of the highest: it rises from 0 in the first `rises`
-    steps, then falls to 0 at `max_steps`, or stays.
+    """Returns the learning rate of a step as a share of the highest: it rises from 0 in the first
+    `rises` steps, then falls to 0 at `max_steps`, or stays.
 
-    The same as transformers' `get_scheduler`, whose import brings peft and half its trainer along.
+    Equals transformers' `get_scheduler`, whose import would load peft and half of its trainer.
     """
     if step < rises:
         return step / rises

@@ -1,4 +1,4 @@
-"""Weights, gradients and optimizer shared out over the devices; what is computed is the same."""
+"""Fully sharded data parallelism (FSDP2) with the result of one device."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,10 +19,11 @@ from lingmix.training.distributed import SummedDDP
 
 
 class SummedFSDP(SummedDDP):
-    """Each device keeps its part of every weight, of its gradient and of what the optimizer has of
-    it; a layer's are whole while it computes (torch's FSDP2).
+    """Shards weights, gradients and optimizer state over the devices; a layer's weights are
+    gathered while it computes.
 
-    Checkpoints are whole, and are those of one device. The encoder is whole again after training.
+    Checkpoints are gathered, so that they equal those of one device, and so is the encoder after
+    training.
     """
 
     name = "summed_fsdp"
@@ -40,7 +41,7 @@ class SummedFSDP(SummedDDP):
                 for layer in module:
                     fully_shard(layer, mesh=mesh)
             if isinstance(module, Transformer):
-                _InStep(module, device=self.root_device)
+                _EqualCalls(module, device=self.root_device)
         fully_shard(encoder, mesh=mesh)
         for module in encoder.modules():
             if isinstance(module, FSDPModule):
@@ -55,7 +56,7 @@ class SummedFSDP(SummedDDP):
 
     @contextmanager
     def block_backward_sync(self) -> Iterator[None]:
-        """A gradient is shared out, and added up, with each backward."""
+        """Does nothing: FSDP sums and shards the gradient in each backward."""
         yield
 
     def post_backward(self, closure_loss: Tensor) -> None:
@@ -69,19 +70,21 @@ class SummedFSDP(SummedDDP):
         state = optimizer.state_dict()
         return state | {
             "state": {
-                number: {name: _whole(value) for name, value in kept.items()}
-                for number, kept in state["state"].items()
+                number: {name: _whole(value) for name, value in moments.items()}
+                for number, moments in state["state"].items()
             }
         }
 
     def load_optimizer_state_dict(self, checkpoint: Mapping[str, Any]) -> None:
         for optimizer, state in zip(self.optimizers, checkpoint["optimizer_states"], strict=True):
-            parameters = [one for group in optimizer.param_groups for one in group["params"]]
-            shared = {
-                number: {name: _shared(value, parameters[number]) for name, value in kept.items()}
-                for number, kept in state["state"].items()
+            parameters = [weight for group in optimizer.param_groups for weight in group["params"]]
+            sharded = {
+                number: {
+                    name: _sharded(value, parameters[number]) for name, value in moments.items()
+                }
+                for number, moments in state["state"].items()
             }
-            optimizer.load_state_dict(state | {"state": shared})
+            optimizer.load_state_dict(state | {"state": sharded})
 
     def on_train_end(self) -> None:
         assert self.lightning_module is not None
@@ -93,31 +96,39 @@ class SummedFSDP(SummedDDP):
 StrategyRegistry.register(SummedFSDP.name, SummedFSDP, override=True)
 
 
-class _InStep:
-    """Ranks that share out a model's weights call it together: one with fewer calls to make calls
-    it again, for nothing, while another has some left."""
+class _EqualCalls:
+    """Makes all ranks call a sharded model equally often, as gathering its weights takes all of
+    them: a rank with fewer micro-batches repeats its last call, without effect on the result, while
+    another has some left.
+
+    In each round the ranks agree, by a maximum, whether any of them calls the model:
+
+        rank 0    call    call    call    done      its three micro-batches
+        rank 1    call    again   again   done      its one, repeated twice
+    """
 
     def __init__(self, transformer: Transformer, *, device: torch.device) -> None:
         self._device = device
-        self._idle = False
+        self._repeating = False
         transformer.model.register_forward_pre_hook(self._called, with_kwargs=True)
         transformer.register_forward_hook(self._done)
 
     def _called(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._last = args, kwargs
-        if not self._idle:
-            self._any(calls=True)
+        if not self._repeating:
+            self._any_rank(calls=True)
 
-    def _done(self, transformer: Transformer, args: object, embeddings_BD: Tensor) -> Tensor:
-        self._idle = True
-        while self._any(calls=False):
-            again, named = self._last
-            hidden = transformer.model(*again, **named).last_hidden_state
-            embeddings_BD = embeddings_BD + hidden.flatten()[:0].sum()  # in the backward too
-        self._idle = False
+    def _done(self, transformer: Transformer, inputs: object, embeddings_BD: Tensor) -> Tensor:
+        self._repeating = True
+        while self._any_rank(calls=False):
+            args, kwargs = self._last
+            hidden = transformer.model(*args, **kwargs).last_hidden_state
+            # adds 0, so that the backward goes through the repeated call too
+            embeddings_BD = embeddings_BD + hidden.flatten()[:0].sum()
+        self._repeating = False
         return embeddings_BD
 
-    def _any(self, *, calls: bool) -> bool:
+    def _any_rank(self, *, calls: bool) -> bool:
         flag = torch.tensor(int(calls), device=self._device)
         distributed.all_reduce(flag, distributed.ReduceOp.MAX)
         return bool(flag)
@@ -127,8 +138,8 @@ def _whole(value: Any) -> Any:
     return value.full_tensor().cpu() if isinstance(value, DTensor) else value
 
 
-def _shared(value: Any, parameter: nn.Parameter) -> Any:
-    """As its parameter is, where it is of that form: a count of steps is not."""
+def _sharded(value: Any, parameter: nn.Parameter) -> Any:
+    """Shards a value like its parameter, unless it has another shape, as the count of steps has."""
     if not isinstance(parameter, DTensor) or getattr(value, "shape", None) != parameter.shape:
         return value
     mesh, placements = parameter.device_mesh, parameter.placements

@@ -1,4 +1,4 @@
-"""A training's progress on a terminal, in steps."""
+"""The progress bar of a training, in steps."""
 
 from collections.abc import Generator
 
@@ -10,7 +10,7 @@ from lingmix.progress import shown
 
 
 class StepBar(ProgressBar):
-    """Replaces Lightning's bar, which counts epochs: a training here is one epoch without end."""
+    """Replaces Lightning's bar, which counts epochs: a training here is one endless epoch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class StepBar(ProgressBar):
         self._enabled = True
 
     def disable(self) -> None:
-        """On all ranks but 0, by Lightning."""
+        """Lightning calls it on all ranks but 0."""
         self._enabled = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -51,7 +51,7 @@ class StepBar(ProgressBar):
         batch: object,
         batch_idx: int,
     ) -> None:
-        """A step may take several batches."""
+        """Advances when the step has ended: gradient accumulation takes several batches."""
         if self._steps is not None and self._step < trainer.global_step:
             self._step = next(self._steps, trainer.max_steps)
 
