@@ -335,7 +335,7 @@ def test_the_seed_decides_what_an_index_is_trained_on(searcher):
         (HNSW, {"ef": 0}, r"search\.ef must be at least 1, got 0"),
         (SCALAR, {"precision": "int4"}, r"search\.precision must be int8 or fp16, got int4"),
         (SCALAR, {"training_sample": 0}, r"search\.training_sample must be at least 1, got 0"),
-        (EXACT, {"shard_mib": 0}, r"search\.shard_mib must be above 0, got 0"),
+        (EXACT, {"shard_mib": 0}, r"search\.shard_mib: must be above 0, got 0"),
     ],
 )
 def test_settings_that_cannot_be_are_told_in_one_line(searcher, settings, message):

@@ -1,8 +1,8 @@
-"""Approximate search, to see what a FAISS index in use would lose: its recall, and the scores.
+"""Approximate search by FAISS indexes, to measure what an index in use would lose.
 
-Building one takes longer than searching once exactly. Every function is a `Searcher` once its
-settings are given. The index nominates and the vectors themselves score, so that the hits of
-several corpora compare and equal passages tie.
+Building one takes longer than searching once exactly. Each function with its settings given is a
+`Searcher`. The index selects candidates, whose vectors are then scored exactly, so that the hits
+of several corpora compare and equal passages tie. Settings out of range raise InputError.
 """
 
 from typing import Any, Literal
@@ -31,19 +31,19 @@ def ivf_pq(
     seed: Seed,
     shard_mib: Positive,
 ) -> Hits:
-    """Clusters of passages, each passage coded in `subquantisers` times `bits` bits (Jégou et al.
-    2011, doi:10.1109/TPAMI.2010.57)."""
+    """Searches the nearest `probes` of `lists` clusters, each passage coded in `subquantisers`
+    times `bits` bits (Jégou et al. 2011, doi:10.1109/TPAMI.2010.57)."""
     _refuse_below(1, lists=lists, probes=probes, subquantisers=subquantisers, bits=bits)
     _refuse_below(1, candidates=candidates)
     D, sample = passages_PD.shape[1], min(training_sample, len(passages_PD))
     if D % subquantisers:
         raise InputError(
-            f"search.subquantisers must divide the vectors' dimension, {D}, got {subquantisers}"
+            f"search.subquantisers: must divide the vectors' dimension, {D}, got {subquantisers}"
         )
     for key, value, needed in (("lists", lists, lists), ("bits", bits, 2**bits)):
         if needed > sample:
             raise InputError(
-                f"search.{key} must be lower: {value} takes {needed} passages to train on, got "
+                f"search.{key}: must be lower: {value} takes {needed} passages to train on, got "
                 f"{sample} (search.training_sample, or all there are)"
             )
     faiss = load_faiss()
@@ -51,7 +51,7 @@ def ivf_pq(
     index = faiss.IndexIVFPQ(faiss.IndexFlatIP(D), D, lists, subquantisers, bits, metric)
     for clustering in (index.cp, index.pq.cp):
         clustering.seed = seed
-        clustering.min_points_per_centroid = 1  # FAISS warns of fewer than 39 for each one
+        clustering.min_points_per_centroid = 1  # FAISS warns of fewer than 39 for each
     index.nprobe = probes
     index.train(sampled(passages_PD, sample, seed=seed))
     return _search(
@@ -69,8 +69,8 @@ def hnsw(
     ef: Count,
     shard_mib: Positive,
 ) -> Hits:
-    """A graph of neighbours (Malkov & Yashunin 2018, arXiv:1603.09320). The threads that build it
-    race: one alone builds the same graph each time."""
+    """Searches a graph of neighbours (Malkov & Yashunin 2018, arXiv:1603.09320). The threads that
+    build it race: only with one thread is it the same graph each time."""
     _refuse_below(2, links=links)
     _refuse_below(1, construction_ef=construction_ef, ef=ef)
     faiss = load_faiss()
@@ -90,9 +90,9 @@ def scalar(
     seed: Seed,
     shard_mib: Positive,
 ) -> Hits:
-    """Every passage, its components rounded; int8 between the least and greatest of a sample."""
+    """Searches all passages with rounded components; int8 between a sample's least and greatest."""
     if precision not in SCALARS:
-        raise InputError(f"search.precision must be {' or '.join(SCALARS)}, got {precision}")
+        raise InputError(f"search.precision: must be {' or '.join(SCALARS)}, got {precision}")
     _refuse_below(1, candidates=candidates, training_sample=training_sample)
     faiss = load_faiss()
     quantiser = getattr(faiss.ScalarQuantizer, SCALARS[precision])
@@ -106,7 +106,7 @@ def scalar(
 def _refuse_below(least: int, **settings: int) -> None:
     for key, value in settings.items():
         if value < least:
-            raise InputError(f"search.{key} must be at least {least}, got {value}")
+            raise InputError(f"search.{key}: must be at least {least}, got {value}")
 
 
 def _search(
@@ -118,20 +118,20 @@ def _search(
     candidates: Count,
     shard_mib: float,
 ) -> Hits:
-    """`candidates` are asked of the index for every hit wanted."""
+    """Asks the index for A = `candidates` times K passages a query, of which the best K remain."""
     for shard in shards(passages_PD, mib=shard_mib):
         index.add(shard.vectors_SD)
     K = min(depth, len(passages_PD))
     A = min(candidates * K, len(passages_PD))
-    nominees = Hits.none(len(queries_QD), A)
+    selected = Hits.none(len(queries_QD), A)
     step = max(1, CELLS // A)
     for begin in range(0, len(queries_QD), step):
-        some = slice(begin, begin + step)
-        nominees.passage_QK[some] = index.search(queries_QD[some], A)[1]
+        part = slice(begin, begin + step)
+        selected.passage_QK[part] = index.search(queries_QD[part], A)[1]
     for shard in shards(passages_PD, mib=shard_mib):
-        row_QA = nominees.passage_QK - shard.first
-        here_QA = (row_QA >= 0) & (row_QA < len(shard.vectors_SD))
-        nominees.score_QK[here_QA] = inner_products(
-            queries_QD, shard.vectors_SD, np.nonzero(here_QA)[0], row_QA[here_QA]
+        row_QA = selected.passage_QK - shard.first
+        in_shard_QA = (row_QA >= 0) & (row_QA < len(shard.vectors_SD))
+        selected.score_QK[in_shard_QA] = inner_products(
+            queries_QD, shard.vectors_SD, np.nonzero(in_shard_QA)[0], row_QA[in_shard_QA]
         )
-    return nominees.best(K)
+    return selected.best(K)

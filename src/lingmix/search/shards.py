@@ -1,4 +1,4 @@
-"""Vectors of passages read a part at a time, so that they may be a file larger than memory."""
+"""Reads vectors of passages a shard at a time, so that they may be a file larger than memory."""
 
 import mmap
 from collections.abc import Iterator
@@ -13,12 +13,13 @@ from lingmix.search.vectors import Vectors
 Matrix = NDArray[np.float32]
 Positions = NDArray[np.int64]
 Stored = NDArray[Any] | Vectors
-"""Vectors in memory or a memory map, of any floating type."""
+"""Vectors in memory or in a memory map, of any floating type."""
 
 SCATTERED = 1024
-"""Rows read at once from all over a memory map, each with the pages around it."""
+"""Rows that are read at once from all over a memory map, each with the pages around it."""
 
 PAIRS_COMPONENTS = 2**20
+"""Pairs times dimensions whose products are in memory at once."""
 
 
 class Shard(NamedTuple):
@@ -30,8 +31,10 @@ class Shard(NamedTuple):
 
 
 def shards(passages_PD: Stored, *, mib: float) -> Iterator[Shard]:
+    """Yields the passages in shards of `mib` MiB of float32. Raises InputError where a vector is
+    not finite."""
     if mib <= 0:
-        raise InputError(f"search.shard_mib must be above 0, got {mib}")
+        raise InputError(f"search.shard_mib: must be above 0, got {mib}")
     P, D = passages_PD.shape
     size = max(1, int(mib * 2**20) // (4 * D))
     for first in range(0, P, size):
@@ -46,10 +49,10 @@ def shards(passages_PD: Stored, *, mib: float) -> Iterator[Shard]:
         _give_back_pages(passages_PD)
 
 
-def _read(passages_PD: Stored, some: slice) -> Matrix:
+def _read(passages_PD: Stored, part: slice) -> Matrix:
     if not isinstance(passages_PD, Vectors):
-        return np.ascontiguousarray(passages_PD[some], dtype=np.float32)
-    row_S = passages_PD.row_N[some]
+        return np.ascontiguousarray(passages_PD[part], dtype=np.float32)
+    row_S = passages_PD.row_N[part]
     ascending = np.argsort(row_S, kind="stable")
     vectors_SD = np.empty((len(row_S), passages_PD.shape[1]), dtype=np.float32)
     for begin in range(0, len(row_S), SCATTERED):
@@ -60,12 +63,13 @@ def _read(passages_PD: Stored, some: slice) -> Matrix:
 
 
 def sampled(passages_PD: Stored, size: int, *, seed: int) -> Matrix:
+    """Draws `size` passages without replacement, in their order."""
     generator = np.random.Generator(np.random.Philox(seed))
     chosen_N = np.sort(generator.choice(len(passages_PD), size=size, replace=False, shuffle=False))
     sample_ND = np.empty((size, passages_PD.shape[1]), dtype=np.float32)
     for begin in range(0, size, SCATTERED):
-        some = slice(begin, begin + SCATTERED)
-        sample_ND[some] = passages_PD[chosen_N[some]]
+        part = slice(begin, begin + SCATTERED)
+        sample_ND[part] = passages_PD[chosen_N[part]]
         _give_back_pages(passages_PD)
     return sample_ND
 
@@ -73,21 +77,23 @@ def sampled(passages_PD: Stored, size: int, *, seed: int) -> Matrix:
 def inner_products(
     queries_QD: Matrix, passages_PD: Matrix, query_N: Positions, passage_N: Positions
 ) -> Matrix:
-    """Of N pairs, each summed by itself in double precision: equal vectors tie wherever they lie,
-    which a matrix product, whose edges sum in another order, does not promise."""
+    """Returns the inner products of N pairs, each summed by itself in double precision: equal
+    vectors tie wherever they are, which a matrix product, whose edges are summed in another order,
+    does not guarantee."""
     score_N = np.empty(len(query_N), dtype=np.float32)
     step = max(1, PAIRS_COMPONENTS // queries_QD.shape[1])
     for begin in range(0, len(query_N), step):
-        some = slice(begin, begin + step)
-        score_N[some] = np.vecdot(
-            queries_QD[query_N[some]].astype(np.float64),
-            passages_PD[passage_N[some]].astype(np.float64),
+        part = slice(begin, begin + step)
+        score_N[part] = np.vecdot(
+            queries_QD[query_N[part]].astype(np.float64),
+            passages_PD[passage_N[part]].astype(np.float64),
         )
     return score_N
 
 
 def _give_back_pages(array: Any) -> None:
-    """Pages that were read stay resident else. Private ones (mode "c") would be lost, so stay."""
+    """Frees the pages of a memory map that were read, which would stay in memory. Those of a
+    private map (mode "c") would lose what was written to them, so stay."""
     if isinstance(array, Vectors):
         array = array.distinct_UD
     while isinstance(array, np.ndarray) and getattr(array, "mode", "r") != "c":

@@ -1,4 +1,4 @@
-"""Vectors of texts: rows of an array, in memory or on disk, in an order of their own."""
+"""Vectors of texts as rows of an array, where equal texts share a row."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """Text n has row `row_N[n]` of `distinct_UD`; indexing copies what is asked for and no more."""
+    """Text n has row `row_N[n]` of `distinct_UD`, in memory or on disk; indexing copies only the rows
+    asked for."""
 
     distinct_UD: NDArray[np.float32]
     row_N: NDArray[np.int64]

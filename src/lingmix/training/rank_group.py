@@ -1,8 +1,8 @@
-"""What the ranks of one run say to each other outside the training itself.
+"""Coordinates the ranks of one run outside training, over torch.distributed's key-value store.
 
-torch.distributed's own barrier and broadcast end by a time limit where a rank has failed, with a
-trace on each of the others. Here the first failure ends all of them at once, and rank 0 prints the
-one line that says what was wrong with the input. The key-value store is torch.distributed's.
+torch.distributed's barrier and broadcast run into a time limit where a rank has failed, with a
+traceback on each of the others. Here the first failure ends all ranks at once, and rank 0 prints
+the one line that says what was wrong with the input.
 """
 
 import json
@@ -22,7 +22,7 @@ ARRIVAL = 300.0
 """Seconds in which all ranks must have started."""
 
 FAREWELL = 10.0
-"""Seconds that a rank waits for the others when it leaves."""
+"""Seconds that a rank waits for the others at its end."""
 
 DONE, FAILED, PRINTED = "done", "failed", "printed"
 
@@ -32,10 +32,10 @@ class _FailedElsewhereError(Exception):
 
 
 class RankGroup:
-    """The ranks of one run; a run of one process has no `store`, and waits for nobody.
+    """The ranks of one run; a run of one process has no `store` and never waits.
 
-    The block that they enter ends on all of them: as rank 0 ends it, or where one of them fails.
-    Collective calls are numbered, so each rank must make the same ones in the same order.
+    If one rank fails, all leave the `with` block, as they do when rank 0 leaves it. Collective
+    calls are numbered, so all ranks must make the same ones in the same order.
     """
 
     def __init__(self, store: Store | None, *, rank: int, started: int | None) -> None:
@@ -62,7 +62,7 @@ class RankGroup:
             raise ending from error.__cause__
 
     def assemble(self, *, devices: int, nodes: int) -> None:
-        """Waits until all have started; raises InputError unless there is one rank a device."""
+        """Waits until all ranks have started. Raises InputError unless there is one per device."""
         if self._started is None and nodes > 1:
             raise InputError(
                 f"trainer.num_nodes: {nodes} nodes need a launcher on each (torchrun, srun) that "
@@ -77,7 +77,7 @@ class RankGroup:
         self.on_all_ranks(lambda: None, within=ARRIVAL)
 
     def on_rank_zero(self, work: Callable[[], str]) -> str:
-        """Has rank 0 alone do the work, and broadcasts what it returns."""
+        """Does the work on rank 0 only, and broadcasts its result."""
         if self.rank:
             return self.receive()
         result = work()
@@ -85,22 +85,22 @@ class RankGroup:
         return result
 
     def broadcast(self, text: str) -> None:
-        """From rank 0, to be received by all others."""
+        """Sends a text from rank 0, which all others must `receive`."""
         self._calls += 1
         if self._store is not None:
             self._store.set(f"call {self._calls}", text)
 
     def receive(self) -> str:
-        """What rank 0 broadcasts next."""
+        """Waits for the next broadcast of rank 0."""
         assert self._store is not None
         self._calls += 1
         self._wait(f"call {self._calls}")
         return self._store.get(f"call {self._calls}").decode()
 
     def on_all_ranks(self, work: Callable[[], T], *, within: float | None = None) -> T:
-        """The work and a barrier: returns this rank's result when every rank has done it.
+        """Does the work and waits at a barrier; returns this rank's result when all have done it.
 
-        Raises InputError where a rank is missing after `within` seconds.
+        Raises InputError where a rank has not come within `within` seconds.
         """
         result = work()
         if self._store is not None:
@@ -111,7 +111,8 @@ class RankGroup:
         return result
 
     def error_is_printed(self) -> None:
-        """At the exit of rank 0: the interpreter has printed why it ends."""
+        """Is called when rank 0 exits, after the interpreter has printed the error: lets the other
+        ranks exit, and waits for them if rank 0 serves the store."""
         assert self._store is not None
         with suppress(RuntimeError):
             self._store.set(PRINTED, "")
@@ -119,7 +120,7 @@ class RankGroup:
                 self._wait_until_left(self._store)
 
     def _leave(self, store: Store) -> None:
-        """Rank 0 goes last, the store may be its own; here the others end once it has done all."""
+        """Rank 0 leaves last, as it may serve the store; the others exit when it is done."""
         if self.rank:
             self._wait(DONE)
             raise SystemExit(0)
@@ -127,44 +128,45 @@ class RankGroup:
         self._wait_until_left(store)
 
     def _wait_until_left(self, store: Store) -> None:
-        began, others = time.monotonic(), [f"left {rank}" for rank in range(1, self.count)]
-        while not store.check(others) and time.monotonic() - began < FAREWELL:
+        started, keys = time.monotonic(), [f"left {rank}" for rank in range(1, self.count)]
+        while not store.check(keys) and time.monotonic() - started < FAREWELL:
             time.sleep(0.05)
 
     def _ending(self, error: BaseException, store: Store) -> BaseException:
-        """What this rank is to end with, recorded for the others. Rank 0 prints the line of what is
-        wrong with the input; a rank that failed first with anything else prints its trace."""
+        """Records the error for the other ranks, unless another was first; returns what this rank
+        is to raise. Rank 0 prints the line of an InputError; a rank that failed first with another
+        error prints its traceback."""
         if isinstance(error, SystemExit) and error.code == 0:
             return error
         try:
             failure = {"rank": self.rank, "status": _status(error), "line": _line(error)}
             first = json.loads(store.compare_set(FAILED, "", json.dumps(failure)))
-        except RuntimeError:  # rank 0 has gone, and its store
+        except RuntimeError:  # rank 0 has exited, and its store
             return SystemExit(_status(error))
         if isinstance(error, SystemExit):
             return error
         if self.rank == 0:
-            is_its_line = isinstance(error, InputError) or first["rank"] == 0
-            return error if is_its_line else InputError(f"rank {first['rank']}: {first['line']}")
+            raised_here = isinstance(error, InputError) or first["rank"] == 0
+            return error if raised_here else InputError(f"rank {first['rank']}: {first['line']}")
         if first["rank"] == self.rank and not isinstance(error, InputError):
             return error
-        with suppress(RuntimeError, InputError):  # a launcher ends all when the first leaves
+        with suppress(RuntimeError, InputError):  # a launcher kills all ranks when one exits
             self._wait(PRINTED, within=FAREWELL, despite_failure=True)
         return SystemExit(first["status"])
 
     def _wait(self, *keys: str, within: float | None = None, despite_failure: bool = False) -> None:
         assert self._store is not None
-        began = time.monotonic()
+        started = time.monotonic()
         while not self._store.check(list(keys)):
             if self._store.check([FAILED]) and not despite_failure:
                 raise _FailedElsewhereError
             if self.rank and self._store.check([DONE]):
                 raise SystemExit(0)
-            if within is not None and time.monotonic() - began > within:
+            if within is not None and time.monotonic() - started > within:
                 missing = [key for key in keys if not self._store.check([key])]
                 raise InputError(
                     f"trainer.devices: {len(missing)} of the {self.count} processes that the "
-                    f"launcher speaks of have not come within {within:.0f} s; start all of them "
+                    f"launcher names have not started within {within:.0f} s; start all of them "
                     "(srun, or torchrun on every node)"
                 )
             time.sleep(0.05)

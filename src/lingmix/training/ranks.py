@@ -1,4 +1,4 @@
-"""One run in several processes that a launcher (torchrun, srun) has started; rank 0 speaks."""
+"""One run in several processes that a launcher (torchrun, srun) has started; rank 0 prints."""
 
 import atexit
 import io
@@ -23,7 +23,8 @@ from lingmix.training.rank_group import ARRIVAL, RankGroup, torchrun_serves_the_
 
 @contextmanager
 def launched() -> Iterator[RankGroup]:
-    """The ranks of this run until the block has ended on all of them."""
+    """Yields the ranks of this run; the block ends on all of them together. Ranks other than 0
+    print and log nothing."""
     environment = _environment()
     started = environment.world_size() if environment else None
     _set_rank(environment)
@@ -39,13 +40,13 @@ def launched() -> Iterator[RankGroup]:
 
 
 def environments() -> list[ClusterEnvironment]:
-    """The one that Lightning must take, which looks for others too; under Slurm, one that leaves
-    its signals to us."""
+    """Returns the environment that Lightning must use, as a plugin: it would find others too, and
+    under Slurm one that handles signals."""
     return [_environment() or LightningEnvironment()]
 
 
 def refuse_sweep() -> None:
-    """Raises InputError where torchrun or srun started several processes."""
+    """Raises InputError where a launcher has started several processes of a sweep."""
     with launched() as ranks:
         if ranks.count > 1:
             raise InputError(
@@ -55,7 +56,8 @@ def refuse_sweep() -> None:
 
 
 def refuse_several(command: str) -> None:
-    """For a command that is one process; rank 0 says so."""
+    """Raises InputError on rank 0 where a launcher has started several processes of a command that
+    is one process; the others exit."""
     environment = _environment()
     _set_rank(environment)
     if environment is None or environment.world_size() == 1:
@@ -83,12 +85,12 @@ def _environment() -> ClusterEnvironment | None:
 
 
 def _set_rank(environment: ClusterEnvironment | None) -> None:
-    """Lightning took its rank from whatever variable it found when it was imported."""
+    """Replaces the rank that Lightning took from an environment variable when it was imported."""
     rank_zero_only.rank = environment.global_rank() if environment else 0  # type: ignore[attr-defined]
 
 
 def _store(environment: ClusterEnvironment) -> Store:
-    """That of torchrun, or else of rank 0, on the port that the training's own will share."""
+    """Connects to torchrun's store, or to one of rank 0 on the port that training's will share."""
     rank, address = environment.global_rank(), environment.main_address
     try:
         store = TCPStore(
