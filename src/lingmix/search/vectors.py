@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """Text n has row `row_N[n]` of `distinct_UD`, in memory or on disk; indexing copies only the rows
-    asked for."""
+    """Text n has row `row_N[n]` of `distinct_UD`, in memory or on disk; indexing copies only the
+    rows asked for."""
 
     distinct_UD: NDArray[np.float32]
     row_N: NDArray[np.int64]
