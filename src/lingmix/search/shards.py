@@ -49,10 +49,10 @@ def shards(passages_PD: Stored, *, mib: float) -> Iterator[Shard]:
         _give_back_pages(passages_PD)
 
 
-def _read(passages_PD: Stored, part: slice) -> Matrix:
+def _read(passages_PD: Stored, rows: slice) -> Matrix:
     if not isinstance(passages_PD, Vectors):
-        return np.ascontiguousarray(passages_PD[part], dtype=np.float32)
-    row_S = passages_PD.row_N[part]
+        return np.ascontiguousarray(passages_PD[rows], dtype=np.float32)
+    row_S = passages_PD.row_N[rows]
     ascending = np.argsort(row_S, kind="stable")
     vectors_SD = np.empty((len(row_S), passages_PD.shape[1]), dtype=np.float32)
     for begin in range(0, len(row_S), SCATTERED):
