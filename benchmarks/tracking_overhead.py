@@ -35,7 +35,7 @@ from lingmix.cli.config import Config
 from lingmix.signals import Stop
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.outbox.recorder import RunRecorder
-from lingmix.tracking.outbox.sender import journaled_run
+from lingmix.tracking.outbox.sender import open_outbox
 from lingmix.training.rank_group import RankGroup
 
 ROUNDS = int(os.environ.get("LINGMIX_BENCH_ROUNDS", "5"))
@@ -136,7 +136,7 @@ def recording(
 ) -> AbstractContextManager[RunRecorder | None]:
     if uri is None:
         return nullcontext()
-    return journaled_run(
+    return open_outbox(
         uri,
         folder=work,
         experiment="overhead",

@@ -188,7 +188,7 @@ def test_the_same_command_sends_what_is_left_and_trains_no_more(proxy, run, alon
 @pytest.mark.chaos
 def test_a_server_killed_and_restarted_during_a_run_misses_nothing(server, run, alone):
     """It is there again as soon as its absence was met."""
-    restarting = Heard("the run goes on", server.start)
+    restarting = Heard("the run continues", server.start)
     logging.getLogger("lingmix").addHandler(restarting)
     ours = run(server.uri)
     try:

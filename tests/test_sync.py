@@ -8,8 +8,8 @@ from mlflow import MlflowClient
 from lingmix.commands.sync import sync
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import STATE
-from lingmix.tracking.outbox.journal import unsent
-from lingmix.tracking.outbox.sender import journaled_run
+from lingmix.tracking.outbox.journal import count_unsent
+from lingmix.tracking.outbox.sender import open_outbox
 from lingmix.tracking.run_folder import locked
 
 
@@ -26,7 +26,7 @@ def left(tmp_path):
         folder = tmp_path / "runs" / tmp_path.name / "identity"
         with (
             suppress(RuntimeError),
-            journaled_run(
+            open_outbox(
                 uri,
                 folder=folder,
                 experiment=tmp_path.name,
@@ -72,9 +72,9 @@ def test_a_failed_run_is_sent_and_its_folder_stays_for_its_command(
 ):
     folder = left("http://127.0.0.1:9", error=RuntimeError("out of luck"))
     synced(f"tracking.uri={uri}")
-    assert "not at its end; its own command goes on" in capsys.readouterr().out
+    assert "but not complete; run its command to resume" in capsys.readouterr().out
     assert run_of(uri, tmp_path.name).data.tags[STATE] == "failed"
-    assert not unsent(folder)
+    assert not count_unsent(folder)
     assert "nothing is left" in synced(f"tracking.uri={uri}")
 
 
@@ -91,7 +91,7 @@ def test_what_cannot_be_sent_is_named_and_stays(synced, left, capsys, uri, told)
     with pytest.raises(SystemExit, match="1 runs have something left to send"):
         synced()
     assert told in capsys.readouterr().out
-    assert unsent(folder) == 3
+    assert count_unsent(folder) == 3
 
 
 def test_a_run_that_is_at_work_is_left_to_itself(synced, uri, left, capsys):

@@ -12,7 +12,7 @@ PATIENCE = 3.0
 """Seconds before the bar shows."""
 
 
-def shown(
+def with_progress(
     parts: Iterable[T],
     what: str,
     *,

@@ -12,8 +12,15 @@ from lingmix.errors import InputError
 from lingmix.tracking.history import complete_run
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import COMPLETE, ERROR, FAILED, STATE
-from lingmix.tracking.outbox.journal import JOURNAL, SENT, Journal, damage, ended, read
-from lingmix.tracking.outbox.leftovers import sent_now
+from lingmix.tracking.outbox.journal import (
+    JOURNAL,
+    SENT,
+    Journal,
+    final_state,
+    find_damage,
+    read_records,
+)
+from lingmix.tracking.outbox.leftovers import send_leftover
 from tests.rounds import ROUNDS
 
 METRICS = {f"loss/{n}": [(step, step + n / 8) for step in range(1, 8)] for n in range(8)}
@@ -87,25 +94,25 @@ def whole(tmp_path_factory) -> bytes:
 @pytest.mark.parametrize("number", range(DAMAGES))
 def test_what_is_whole_is_read_and_what_is_not_is_known(whole, tmp_path, number):
     (tmp_path / JOURNAL).write_bytes(whole)
-    before = [record for record, _ in read(tmp_path)]
+    before = [record for record, _ in read_records(tmp_path)]
     (tmp_path / JOURNAL).write_bytes(found := damaged(whole, number))
-    after = [record for record, _ in read(tmp_path)]
+    after = [record for record, _ in read_records(tmp_path)]
     lines = set(found.splitlines(keepends=True))
     whole_lines = whole.splitlines(keepends=True)
     assert after == [one for one, line in zip(before, whole_lines, strict=True) if line in lines]
     if after != before:
-        assert damage(tmp_path) or ended(tmp_path) != COMPLETE
+        assert find_damage(tmp_path) or final_state(tmp_path) != COMPLETE
 
 
 def test_records_from_a_byte_on_are_read_although_lines_before_it_are_gone(whole, tmp_path):
     (tmp_path / JOURNAL).write_bytes(whole)
-    places = [(record["from"], end) for record, end in read(tmp_path)]
+    places = [(record["from"], end) for record, end in read_records(tmp_path)]
     lines = whole.splitlines(keepends=True)
     (tmp_path / JOURNAL).write_bytes(b"".join([lines[0], *lines[3:]]))
     for n in range(3, len(places)):
-        found = [(record["from"], end) for record, end in read(tmp_path, places[n][0])]
+        found = [(record["from"], end) for record, end in read_records(tmp_path, places[n][0])]
         assert found == places[n:]
-    assert list(read(tmp_path, places[-1][1])) == []
+    assert list(read_records(tmp_path, places[-1][1])) == []
 
 
 def test_a_run_whose_journal_is_damaged_does_not_go_on(whole, tmp_path):
@@ -126,7 +133,7 @@ def test_after_a_sync_all_is_there_or_what_is_not_is_said(client, experiment, tm
         folder = left_behind(tmp_path, f"run-{number}")
         (folder / JOURNAL).write_bytes(damaged((folder / JOURNAL).read_bytes(), number))
         try:
-            sent_now(folder, uri=client.tracking_uri, wait=5.0)
+            send_leftover(folder, uri=client.tracking_uri, wait=5.0)
         except InputError as error:
             assert str(folder) in str(error)
             assert complete_run(client, experiment, f"run-{number}") is None
@@ -155,7 +162,7 @@ def test_what_can_be_read_is_sent_as_of_a_failed_run_and_the_run_is_filled_up_ag
     (folder / JOURNAL).write_bytes(b"".join(lines))
     for _ in range(2):
         with pytest.raises(InputError, match="line 5 cannot be read") as told:
-            sent_now(folder, uri=client.tracking_uri, wait=5.0)
+            send_leftover(folder, uri=client.tracking_uri, wait=5.0)
         assert "\n" not in str(told.value)
         (run,) = client.search_runs([experiment])
         assert run.data.tags[STATE] == FAILED
@@ -165,7 +172,7 @@ def test_what_can_be_read_is_sent_as_of_a_failed_run_and_the_run_is_filled_up_ag
             value for value in METRICS["loss/0"] if value[0] != 4
         ]
     shutil.rmtree(folder)
-    sent_now(left_behind(tmp_path, "run"), uri=client.tracking_uri, wait=5.0)
+    send_leftover(left_behind(tmp_path, "run"), uri=client.tracking_uri, wait=5.0)
     (run,) = client.search_runs([experiment])
     history = client.get_metric_history(run.info.run_id, "loss/0")
     assert sorted((one.step, one.value) for one in history) == METRICS["loss/0"]
@@ -188,7 +195,7 @@ def test_a_journal_cannot_have_other_folders_sent(client, experiment, tmp_path, 
     journal.append(files=files)
     journal.append(end={"state": COMPLETE, "error": None})
     with pytest.raises(InputError, match=r"artifacts must lie in .*, got .*, which lies elsewhere"):
-        sent_now(folder, uri=client.tracking_uri, wait=5.0)
+        send_leftover(folder, uri=client.tracking_uri, wait=5.0)
     (run,) = client.search_runs([experiment])
     assert client.list_artifacts(run.info.run_id) == []
 

@@ -10,7 +10,7 @@ import pytest
 from lingmix.tracking import contents
 from lingmix.tracking.datasets import inputs, log_inputs
 from lingmix.tracking.identity import HASH
-from lingmix.tracking.outbox.sender import journaled_run
+from lingmix.tracking.outbox.sender import open_outbox
 from lingmix.tracking.store.client import open_store
 
 PAIRS = "lingmix.data.sources.pair_rows.read_pairs"
@@ -71,7 +71,7 @@ def test_a_digest_is_of_what_a_file_holds_wherever_it_lies(pairs, tmp_path):
 
 def test_inputs_reach_the_store_once_also_when_a_run_goes_on(client, experiment, pairs, tmp_path):
     def run(error):
-        with journaled_run(
+        with open_outbox(
             client.tracking_uri,
             folder=tmp_path / "work",
             experiment=tmp_path.name,

@@ -16,8 +16,8 @@ from lingmix.tracking.history import complete_run
 from lingmix.tracking.identity import identify
 from lingmix.tracking.outbox import journal
 from lingmix.tracking.outbox.journal import JOURNAL
-from lingmix.tracking.outbox.leftovers import sent_now
-from lingmix.tracking.outbox.sender import journaled_run
+from lingmix.tracking.outbox.leftovers import send_leftover
+from lingmix.tracking.outbox.sender import open_outbox
 from lingmix.tracking.run import complete_already
 from lingmix.tracking.run_folder import work_folder
 from tests.rounds import ROUNDS
@@ -46,7 +46,7 @@ def command(uri: str, output_dir: Path, ending: Callable[[], None] = lambda: Non
     with work_folder(config, identity.hash) as work:
         if known := complete_already(config, identity, work=work):
             return known.message
-        with journaled_run(
+        with open_outbox(
             uri,
             folder=work,
             experiment=config["name"],
@@ -150,7 +150,7 @@ def test_a_run_killed_at_any_place_around_its_end_is_whole_after_the_same_comman
         if n % 2:
             for path in output_dir.glob(f"runs/*/*/{JOURNAL}"):
                 with suppress(InputError):  # that it has no end
-                    sent_now(path.parent, uri=client.tracking_uri, wait=30.0)
+                    send_leftover(path.parent, uri=client.tracking_uri, wait=30.0)
         command(client.tracking_uri, output_dir)
         assert_whole(client, output_dir)
         assert "complete already (run " in command(client.tracking_uri, output_dir), place
@@ -179,5 +179,5 @@ def test_a_run_that_was_sent_and_then_deleted_in_the_store_is_there_again(
         assert command(client.tracking_uri, tmp_path) == "complete already"
     else:
         (path,) = tmp_path.glob(f"runs/*/*/{JOURNAL}")
-        sent_now(path.parent, uri=client.tracking_uri, wait=30.0)
+        send_leftover(path.parent, uri=client.tracking_uri, wait=30.0)
     assert_whole(client, tmp_path)

@@ -70,7 +70,7 @@ def impatient(monkeypatch) -> None:
     monkeypatch.setattr(bounded, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(store, "TRY", 2.0)
     monkeypatch.setattr(bounded, "CALL", 5.0)  # an upload
-    monkeypatch.setattr(sender, "STOPPING", 0.5)
+    monkeypatch.setattr(sender, "STOP_TIMEOUT", 0.5)
     monkeypatch.setattr(store, "ANSWER", 1.0)
 
 

@@ -58,10 +58,10 @@ def database() -> Iterator[PostgreSQL]:
 def impatient(monkeypatch) -> None:
     """A store that is gone or locked is given up sooner."""
     monkeypatch.setattr(bounded, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(bounded, "OPENING", 15.0)
-    monkeypatch.setattr(store, "OPENING", 15.0)
+    monkeypatch.setattr(bounded, "STARTUP", 15.0)
+    monkeypatch.setattr(store, "STARTUP", 15.0)
     monkeypatch.setattr(contention, "PATIENCE", 2.0)
-    monkeypatch.setattr(sender, "BEGINNING", 0.5)
+    monkeypatch.setattr(sender, "BEGIN_TIMEOUT", 0.5)
 
 
 @cache
@@ -255,7 +255,7 @@ def sqlite(statements, tmp_path_factory) -> SQLite:
 def test_sqlite_has_the_run_whichever_write_finds_it_locked(
     held, sqlite, statements, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(bounded, "OPENING", 2.0)
+    monkeypatch.setattr(bounded, "STARTUP", 2.0)
     every = held == "while it trains"
     numbers = tried(range(sqlite.writes + 1)) if every else [0, 1, sqlite.writes // 2]
     wrong = []
@@ -331,7 +331,7 @@ def test_a_store_that_another_process_opens_without_end_holds_up_no_run(
     sqlite, tmp_path, monkeypatch
 ):
     """The lock of its creation is another's; the file is not there."""
-    monkeypatch.setattr(store, "OPENING", 0.5)
+    monkeypatch.setattr(store, "STARTUP", 0.5)
     path = tmp_path / "mlflow.db"
     place = Place(tmp_path, "creation", f"sqlite:///{path}")
     with FileLock(f"{path}.lock"):

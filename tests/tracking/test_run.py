@@ -17,7 +17,7 @@ from lingmix.evaluation.metric_names import KEPT_SCORE
 from lingmix.evaluation.metrics import METRICS
 from lingmix.model.precision import fastest_precision
 from lingmix.tracking.lifecycle import NOTE
-from lingmix.tracking.store.limits import SET_LENGTH, key, require_set_name
+from lingmix.tracking.store.limits import SET_LENGTH, mlflow_key, require_set_name
 from tests.conftest import QUICK
 
 
@@ -70,7 +70,7 @@ def test_every_metric_of_a_set_with_a_long_name_keeps_its_name():
     names += [f"test/{longest}/multilingual/excess_share/{pair.query}"]
     names += [f"test/{longest}/crosslingual/contrastive_entropy"]
     assert require_set_name(longest) == longest
-    assert [key(name) for name in names] == names
+    assert [mlflow_key(name) for name in names] == names
 
 
 @pytest.mark.parametrize(

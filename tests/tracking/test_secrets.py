@@ -3,7 +3,7 @@
 import pytest
 
 from lingmix.commands.evaluate import evaluate
-from lingmix.tracking.secrets import masked, shown
+from lingmix.tracking.secrets import mask_all_secrets, mask_secrets
 
 
 @pytest.mark.parametrize(
@@ -28,12 +28,12 @@ from lingmix.tracking.secrets import masked, shown
     ],
 )
 def test_a_secret_is_shown_as_three_stars_and_all_else_as_it_is(text, expected):
-    assert shown(text) == expected
+    assert mask_secrets(text) == expected
 
 
 def test_every_text_of_a_configuration_is_masked():
     config = {"a": [{"url": "https://token@host/x"}], "b": 1, "c": None, "d": ("http://t@h",)}
-    assert masked(config) == {
+    assert mask_all_secrets(config) == {
         "a": [{"url": "https://***@host/x"}],
         "b": 1,
         "c": None,

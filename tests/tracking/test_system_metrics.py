@@ -6,7 +6,7 @@ import pytest
 
 from lingmix.errors import InputError
 from lingmix.tracking.environment import environment, hardware
-from lingmix.tracking.outbox.journal import Journal, read
+from lingmix.tracking.outbox.journal import Journal, read_records
 from lingmix.tracking.outbox.recorder import RunRecorder
 from lingmix.tracking.system_metrics import SYSTEM, watched_machine
 from tests.events import until
@@ -15,7 +15,7 @@ CPU = f"{SYSTEM}cpu_utilization_percentage"
 
 
 def steps(folder):
-    return [record["step"] for record, _ in read(folder) if CPU in record["metrics"]]
+    return [record["step"] for record, _ in read_records(folder) if CPU in record["metrics"]]
 
 
 def watch(folder, *, every, times=0):
@@ -25,7 +25,7 @@ def watch(folder, *, every, times=0):
 
 def test_a_run_of_any_length_has_its_load_recorded(tmp_path):
     watch(tmp_path, every=60.0)
-    (record,) = [record["metrics"] for record, _ in read(tmp_path)]
+    (record,) = [record["metrics"] for record, _ in read_records(tmp_path)]
     assert 0 <= record[CPU] <= 100
     assert record[f"{SYSTEM}system_memory_usage_megabytes"] > 0
     assert all(name.startswith(SYSTEM) for name in record)
@@ -42,7 +42,7 @@ def test_load_is_recorded_at_intervals_and_steps_go_on_after_a_stop(tmp_path):
 
 def test_no_interval_records_nothing(tmp_path):
     watch(tmp_path, every=None)
-    assert [*read(tmp_path)] == []
+    assert [*read_records(tmp_path)] == []
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
@@ -62,7 +62,7 @@ def test_two_threads_that_write_leave_whole_records(tmp_path):
     with watched_machine(recorder, every=0.001):
         for step in range(300):
             recorder.log_metrics({"loss": 1.0}, step)
-    losses = [record["step"] for record, _ in read(tmp_path) if "loss" in record["metrics"]]
+    losses = [record["step"] for record, _ in read_records(tmp_path) if "loss" in record["metrics"]]
     assert losses == list(range(300))
 
 

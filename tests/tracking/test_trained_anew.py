@@ -7,7 +7,7 @@ import pytest
 from lingmix.tracking.history import complete_run
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import ERROR, JOURNAL_ID, STATE
-from lingmix.tracking.outbox.sender import journaled_run
+from lingmix.tracking.outbox.sender import open_outbox
 from lingmix.tracking.pages.sweep_run import record_failure
 
 
@@ -16,7 +16,7 @@ def train(client, experiment, tmp_path):
     """Records a run of one configuration in one folder, which may be stopped; its figure."""
 
     def trained(score, *, stopped=False):
-        with journaled_run(
+        with open_outbox(
             client.tracking_uri,
             folder=tmp_path / "work",
             experiment=tmp_path.name,

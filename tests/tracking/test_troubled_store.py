@@ -12,9 +12,9 @@ from lingmix.commands.sync import sync
 from lingmix.commands.train import train
 from lingmix.errors import InputError
 from lingmix.signals import StoppedError, stoppable
-from lingmix.tracking.outbox.journal import JOURNAL, ended, unsent
+from lingmix.tracking.outbox.journal import JOURNAL, count_unsent, final_state
 from lingmix.tracking.store import client as store
-from lingmix.tracking.store.bounded import AwayError
+from lingmix.tracking.store.bounded import UnavailableError
 from lingmix.tracking.store.client import open_store
 from tests.conftest import QUICK
 
@@ -29,12 +29,12 @@ def test_a_run_is_recorded_in_its_journal_and_a_sync_says_that_it_waits(
     told = evaluate(configure("evaluate", "encoder=bm25", "languages=[en,de]", *where))
     assert "records wait in" in told
     (path,) = tmp_path.glob(f"runs/*/*/{JOURNAL}")
-    assert ended(path.parent) == "complete"
-    before = unsent(path.parent)
+    assert final_state(path.parent) == "complete"
+    before = count_unsent(path.parent)
     with pytest.raises(SystemExit, match="1 runs have something left to send"):
         sync(configure("sync", *where))
     assert "does not do what it is asked" in capsys.readouterr().out
-    assert unsent(path.parent) == before
+    assert count_unsent(path.parent) == before
 
 
 def test_a_signal_ends_a_call_that_would_last_for_ever(troubled, monkeypatch):
@@ -65,4 +65,4 @@ def test_a_wait_that_would_not_end_is_refused(configure, wait):
         ) as told:
             command(config)
         assert "\n" not in str(told.value)
-        assert not isinstance(told.value, AwayError)
+        assert not isinstance(told.value, UnavailableError)

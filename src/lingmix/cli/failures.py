@@ -17,7 +17,7 @@ from omegaconf.errors import (
 from lingmix.cli.schema import keys_of, nearest
 from lingmix.cli.settings import COMMANDS
 from lingmix.errors import InputError
-from lingmix.tracking.secrets import shown
+from lingmix.tracking.secrets import mask_secrets
 
 UNWRITABLE = (EACCES, EDQUOT, EFBIG, ENOSPC, EROFS)
 
@@ -40,7 +40,7 @@ def input_errors(command: str) -> Iterator[None]:
         line = _refused(error, command)
         if line is None:
             raise
-        raise InputError(shown(line)) from error
+        raise InputError(mask_secrets(line)) from error
 
 
 def _refused(error: Exception, command: str) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from lingmix.tracking.secrets import URI_VARIABLE, shown
+from lingmix.tracking.secrets import URI_VARIABLE, mask_secrets
 
 _URI = re.compile(r"(\+{0,2}tracking\.uri=).+", re.DOTALL)
 
@@ -28,7 +28,7 @@ def hide_secret(arguments: Sequence[str]) -> list[str]:
 def _hidden(argument: str) -> str:
     """With a reference to the environment in place of a URI with a secret; any other as it is."""
     found = _URI.fullmatch(argument)
-    if found is None or shown(argument) == argument:
+    if found is None or mask_secrets(argument) == argument:
         return argument
     try:
         override = OverridesParser.create().parse_override(argument)

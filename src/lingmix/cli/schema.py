@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from lingmix.errors import InputError
 from lingmix.ranges import LARGEST
-from lingmix.tracking.secrets import shown
+from lingmix.tracking.secrets import mask_secrets
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
 
@@ -68,7 +68,7 @@ def check(value: Any, model: Any, *, at: str = "", known: str = "") -> None:
         if found:
             first = (unknown or found)[0]
             line = _line(first, value, model, at=at, known=known)
-            raise InputError(shown(line)) from None
+            raise InputError(mask_secrets(line)) from None
 
 
 @cache

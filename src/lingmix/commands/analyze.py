@@ -5,14 +5,14 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from lingmix.cli.config import checked
-from lingmix.tracking.store.local import refuse_missing
+from lingmix.tracking.store.local import require_store
 
 
 def analyze(composed: DictConfig) -> str:
     """Writes the report of an experiment's complete runs and logs it to their sweep."""
     config = checked(composed, "analyze")
     name, uri = config["name"], config["tracking"]["uri"]
-    refuse_missing(uri, name)
+    require_store(uri, name)
     from lingmix.analysis.experiment import report_experiment  # noqa: PLC0415 - imports MLflow
 
     return report_experiment(name, uri=uri, folder=Path(config["analysis"]["folder"]))

@@ -5,7 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from lingmix.cli.config import checked
-from lingmix.tracking.store.local import is_missing, refuse_missing
+from lingmix.tracking.store.local import is_missing, require_store
 
 
 def sweeps(composed: DictConfig) -> str:
@@ -13,7 +13,7 @@ def sweeps(composed: DictConfig) -> str:
     config = checked(composed, "sweeps")
     uri, name, table = config["tracking"]["uri"], config["name"], ""
     if name is not None:
-        refuse_missing(uri, name)
+        require_store(uri, name)
     if not is_missing(uri):
         from lingmix.tracking.pages.sweep_table import sweep_table  # noqa: PLC0415 - imports MLflow
 

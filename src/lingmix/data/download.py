@@ -25,7 +25,7 @@ from lingmix.data.checksums import (
     require_form,
 )
 from lingmix.errors import InputError
-from lingmix.progress import shown
+from lingmix.progress import with_progress
 
 ATTEMPTS = 4
 WAIT = wait_exponential(multiplier=0.5, max=30)
@@ -152,7 +152,7 @@ def _transfer(url: str, part: Path) -> None:
         size = _size(response, held)
         with opened(part, "ab" if held else "wb") as file:
             chunks = response.iter_content(CHUNK)
-            for chunk in shown(
+            for chunk in with_progress(
                 chunks, f"Fetching {part.stem}", total=size, size=len, done=held, columns=COLUMNS
             ):
                 file.write(chunk)

@@ -17,7 +17,7 @@ from lingmix.errors import InputError
 from lingmix.evaluation.entropy import NEGATIVES, Negatives
 from lingmix.evaluation.pools import Chunk, Pool, Positions, blocks, chunks, pools
 from lingmix.evaluation.tally import Matrix, Tally
-from lingmix.progress import shown
+from lingmix.progress import with_progress
 
 
 class PoolScorer(Protocol):
@@ -80,7 +80,7 @@ def rank_relevant(
             )
             parts = list(chunks(evaluation_set, pool, width=over.width))
             draws = [generator.random((len(chunk.queries), NEGATIVES)) for chunk in parts]
-            found += shown(
+            found += with_progress(
                 threads.map(ranked, parts, draws),
                 f"Ranking {evaluation_set.name}",
                 total=len(parts),

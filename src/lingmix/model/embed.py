@@ -12,7 +12,7 @@ from lingmix.data.tokens import Role, Tokens
 from lingmix.errors import InputError
 from lingmix.model.embedding_store import EmbeddingStore, Keys, first_of_each, keys_of
 from lingmix.model.encoder import Encoder
-from lingmix.progress import shown
+from lingmix.progress import with_progress
 from lingmix.search.vectors import Vectors
 
 AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
@@ -104,7 +104,7 @@ def encode_texts(
     try:
         with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=bool(dtype)):
             batches = list(_batches(lengths_N, batch_tokens))
-            for rows_B in shown(
+            for rows_B in with_progress(
                 batches,
                 f"Encoding {len(texts):,} texts",
                 total=int(lengths_N.sum()),

@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from lingmix.sweep.cell import Cell, Outcome
-from lingmix.tracking.outbox.journal import JOURNAL, read
+from lingmix.tracking.outbox.journal import JOURNAL, read_records
 
 SHOWN_METRICS = {"train/loss": "loss", "train/pairs_per_second": "pairs/s"}
 """Metrics at the end of a cell's line, and their labels."""
@@ -86,7 +86,7 @@ class CellProgress:
                 return False
         except FileNotFoundError:
             return False
-        for record, end in read(self._folder, self._read):
+        for record, end in read_records(self._folder, self._read):
             self._read = end
             metrics = record.get("metrics", {})
             self._metrics |= metrics

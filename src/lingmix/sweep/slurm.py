@@ -20,7 +20,7 @@ from lingmix.errors import InputError
 from lingmix.signals import StoppedError
 from lingmix.sweep.cell import Cell, Outcome, Outcomes, run_cell
 from lingmix.terminal import say
-from lingmix.tracking.secrets import URI_VARIABLE, shown
+from lingmix.tracking.secrets import URI_VARIABLE, mask_secrets
 
 POLL_INTERVAL = 2.0
 RESULT_DELAY = 10.0
@@ -137,9 +137,9 @@ def _submit(cells: Sequence[Cell], command: str, folder: Path) -> dict[str, Cell
 def _without_secrets(cell: Cell) -> DictConfig:
     """The configuration as submitit pickles it to disk, without the store's password."""
     config = cell.config.copy()
-    config.tracking.uri = shown(cell.values["tracking"]["uri"])
+    config.tracking.uri = mask_secrets(cell.values["tracking"]["uri"])
     with read_write(config.hydra):
-        config.hydra.overrides.task = [shown(text) for text in config.hydra.overrides.task]
+        config.hydra.overrides.task = [mask_secrets(text) for text in config.hydra.overrides.task]
         config.hydra.job.override_dirname = ""
     return config
 

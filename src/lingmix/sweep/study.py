@@ -32,8 +32,8 @@ from lingmix.tracking.history import complete_run, runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import PRUNED, STATE
 from lingmix.tracking.pages.sweep_run import record_front
-from lingmix.tracking.store.bounded import AwayError
-from lingmix.tracking.store.client import reached
+from lingmix.tracking.store.bounded import UnavailableError
+from lingmix.tracking.store.client import store_errors
 
 CELL, REPEATS = "cell", "again"
 """Attributes of a trial: the hash of its cell, and the number of the trial that it repeats."""
@@ -177,7 +177,7 @@ class Study:
         table = front_table(front, objectives=self._settings.objectives, keys=list(self._space))
         say(table)
         ids = [run.info.run_id for _, run in front]
-        with reached(self._sweep.client):
+        with store_errors(self._sweep.client):
             record_front(self._sweep.client, self._sweep.parent, ids, table=table)
 
     def _batch(self, count: int, name: str) -> None:
@@ -191,11 +191,13 @@ class Study:
             trial.set_user_attr(CELL, plan.identity)
         grid = {plan.identity: plan for plan in proposed if plan.identity not in pruned}
         self._sweep.run(list(grid.values()), name)
-        with reached(self._sweep.client):
+        with store_errors(self._sweep.client):
             pairs = zip(asked, proposed, strict=True)
             late = {plan.identity for trial, plan in pairs if not self._tell(trial, plan.identity)}
         if late:
-            raise AwayError(f"tracking.uri: the record of {len(late)} cells is not in the store")
+            raise UnavailableError(
+                f"tracking.uri: the record of {len(late)} cells is not in the store"
+            )
 
     def _tell(self, trial: Trial, cell: str) -> bool:
         """Tell Optuna the result of a trial's cell; False where it is not recorded yet."""
@@ -224,7 +226,7 @@ class Study:
     def _front(self) -> list[tuple[FrozenTrial, Run]]:
         """The trials of the Pareto front, a cell once, the best by the first objective first."""
         best = {trial.user_attrs[CELL]: trial for trial in self._study.best_trials}
-        with reached(self._sweep.client):
+        with store_errors(self._sweep.client):
             recorded = [
                 (trial, complete_run(self._sweep.client, self._sweep.experiment, cell))
                 for cell, trial in best.items()
@@ -241,7 +243,7 @@ def _resumable(output_dir: str) -> Iterator[None]:
     """Raise InputError, saying how to resume, where the store is away or lacks a record."""
     try:
         yield
-    except AwayError as error:
+    except UnavailableError as error:
         raise InputError(
             f"{error}; the study stops here: when the store is back, run `lingmix-sync "
             f"output_dir={output_dir}` to send pending records, then the same command to resume"

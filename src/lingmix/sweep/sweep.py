@@ -36,9 +36,9 @@ from lingmix.tracking.pages.sweep_run import (
 from lingmix.tracking.run_folder import remove_recorded
 from lingmix.tracking.run_table import cells as cells_of
 from lingmix.tracking.run_table import evaluations
-from lingmix.tracking.secrets import shown
-from lingmix.tracking.store.bounded import again, opening
-from lingmix.tracking.store.client import experiment_of, open_store, reached
+from lingmix.tracking.secrets import mask_secrets
+from lingmix.tracking.store.bounded import startup_deadline, with_retries
+from lingmix.tracking.store.client import experiment_of, open_store, store_errors
 
 
 class Sweep:
@@ -62,7 +62,7 @@ class Sweep:
 
     def run(self, grid: Sequence[Plan], name: str) -> None:
         """Run the cells of the grid that are not recorded complete; `failed` collects failures."""
-        with reached(self.client):
+        with store_errors(self.client):
             complete = complete_runs(self.client, self.experiment)
             add_cells(self.client, self.parent, [plan.identity for plan in grid])
             self.changed |= not is_described(self.client, self.parent, complete)
@@ -93,7 +93,7 @@ class Sweep:
     def _fail(self, outcome: Outcome, tags: Mapping[str, str]) -> None:
         self.failed.append(outcome)
         try:
-            with reached(self.client):
+            with store_errors(self.client):
                 record = partial(
                     record_failure,
                     self.client,
@@ -103,7 +103,7 @@ class Sweep:
                     tags=tags,
                     error=outcome.text,
                 )
-                again(record)
+                with_retries(record)
         except InputError as error:
             say(f"  the failure is not recorded: {error}")
 
@@ -153,11 +153,11 @@ def open_sweep(
     name, output_dir = values["name"], Path(values["output_dir"])
     identity = _identity(values, keys)
     with _turn_at_parent(values, identity):
-        with opening():
+        with startup_deadline():
             client = open_store(values["tracking"]["uri"])
-            with reached(client):
+            with store_errors(client):
                 experiment = experiment_of(client, name, output_dir=output_dir)
-                typed = [f"lingmix-{command}", *(shown(word) for word in sys.argv[1:])]
+                typed = [f"lingmix-{command}", *(mask_secrets(word) for word in sys.argv[1:])]
                 begin = partial(
                     begin_sweep,
                     client,
@@ -166,7 +166,7 @@ def open_sweep(
                     name=f"sweep over {', '.join(chosen_values(plan, keys)) or 'one cell'}",
                     command=shlex.join(typed),
                 )
-                parent = again(begin)
+                parent = with_retries(begin)
         sweep = Sweep(
             client, experiment, parent, keys=keys, compose=compose, command=command, run_all=run_all
         )
@@ -186,7 +186,7 @@ def open_sweep(
 
 def _end(sweep: Sweep, state: str, output_dir: Path) -> None:
     try:
-        with reached(sweep.client):
+        with store_errors(sweep.client):
             if sweep.changed:
                 describe_sweep(sweep.client, sweep.parent)
             end_sweep(sweep.client, sweep.parent, state)

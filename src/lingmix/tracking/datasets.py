@@ -12,7 +12,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.identity import EMBEDDED, deciding
-from lingmix.tracking.secrets import masked, shown
+from lingmix.tracking.secrets import mask_all_secrets, mask_secrets
 from lingmix.tracking.store.limits import cut
 
 NAME_LENGTH, SOURCE_LENGTH = 500, 65_535
@@ -74,7 +74,7 @@ def _input(name: str, node: Mapping[str, Any], context: str) -> Input:
         "digest": hashlib.sha256(counted.encode()).hexdigest()[:16],
         "source_type": kind,
         "source": cut(json.dumps(source), SOURCE_LENGTH),
-        "profile": json.dumps({"reader": _reader(node), **masked(options)}, default=str),
+        "profile": json.dumps({"reader": _reader(node), **mask_all_secrets(options)}, default=str),
         "context": context,
     }
 
@@ -87,7 +87,7 @@ def _source(node: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if repo := node.get("repo"):
         return "hugging_face", {"path": repo, "revision": node.get("revision")}
     if url := next((values[key] for key in values if key.rpartition(".")[2] == "url"), None):
-        return "http", {"url": shown(str(url))}
+        return "http", {"url": mask_secrets(str(url))}
     package = EMBEDDED.get(str(node.get("_target_")).rpartition(".")[0])
     held = f"{package} {version(package)}" if package else None
     return "code", {"tags": {"reader": node.get("_target_"), "package": held}}

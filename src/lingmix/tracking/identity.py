@@ -27,7 +27,7 @@ from lingmix.model.hub import CHECKPOINT, ENCODER_FOLDER, RUNS, commit_of
 from lingmix.tracking.code import code_version, git_tags
 from lingmix.tracking.contents import content_of, is_path
 from lingmix.tracking.flat_config import leaves
-from lingmix.tracking.secrets import masked
+from lingmix.tracking.secrets import mask_all_secrets
 from lingmix.tracking.store.limits import TAG_LENGTH
 from lingmix.tracking.versions import counted_versions, in_words, installed
 
@@ -107,7 +107,7 @@ def identify(config: Mapping[str, Any]) -> RunIdentity:
         CONTENTS: _contents(read),
         VERSIONS: in_words(versions),
     }
-    return RunIdentity(tags, masked(counted))
+    return RunIdentity(tags, mask_all_secrets(counted))
 
 
 def provenance() -> dict[str, str]:

@@ -15,8 +15,8 @@ from lingmix.tracking.store.limits import (
     PARAM_LENGTH,
     TAG_LENGTH,
     cut,
-    key,
-    told_apart,
+    cut_distinct,
+    mlflow_key,
 )
 
 log = logging.getLogger(__name__)
@@ -172,7 +172,8 @@ def _tags(tags: Mapping[str, str], parent: str | None) -> dict[str, str]:
 def _log_params(client: MlflowClient, run: Run, params: Mapping[str, Any]) -> None:
     """Those that are not there yet: a param is written once."""
     values = {
-        key(name): told_apart(str(value), PARAM_LENGTH) for name, value in leaves(params).items()
+        mlflow_key(name): cut_distinct(str(value), PARAM_LENGTH)
+        for name, value in leaves(params).items()
     }
     whole = [Param(name, values[name]) for name in values if name not in run.data.params]
     for start in range(0, len(whole), PARAMS_A_CALL):

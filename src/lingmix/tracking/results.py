@@ -13,7 +13,7 @@ from lingmix.evaluation.scores import SetScores
 from lingmix.tracking.environment import environment
 from lingmix.tracking.outbox.recorder import RunRecorder
 from lingmix.tracking.pair_scores import SCORES, as_metrics
-from lingmix.tracking.secrets import masked
+from lingmix.tracking.secrets import mask_all_secrets
 
 
 def log_results(
@@ -31,8 +31,8 @@ def log_results(
         on_test_set(one.name, name): value for one in scores for name, value in one.metrics.items()
     }
     counts = {one.name: one.counts for one in scores}
-    _write_yaml(folder / "config.yaml", masked(config))
-    _write_yaml(folder / "overrides.yaml", masked(overrides))
+    _write_yaml(folder / "config.yaml", mask_all_secrets(config))
+    _write_yaml(folder / "overrides.yaml", mask_all_secrets(overrides))
     for name, value in (
         (SCORES, metrics),
         ("counts.json", counts),

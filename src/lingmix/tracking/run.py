@@ -16,13 +16,19 @@ from lingmix.tracking.generation import HARDWARE
 from lingmix.tracking.history import as_before, complete_run, lacks_run_files
 from lingmix.tracking.identity import RunIdentity, provenance
 from lingmix.tracking.lifecycle import COMPLETE, NOTE
-from lingmix.tracking.outbox.journal import damage, ended, last_values, refuse_damaged, unsent
+from lingmix.tracking.outbox.journal import (
+    count_unsent,
+    final_state,
+    find_damage,
+    newest_metrics,
+    require_undamaged,
+)
 from lingmix.tracking.outbox.recorder import RunRecorder
-from lingmix.tracking.outbox.sender import journaled_run, send_rest
-from lingmix.tracking.pages.description import maker, run_note
+from lingmix.tracking.outbox.sender import open_outbox, send_unsent
+from lingmix.tracking.pages.description import run_note, source_tags
 from lingmix.tracking.run_folder import claim
-from lingmix.tracking.secrets import masked, shown
-from lingmix.tracking.store.bounded import AwayError, opening
+from lingmix.tracking.secrets import mask_all_secrets, mask_secrets
+from lingmix.tracking.store.bounded import UnavailableError, startup_deadline
 from lingmix.tracking.store.client import experiment_of, open_store
 from lingmix.tracking.system_metrics import watched_machine
 
@@ -39,12 +45,12 @@ class Known(NamedTuple):
 def complete_already(config: Config, identity: RunIdentity, *, work: Path) -> Known | None:
     """Looks in the store, as far as it answers, and in the journal, which may wait for it."""
     found = _recorded(config, identity)
-    if ended(work) != COMPLETE or (found and damage(work)):
+    if final_state(work) != COMPLETE or (found and find_damage(work)):
         return found
-    refuse_damaged(work)
+    require_undamaged(work)
     claim(work, identity.configuration)
-    metrics = last_values(work)
-    send_rest(config["tracking"]["uri"], folder=work, wait=config["tracking"]["wait"])
+    metrics = newest_metrics(work)
+    send_unsent(config["tracking"]["uri"], folder=work, wait=config["tracking"]["wait"])
     return found or Known(f"complete already{waiting(work)}", metrics)
 
 
@@ -68,12 +74,12 @@ def recorded(
     tracking, tags = config["tracking"], {**identity.tags, **provenance(), **kind}
     run = {
         "name": name,
-        "params": masked(config),
+        "params": mask_all_secrets(config),
         "tags": {**tags, **_descriptive_tags(command, precision, tags)},
         "parent": tracking["parent"],
     }
     with (
-        journaled_run(
+        open_outbox(
             tracking["uri"],
             folder=work,
             experiment=config["name"],
@@ -92,15 +98,15 @@ def _descriptive_tags(
 ) -> dict[str, str]:
     """Tags for a reader: what makes the run again, what it runs on, who began it."""
     return {
-        NOTE: run_note(shlex.join(shown(one) for one in command), tags),
+        NOTE: run_note(shlex.join(mask_secrets(one) for one in command), tags),
         HARDWARE: f"{hardware()}, {precision}",
-        **maker(command[0]),
+        **source_tags(command[0]),
     }
 
 
 def waiting(work: Path) -> str:
     """What is still to be sent, and how; empty for nothing."""
-    if not (left := unsent(work)):
+    if not (left := count_unsent(work)):
         return ""
     return (
         f"\n  {left} records wait in {work} for the store: `lingmix-sync "
@@ -111,7 +117,7 @@ def waiting(work: Path) -> str:
 def _recorded(config: Config, identity: RunIdentity) -> Known | None:
     output_dir = Path(config["output_dir"])
     try:
-        with opening():
+        with startup_deadline():
             client = open_store(config["tracking"]["uri"])
             experiment = experiment_of(client, config["name"], output_dir=output_dir)
             if found := complete_run(client, experiment, identity.hash):
@@ -119,7 +125,7 @@ def _recorded(config: Config, identity: RunIdentity) -> Known | None:
             if config["tracking"]["parent"] is None:  # a sweep has said it
                 for line in as_before(client, experiment, identity.tags):
                     say(line)
-    except AwayError:
+    except UnavailableError:
         return None
     return None
 

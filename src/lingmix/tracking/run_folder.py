@@ -12,7 +12,7 @@ import yaml
 from lingmix.atomic import atomic_file, opened
 from lingmix.errors import InputError, require_same_configuration
 from lingmix.locks import exclusive
-from lingmix.tracking.outbox.journal import JOURNAL, unsent
+from lingmix.tracking.outbox.journal import JOURNAL, count_unsent
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def work_folder(config: Mapping[str, Any], identity: str) -> Iterator[Path]:
         raise InputError(f"{folder}: must be a folder, got a symbolic link; remove it")
     with locked(folder, wait=config["tracking"]["parent"] is not None):
         yield folder
-        if not unsent(folder):
+        if not count_unsent(folder):
             remove(folder)
 
 

@@ -19,20 +19,20 @@ USER = re.compile(r"(\bhttps?://)[^/?#\n]+@")
 QUERY = re.compile(r"([?&;][^=&\s]*(?:pass|pwd|token|secret|key|sig)[^=&\s]*=)[^&\n]+", re.I)
 
 
-def shown(text: str) -> str:
+def mask_secrets(text: str) -> str:
     """The text with `***` for the secrets of any URI in it; rather too much than a part of one."""
     for secret in (QUERY, USER):
         text = secret.sub(_hidden, text)
     return PASSWORD.sub(_hidden, text)
 
 
-def masked(value: Any) -> Any:
-    """Plain nested values with every text as it may be `shown`."""
+def mask_all_secrets(value: Any) -> Any:
+    """Plain nested values with every text as it may be `mask_secrets`."""
     if isinstance(value, dict):
-        return {key: masked(one) for key, one in value.items()}
+        return {key: mask_all_secrets(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [masked(one) for one in value]
-    return shown(value) if isinstance(value, str) else value
+        return [mask_all_secrets(one) for one in value]
+    return mask_secrets(value) if isinstance(value, str) else value
 
 
 def _hidden(found: re.Match[str]) -> str:

@@ -6,7 +6,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from lingmix.progress import shown
+from lingmix.progress import with_progress
 
 
 class StepBar(ProgressBar):
@@ -28,7 +28,7 @@ class StepBar(ProgressBar):
         if not self._enabled:
             return
         first, steps = trainer.global_step, trainer.max_steps
-        self._steps = shown(
+        self._steps = with_progress(
             range(first, steps),
             "Training",
             total=steps,

@@ -7,8 +7,8 @@ import pytest
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import STATE
 from lingmix.tracking.outbox.delivery import Delivery
-from lingmix.tracking.outbox.journal import SENT, Journal, read, unsent
-from lingmix.tracking.outbox.sender import send_rest
+from lingmix.tracking.outbox.journal import SENT, Journal, count_unsent, read_records
+from lingmix.tracking.outbox.sender import send_unsent
 from lingmix.training.checkpoints import newest_state
 from tests.tracking.conftest import run_of
 
@@ -74,7 +74,7 @@ def test_a_run_that_was_deleted_gets_a_new_one_with_its_earlier_steps(
     attempt(range(2, 3), "interrupted", send=False)
     again = attempt(range(3, 5), "complete")
     run = assert_whole(client, experiment, count=5)
-    first, _ = next(read(folder))
+    first, _ = next(read_records(folder))
     assert (run.info.run_id, run.info.start_time) == (again, first["at"])
 
 
@@ -139,7 +139,7 @@ def test_a_complete_run_whose_folder_was_removed_is_left_as_it_is_and_gets_no_do
     shutil.rmtree(folder)
     assert attempt(range(5), "complete") is None
     assert_whole(client, experiment, count=3)
-    assert not unsent(folder)
+    assert not count_unsent(folder)
     assert f"complete already (run {first})" in caplog.text
 
 
@@ -150,7 +150,7 @@ def test_what_was_trained_again_is_sent_once_the_complete_run_is_deleted(
     shutil.rmtree(folder)
     attempt(range(5), "complete")
     client.delete_run(first)
-    send_rest(client.tracking_uri, folder=folder, wait=60.0)
+    send_unsent(client.tracking_uri, folder=folder, wait=60.0)
     assert_whole(client, experiment, count=5)
 
 

@@ -15,9 +15,17 @@ from lingmix.tracking.history import complete_runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import ERROR, STATE
 from lingmix.tracking.outbox.delivery import Delivery
-from lingmix.tracking.outbox.journal import JOURNAL, SENT, Journal, ended, read, sent, unsent
+from lingmix.tracking.outbox.journal import (
+    JOURNAL,
+    SENT,
+    Journal,
+    count_unsent,
+    final_state,
+    read_progress,
+    read_records,
+)
 from lingmix.tracking.outbox.recorder import RunRecorder
-from lingmix.tracking.outbox.sender import journaled_run, send_rest
+from lingmix.tracking.outbox.sender import open_outbox, send_unsent
 from lingmix.tracking.store.client import experiment_of
 
 NOWHERE = "http://127.0.0.1:9"
@@ -35,7 +43,7 @@ def folder(tmp_path):
 
 
 def recorded(folder, uri, *, wait=5.0, params=None):
-    return journaled_run(
+    return open_outbox(
         uri,
         folder=folder,
         experiment=folder.parent.name,
@@ -82,7 +90,7 @@ def assert_whole(client, experiment):
 
 
 def records(folder):
-    return [record for record, _ in read(folder)]
+    return [record for record, _ in read_records(folder)]
 
 
 def test_numbers_come_back_as_they_were(folder):
@@ -127,7 +135,7 @@ def test_a_journaled_run_is_whole_in_the_store(client, experiment, folder):
         assert only_run(client, experiment).info.status == "RUNNING"
         train(recorder, folder)
     assert_whole(client, experiment)
-    assert not unsent(folder)
+    assert not count_unsent(folder)
 
 
 def test_a_run_without_a_store_is_whole_after_it_is_sent(client, experiment, folder, caplog):
@@ -135,11 +143,11 @@ def test_a_run_without_a_store_is_whole_after_it_is_sent(client, experiment, fol
         train(recorder, folder)
     assert "no MLflow server answers at http://127.0.0.1:9" in caplog.text
     assert caplog.text.count("no MLflow server answers") == 1
-    assert unsent(folder) == 7
-    assert ended(folder) == "complete"
-    send_rest(client.tracking_uri, folder=folder, wait=5.0)
+    assert count_unsent(folder) == 7
+    assert final_state(folder) == "complete"
+    send_unsent(client.tracking_uri, folder=folder, wait=5.0)
     assert_whole(client, experiment)
-    assert not unsent(folder)
+    assert not count_unsent(folder)
 
 
 def test_a_run_keeps_the_times_it_had_without_a_store(client, experiment, folder):
@@ -176,7 +184,7 @@ def test_a_batch_whose_answer_was_lost_is_there_once(client, experiment, folder,
             raise ConnectionError("the answer is lost")
 
     monkeypatch.setattr(MlflowClient, "log_batch", take_and_lose)
-    send_rest(client.tracking_uri, folder=folder, wait=10.0)
+    send_unsent(client.tracking_uri, folder=folder, wait=10.0)
     assert lost == [3, 3]
     assert_whole(client, experiment)
 
@@ -196,7 +204,7 @@ def test_a_run_that_was_created_without_an_answer_is_found_again(
         return run
 
     monkeypatch.setattr(MlflowClient, "create_run", create_and_lose)
-    send_rest(client.tracking_uri, folder=folder, wait=10.0)
+    send_unsent(client.tracking_uri, folder=folder, wait=10.0)
     assert lost
     assert_whole(client, experiment)
 
@@ -234,7 +242,7 @@ def test_a_journal_goes_whole_to_another_store(client, experiment, folder, tmp_p
         train(recorder, folder)
     Delivery(folder, client.tracking_uri).send()
     assert_whole(client, experiment)
-    assert sent(folder)["uri"] == client.tracking_uri
+    assert read_progress(folder)["uri"] == client.tracking_uri
 
 
 def test_more_metrics_than_a_call_takes_all_arrive(client, experiment, folder):
@@ -283,4 +291,4 @@ def test_a_local_store_that_is_busy_is_waited_for(client, experiment, folder):
         busy.execute("begin exclusive")
         threading.Timer(2.0, busy.rollback).start()
     assert_whole(client, experiment)
-    assert not unsent(folder)
+    assert not count_unsent(folder)

@@ -16,8 +16,8 @@ from mlflow.entities import Dataset, DatasetInput
 from lingmix.errors import InputError
 from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.store import client as store
-from lingmix.tracking.store.bounded import AwayError
-from lingmix.tracking.store.client import experiment_of, open_store, require_answer
+from lingmix.tracking.store.bounded import UnavailableError
+from lingmix.tracking.store.client import experiment_of, open_store, require_reachable
 
 
 def _open(uri: str, folder) -> str:
@@ -107,10 +107,10 @@ def answering() -> Iterator[HTTPServer]:
 def test_a_server_that_wants_the_password_is_there_and_one_behind_a_proxy_may_be_away(answering):
     uri = f"http://me:secret@127.0.0.1:{answering.server_port}"
     for answering.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
-        require_answer(uri)
+        require_reachable(uri)
     answering.status = HTTPStatus.BAD_GATEWAY
-    with pytest.raises(AwayError, match="Bad Gateway"):
-        require_answer(uri)
+    with pytest.raises(UnavailableError, match="Bad Gateway"):
+        require_reachable(uri)
 
 
 def test_a_deleted_experiment_is_not_written_to(client, tmp_path):
@@ -128,7 +128,7 @@ def test_leaves_are_dotted_and_lists_of_plain_values_stay_whole():
 @pytest.mark.parametrize("trouble", ["500", "drip", "hang"])
 def test_a_server_that_fails_drips_or_hangs_is_away_before_long(troubled, trouble, later):
     troubled.trouble, troubled.later = trouble, later
-    with pytest.raises(AwayError, match=r"^tracking.uri: ") as told:
+    with pytest.raises(UnavailableError, match=r"^tracking.uri: ") as told:
         open_store(f"http://127.0.0.1:{troubled.server_port}")
     assert "\n" not in str(told.value)
     assert told.value.__cause__ is not None

@@ -11,10 +11,10 @@ from mlflow.exceptions import MlflowException
 
 from lingmix.tracking.history import complete_runs
 from lingmix.tracking.identity import HASH
-from lingmix.tracking.outbox.sender import journaled_run
+from lingmix.tracking.outbox.sender import open_outbox
 from lingmix.tracking.store import contention
 from lingmix.tracking.store.client import experiment_of, open_store
-from lingmix.tracking.store.contention import create_store, patient
+from lingmix.tracking.store.contention import create_store, with_lock_retries
 from tests.rounds import ROUNDS
 from tests.tracking.statements import counted
 
@@ -24,7 +24,7 @@ WARM.set_forkserver_preload(["tests.tracking.store.test_contention"])
 
 
 def log(uri: str, folder: Path, identity: str) -> None:
-    with journaled_run(
+    with open_outbox(
         uri,
         folder=folder / identity,
         experiment="shared",
@@ -101,14 +101,14 @@ class Locked(MlflowClient):
 
 def test_a_call_that_finds_the_store_locked_is_tried_again(client):
     locked = Locked(client.tracking_uri, "(sqlite3.OperationalError) database is locked")
-    assert patient(locked).search_experiments(max_results=1)
+    assert with_lock_retries(locked).search_experiments(max_results=1)
     assert locked.calls == 3
 
 
 def test_no_other_error_is_tried_again(client):
     broken = Locked(client.tracking_uri, "no such table: runs")
     with pytest.raises(MlflowException, match="no such table"):
-        patient(broken).search_experiments(max_results=1)
+        with_lock_retries(broken).search_experiments(max_results=1)
     assert broken.calls == 1
 
 

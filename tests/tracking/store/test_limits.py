@@ -9,15 +9,15 @@ from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import NOTE
 from lingmix.tracking.outbox.journal import Journal
 from lingmix.tracking.outbox.recorder import RunRecorder
-from lingmix.tracking.outbox.sender import journaled_run
+from lingmix.tracking.outbox.sender import open_outbox
 from lingmix.tracking.store.client import experiment_of
-from lingmix.tracking.store.limits import CUT, cut, key, told_apart
+from lingmix.tracking.store.limits import CUT, cut, cut_distinct, mlflow_key
 from tests.tracking.conftest import run_of
 
 
 def test_what_is_cut_is_told_apart_from_another_with_its_beginning():
-    one, other = (told_apart("x" * 30 + end, 25) for end in "ab")
-    assert told_apart("x" * 25, 25) == "x" * 25
+    one, other = (cut_distinct("x" * 30 + end, 25) for end in "ab")
+    assert cut_distinct("x" * 25, 25) == "x" * 25
     assert one != other
     assert len(one) == len(other) == 25
     assert CUT in one
@@ -39,7 +39,7 @@ def test_what_fits_stays_and_what_does_not_shows_that_it_was_cut():
     ],
 )
 def test_a_name_becomes_one_that_mlflow_takes(client, experiment, name, taken):
-    assert key(name) == taken
+    assert mlflow_key(name) == taken
     with run_of(client, experiment, params={name: 1}, tags={HASH: "a"}) as run_id:
         client.log_metric(run_id, taken, 1.0)
     run = client.get_run(run_id)
@@ -70,7 +70,7 @@ def test_an_experiment_s_name_that_no_store_takes_is_one_line(client, tmp_path, 
 def test_metrics_that_are_no_numbers_arrive_as_what_they_are(client, experiment, tmp_path):
     work = tmp_path / "work"
     run = {"name": "run", "params": {}, "tags": {HASH: "hash"}, "parent": None}
-    with journaled_run(
+    with open_outbox(
         client.tracking_uri,
         folder=work,
         experiment=tmp_path.name,

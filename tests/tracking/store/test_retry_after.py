@@ -5,7 +5,7 @@ from urllib.error import HTTPError
 
 import pytest
 
-from lingmix.tracking.store.retry_after import LONGEST, asked_pause
+from lingmix.tracking.store.retry_after import LONGEST, requested_pause
 
 
 def refused(asked):
@@ -33,9 +33,9 @@ def test_the_pause_is_found_behind_the_error_that_it_led_to(asked, seconds):
         except HTTPError as error:
             raise ValueError("lost") from error
     except ValueError as error:
-        assert asked_pause(error) == seconds
+        assert requested_pause(error) == seconds
 
 
 def test_an_error_without_an_answer_asks_for_nothing():
-    assert asked_pause(TimeoutError()) == 0
-    assert asked_pause(None) == 0
+    assert requested_pause(TimeoutError()) == 0
+    assert requested_pause(None) == 0

@@ -14,7 +14,7 @@ from lingmix.data.files import Row
 from lingmix.data.sources.judgements import Passages
 from lingmix.data.text_column import Repeated, TextColumn, mapped
 from lingmix.errors import InputError
-from lingmix.progress import shown
+from lingmix.progress import with_progress
 
 SCHEMA = pa.schema({"id": pa.large_string(), "text": pa.large_string()})
 BATCH = 2**16
@@ -62,7 +62,7 @@ def _write(path: Path, rows: Rows, what: str) -> None:
     remaining = iter(rows)
     batches = iter(lambda: list(islice(remaining, BATCH)), [])
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, SCHEMA) as writer:
-        for batch in shown(batches, what, total=None, size=len, columns=COLUMNS):
+        for batch in with_progress(batches, what, total=None, size=len, columns=COLUMNS):
             columns = [pa.array(column, pa.large_string()) for column in zip(*batch, strict=True)]
             writer.write_batch(pa.record_batch(columns, schema=SCHEMA))
 

@@ -1,4 +1,4 @@
-"""What a run has to tell MLflow, on disk before any of it is sent."""
+"""The journal of a run: every record for MLflow is on disk before it is sent."""
 
 import errno
 import fcntl
@@ -18,40 +18,40 @@ from lingmix.errors import InputError
 JOURNAL, SENT = "journal.jsonl", "sent.json"
 
 Record = dict[str, Any]
-"""`at`, in milliseconds, and one of `begin`, `metrics` with `step`, `files`, `end`. On disk a line
-also has its own checksum, `sum`, and the byte `from` which it was written on: a line that was
-changed, lost or moved is found out."""
+"""A time `at`, in milliseconds, and one of `begin`, `metrics` with `step`, `files`, `end`. On disk,
+a line also has its checksum `sum` and its byte offset `from`, by which a changed, lost or moved
+line is detected."""
 
 HEAD = b'{"sum": "%08x", '
 BODY = len(HEAD % 0)
 
 
 class Journal:
-    """Appends records, whole or not at all; what a crash cut short is dropped.
+    """Appends records atomically; opening it drops a last record that a crash cut short.
 
-    A line is safe from the end of the process at once, from a power loss when `keep` has been
-    called.
+    A record survives the end of the process at once, and a power loss once `sync` was called.
+    Raises InputError where the journal in `folder` is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.last_steps: dict[str, int] = {}
-        refuse_damaged(folder)
+        require_undamaged(folder)
         size = 0
-        for record, end in read(folder):
+        for record, end in read_records(folder):
             size = end
             for name in record.get("metrics", ()):
                 self.last_steps[name] = max(record["step"], self.last_steps.get(name, -1))
         self._open()
-        self.cut(size)
+        self.truncate(size)
 
     def _open(self) -> None:
         self._file = no_follow(self.folder / JOURNAL, os.O_RDWR | os.O_CREAT | os.O_APPEND)
-        self._turn = threading.Lock()
+        self._thread_lock = threading.Lock()
 
     def __getstate__(self) -> Record:
-        """For the processes that a training on several devices starts: they open it anew."""
+        """Pickled for the processes of a training on several devices, which open the file anew."""
         return {"folder": self.folder, "last_steps": self.last_steps}
 
     def __setstate__(self, state: Record) -> None:
@@ -59,13 +59,14 @@ class Journal:
         self._open()
 
     def append(self, **record: Any) -> None:
+        """Append a record; raise InputError where the disk is full."""
         with self._locked():
             self._write(_line(self.size, {"at": int(time.time() * 1000), **record}))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """By one thread of one process: the load of the machine is written beside the training."""
-        with self._turn:
+        # a lock for threads and one for processes: system metrics are written beside the training
+        with self._thread_lock:
             fcntl.flock(self._file, fcntl.LOCK_EX)
             try:
                 yield
@@ -78,24 +79,24 @@ class Journal:
             if os.write(self._file, data) < len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            self.cut(size)
+            self.truncate(size)
             raise InputError(
                 f"output_dir: the record of the run does not fit into {self.folder} "
-                f"({error.strerror}); make room and start the same command again, which goes on "
-                "from the newest checkpoint"
+                f"({error.strerror}); make room and run the same command to resume from the "
+                "newest checkpoint"
             ) from error
 
     @property
     def size(self) -> int:
         return os.fstat(self._file).st_size
 
-    def cut(self, size: int) -> None:
-        """Forgets what came after; where some of that was sent, all is to be sent again."""
+    def truncate(self, size: int) -> None:
+        """Drop records after a byte; where one of them was sent, all will be sent again."""
         os.ftruncate(self._file, size)
-        if sent(self.folder).get("end", 0) > size:
+        if read_progress(self.folder).get("end", 0) > size:
             (self.folder / SENT).unlink()
 
-    def keep(self) -> None:
+    def sync(self) -> None:
         os.fsync(self._file)
 
     def close(self) -> None:
@@ -103,7 +104,7 @@ class Journal:
 
 
 class Damage(NamedTuple):
-    """Lines of a journal that cannot be read, by number, and how many bytes of records are gone."""
+    """Lines of a journal that cannot be read, by number, and the bytes of records that are lost."""
 
     path: Path
     lines: list[int]
@@ -117,11 +118,11 @@ class Damage(NamedTuple):
         return f"{self.path}: {', '.join(found)}"
 
 
-def read(folder: Path, start: int = 0) -> Iterator[tuple[Record, int]]:
-    """Whole records from a byte on, and the byte that each ends before.
+def read_records(folder: Path, start: int = 0) -> Iterator[tuple[Record, int]]:
+    """Yield the records from a byte on, and the byte that each ends before.
 
-    Damaged lines are passed over, and lines out of their place are read in it; `damage` says what
-    is lost. What a crash cut short, at the very end, is no record yet.
+    Damaged lines are skipped and moved lines are read in their places; `find_damage` reports what
+    is lost. A last record that a crash cut short is none yet.
     """
     path = folder / JOURNAL
     if not path.exists():
@@ -138,12 +139,12 @@ def read(folder: Path, start: int = 0) -> Iterator[tuple[Record, int]]:
                 return
         file.seek(0)
         found = _in_place(file)
-    for begin in sorted(one for one in found if one >= start):
+    for begin in sorted(offset for offset in found if offset >= start):
         yield found[begin]
 
 
-def damage(folder: Path) -> Damage | None:
-    """What of the journal cannot be read; a last line without its end was never written whole."""
+def find_damage(folder: Path) -> Damage | None:
+    """Return what of the journal is damaged, or None; an unfinished last line does not count."""
     path = folder / JOURNAL
     if not path.exists():
         return None
@@ -158,13 +159,14 @@ def damage(folder: Path) -> Damage | None:
     return Damage(path, lines, lost) if lines or lost else None
 
 
-def refuse_damaged(folder: Path) -> None:
-    if found := damage(folder):
+def require_undamaged(folder: Path) -> None:
+    """Raise InputError where the journal is damaged."""
+    if found := find_damage(folder):
         raise InputError(f"{found}; `lingmix-sync` sends the rest, remove {folder} to train anew")
 
 
 def _in_place(file: Iterator[bytes]) -> dict[int, tuple[Record, int]]:
-    """Whole records by the byte they were written from; a line that is there twice is one."""
+    """Records and their ends by the offset they were written at; a repeated line is one record."""
     found = {}
     for line in file:
         if record := _record(line):
@@ -178,7 +180,7 @@ def _line(start: int, record: Record) -> bytes:
 
 
 def _record(line: bytes) -> Record | None:
-    """None for a line that was not written so, or not to its end."""
+    """The record of a line; None where the checksum is wrong or the line is unfinished."""
     body = line.removesuffix(b"\n")[BODY:]
     if line[:BODY] != HEAD % crc32(body) or not line.endswith(b"\n"):
         return None
@@ -189,9 +191,9 @@ def _record(line: bytes) -> Record | None:
     return record if isinstance(record.get("from"), int) else None
 
 
-def sent(folder: Path) -> Mapping[str, Any]:
-    """How far it has been sent: the store's `uri`, the `run_id` there, the `end` of the last
-    record. Nothing where the note cannot be read: sending again does no harm."""
+def read_progress(folder: Path) -> Mapping[str, Any]:
+    """Return how far the journal was sent: the store's `uri`, the `run_id` there, and the `end` of
+    the last record sent; empty where the file is missing or damaged, as sending is idempotent."""
     try:
         with opened(folder / SENT, "rb") as file:
             return _record(file.readline()) or {}
@@ -199,21 +201,21 @@ def sent(folder: Path) -> Mapping[str, Any]:
         return {}
 
 
-def keep_sent(folder: Path, **progress: Any) -> None:
-    """Sending the same again does no harm, so a power loss may undo it."""
+def write_progress(folder: Path, **progress: Any) -> None:
+    """Write how far the journal was sent; a power loss may undo it, as sending is idempotent."""
     with atomic_file(folder / SENT) as file:
         file.write(_line(0, progress))
 
 
-def unsent(folder: Path) -> int:
-    """Records that no store has yet."""
-    return sum(1 for _ in read(folder, sent(folder).get("end", 0)))
+def count_unsent(folder: Path) -> int:
+    """Return how many records are not sent yet."""
+    return sum(1 for _ in read_records(folder, read_progress(folder).get("end", 0)))
 
 
-def ended(folder: Path) -> str | None:
-    """The state that the run's last attempt came to."""
+def final_state(folder: Path) -> str | None:
+    """Return the state in which the run's last attempt ended; None while it has not."""
     state = None
-    for record, _ in read(folder):
+    for record, _ in read_records(folder):
         if "begin" in record:
             state = None
         elif "end" in record:
@@ -221,16 +223,16 @@ def ended(folder: Path) -> str | None:
     return state
 
 
-def begun(folder: Path) -> Record | None:
-    """How its last attempt began."""
-    found = [record["begin"] for record, _ in read(folder) if "begin" in record]
+def last_begin(folder: Path) -> Record | None:
+    """Return the `begin` of the run's last attempt."""
+    found = [record["begin"] for record, _ in read_records(folder) if "begin" in record]
     return found[-1] if found else None
 
 
-def last_values(folder: Path) -> dict[str, float]:
-    """The newest value of each metric."""
+def newest_metrics(folder: Path) -> dict[str, float]:
+    """Return the newest value of each metric."""
     return {
         name: value
-        for record, _ in read(folder)
+        for record, _ in read_records(folder)
         for name, value in record.get("metrics", {}).items()
     }

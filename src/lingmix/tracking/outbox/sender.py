@@ -1,4 +1,4 @@
-"""The thread that sends a run's journal while the run is at work."""
+"""The outbox of a run: a thread sends its journal to the store while the run computes."""
 
 import logging
 import threading
@@ -17,29 +17,29 @@ from lingmix.errors import InputError
 from lingmix.tracking.datasets import Input
 from lingmix.tracking.lifecycle import JOURNAL_ID, ending
 from lingmix.tracking.outbox.delivery import Delivery
-from lingmix.tracking.outbox.journal import JOURNAL, Journal, begun
+from lingmix.tracking.outbox.journal import JOURNAL, Journal, last_begin
 from lingmix.tracking.outbox.recorder import RunRecorder
-from lingmix.tracking.secrets import shown
-from lingmix.tracking.store.bounded import FIRST_PAUSE, AwayError
-from lingmix.tracking.store.retry_after import asked_pause
+from lingmix.tracking.secrets import mask_secrets
+from lingmix.tracking.store.bounded import FIRST_PAUSE, UnavailableError
+from lingmix.tracking.store.retry_after import requested_pause
 
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_CALLS = 5.0
 LONGEST_PAUSE = 10.0
-"""Seconds between two tries of a store that is away; the first come sooner."""
+"""Seconds between two attempts at an unavailable store; the first pauses are shorter."""
 
-BEGINNING = 10.0
-"""Seconds that the training waits to hear whether the store takes the run at all."""
+BEGIN_TIMEOUT = 10.0
+"""Seconds that the training waits until the store has accepted the run."""
 
-STOPPING = 5.0
-"""Seconds that a run told to stop, or one that failed, has for its record."""
+STOP_TIMEOUT = 5.0
+"""Seconds that a stopped or failed run may take to send its record."""
 
 REFUSED = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "PERMISSION_DENIED", "UNAUTHENTICATED")
 
 
 class Sender:
-    """Tries again for as long as its block lasts; what it cannot send stays in the journal."""
+    """Sends in a thread, with retries, while the block lasts; the rest stays in the journal."""
 
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
@@ -63,26 +63,28 @@ class Sender:
         self._thread.join(timeout=1.0)  # a call that hangs is left to the end of the process
 
     def begin(self) -> None:
-        """Waits until the store has taken the run, or is found to be away."""
+        """Wait until the store accepts the run or fails to answer; raise where it refuses."""
         with self._answered:
             self._asked.set()
-            self._answered.wait_for(lambda: self._error or not self._delivery.left, BEGINNING)
-        self.refuse()
+            self._answered.wait_for(lambda: self._error or not self._delivery.left, BEGIN_TIMEOUT)
+        self.raise_final_error()
         if getattr(self._error, "error_code", None) in REFUSED:
             raise InputError(f"tracking.uri: the store refuses the run ({_line(self._error)})")
 
-    def refuse(self) -> None:
-        """Raises what no waiting mends."""
+    def raise_final_error(self) -> None:
+        """Raise the InputError of the thread, unless the store is merely unavailable."""
         if self._is_final():
             assert self._error is not None
             raise self._error
 
     def _is_final(self) -> bool:
-        return isinstance(self._error, InputError) and not isinstance(self._error, AwayError)
+        return isinstance(self._error, InputError) and not isinstance(self._error, UnavailableError)
 
     def finish(self, *, within: float, queue: bool) -> None:
-        """Waits until all is sent; no longer than this without any progress, or else, with `queue`,
-        for its turn at a local store that is busy."""
+        """Wait until all is sent, at most `within` seconds without progress.
+
+        With `queue`, a local store that others write to is waited for without limit.
+        """
         began = time.monotonic()
         self._asked.set()
         while self._delivery.left and not self._is_final():
@@ -115,20 +117,22 @@ class Sender:
 
     def _succeeded(self) -> None:
         if self._error is not None and not self._closed.is_set():
-            log.warning("tracking.uri: the store has what it missed")
+            log.warning("tracking.uri: the store is back; all pending records were sent")
             self._error = None
         self._answer()
 
     def _failed(self, state: RetryCallState) -> None:
-        """Says once that the store is away, and leaves it alone for as long as it asks for."""
+        """Log once that the store is unavailable, and pause for as long as it requests."""
         error = state.outcome.exception() if state.outcome else None
         if self._error is None and not self._closed.is_set():
             log.warning(
-                "%s; the run goes on, its record waits in %s", _line(error), self._delivery.folder
+                "%s; the run continues, its records are pending in %s",
+                _line(error),
+                self._delivery.folder,
             )
         self._error = error
         self._answer()
-        self._closed.wait(asked_pause(error))
+        self._closed.wait(requested_pause(error))
 
     def _answer(self) -> None:
         with self._answered:
@@ -136,7 +140,7 @@ class Sender:
 
 
 @contextmanager
-def journaled_run(
+def open_outbox(
     uri: str,
     *,
     folder: Path,
@@ -146,9 +150,10 @@ def journaled_run(
     wait: float,
     inputs: Sequence[Input] = (),
 ) -> Iterator[RunRecorder]:
-    """What records a run that ends as what happened to it, whether or not its store is there.
+    """Record a run for the block, whether or not its store is available, with the state it ends in.
 
-    `run` is what `begin_run` takes; the end waits `wait` seconds for a store that is away.
+    `run` has the arguments of `begin_run`; the end waits `wait` seconds for an unavailable store.
+    Raises InputError where the store refuses the run or the journal is damaged.
     """
     journal = Journal(folder)
     begin = {
@@ -156,7 +161,7 @@ def journaled_run(
         "output_dir": str(output_dir),
         "run": {**run, "tags": {**run["tags"], JOURNAL_ID: journal_id(folder)}},
         "inputs": inputs,
-        "uri": shown(uri),
+        "uri": mask_secrets(uri),
     }
     try:
         with Sender(Delivery(folder, uri)) as sender:
@@ -165,7 +170,7 @@ def journaled_run(
                 yield RunRecorder(journal)
             except BaseException as error:
                 _end(journal, error)
-                sender.finish(within=min(wait, STOPPING), queue=False)
+                sender.finish(within=min(wait, STOP_TIMEOUT), queue=False)
                 raise
             _end(journal, None)
             sender.finish(within=wait, queue=True)
@@ -174,31 +179,33 @@ def journaled_run(
 
 
 def journal_id(folder: Path) -> str:
-    """What tells the folder of a run from another that was there before: its journal keeps it."""
-    before = begun(folder)
+    """Return the id of the journal, a new one where a run's folder was removed and made again."""
+    before = last_begin(folder)
     return (before["run"]["tags"].get(JOURNAL_ID) if before else None) or uuid4().hex
 
 
-def send_rest(uri: str, *, folder: Path, wait: float) -> None:
-    """Of a run that has ended; what the store should have of it already is looked for there."""
+def send_unsent(uri: str, *, folder: Path, wait: float) -> None:
+    """Send the rest of an ended run, and again what the store should have but lacks."""
     delivery = Delivery(folder, uri)
     delivery.confirm()
     with Sender(delivery) as sender:
         sender.finish(within=wait, queue=True)
-        sender.refuse()
+        sender.raise_final_error()
 
 
 def _begin(journal: Journal, begin: Mapping[str, Any], sender: Sender) -> None:
-    """The run has begun once this returns: its journal says how, and the store has taken it or is
-    away. Until then what the store refuses refuses the run, and leaves nothing; from then on no
-    store ends it, and what it records is sent by it, by `lingmix-sync` or by the same command."""
+    """Append `begin` and wait until the store accepts the run or is unavailable.
+
+    Where the store refuses it, InputError is raised and no record is left. Later, no store error
+    ends the run: this process, `lingmix-sync` or the same command sends its records.
+    """
     size = journal.size
     journal.append(begin=begin)
-    journal.keep()
+    journal.sync()
     try:
         sender.begin()
     except InputError:
-        journal.cut(size)
+        journal.truncate(size)
         if not size:
             (journal.folder / JOURNAL).unlink()
         raise
@@ -206,8 +213,8 @@ def _begin(journal: Journal, begin: Mapping[str, Any], sender: Sender) -> None:
 
 def _end(journal: Journal, error: BaseException | None) -> None:
     journal.append(end=ending(error))
-    journal.keep()
+    journal.sync()
 
 
 def _line(error: object) -> str:
-    return shown(" ".join(str(error).split()))[:300] or type(error).__name__
+    return mask_secrets(" ".join(str(error).split()))[:300] or type(error).__name__

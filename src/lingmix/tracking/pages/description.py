@@ -36,8 +36,8 @@ def sweep_note(
 ) -> str:
     """What came of the sweep, and what makes it again; `front` is the table of a study's best,
     `report` and `view` are links."""
-    parts, score = [], score_of(complete)
-    if score and (found := ranked(complete)):
+    parts, score = [], selection_metric(complete)
+    if score and (found := rank_runs(complete)):
         parts.append(_best(found, score=score, of=len(complete)))
         parts.append(_links(report=report, view=view))
         parts.append(_varied(complete))
@@ -48,9 +48,9 @@ def sweep_note(
     return "\n\n".join(part for part in parts if part)
 
 
-def ranked(complete: Sequence[Run]) -> list[tuple[float, Run]]:
+def rank_runs(complete: Sequence[Run]) -> list[tuple[float, Run]]:
     """Runs by the score to choose one by, the best first."""
-    score = score_of(complete)
+    score = selection_metric(complete)
     if score is None:
         return []
     scored = [(run.data.metrics.get(score, math.nan), run) for run in complete]
@@ -58,7 +58,7 @@ def ranked(complete: Sequence[Run]) -> list[tuple[float, Run]]:
     return sorted(found, key=lambda one: (-one[0], one[1].info.run_name))
 
 
-def maker(command: str) -> dict[str, str]:
+def source_tags(command: str) -> dict[str, str]:
     """Tags that MLflow shows beside a run: which command, of whom."""
     try:
         user = getpass.getuser()
@@ -73,7 +73,7 @@ def link(run: Run, *path: str) -> str:
     return "/".join((f"#/experiments/{info.experiment_id}/runs/{info.run_id}", *path))
 
 
-def score_of(complete: Sequence[Run]) -> str | None:
+def selection_metric(complete: Sequence[Run]) -> str | None:
     """The metric to choose by: a test score only where there is no development set."""
     names = {name for run in complete for name in run.data.metrics}
     if KEPT_SCORE in names:
@@ -84,7 +84,7 @@ def score_of(complete: Sequence[Run]) -> str | None:
     return None
 
 
-def varying(complete: Sequence[Run]) -> dict[str, list[str]]:
+def varied_params(complete: Sequence[Run]) -> dict[str, list[str]]:
     """Params that decide a result and differ between runs, with their values."""
     params = [run.data.params for run in complete]
     keys = sorted({key for one in params for key in one if decides(key)})
@@ -100,7 +100,7 @@ def _by_number(value: str) -> tuple[float, str]:
 
 
 def _varied(complete: Sequence[Run]) -> str:
-    varied = varying(complete).items()
+    varied = varied_params(complete).items()
     told = (f"`{key}` {cut(', '.join(values), VALUES_LENGTH)}" for key, values in varied)
     return f"Varied: {'; '.join(told)}." if varied else ""
 

@@ -11,10 +11,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from lingmix.evaluation.metric_names import setting_maps
-from lingmix.tracking.pages.description import score_of, varying
+from lingmix.tracking.pages.description import selection_metric, varied_params
 
 VIEW = "mlflow.sharedViewState."
-MOST_COLUMNS = 24
+MAX_COLUMNS = 24
 HEADLINE = "Headline"
 """A section of charts. MLflow has a section for each prefix of a metric's name, in alphabetical
 order; the view keeps its own first."""
@@ -24,11 +24,11 @@ def save_view(client: MlflowClient, parent: Run, complete: Sequence[Run]) -> str
     """Under the sweep's name; the page that shows it."""
     info = parent.info
     name = f"sweep-{info.run_id[:12]}"
-    score = score_of(complete)
+    score = selection_metric(complete)
     headline = _headline(complete, score)
-    columns = [f"params.`{key}`" for key in varying(complete)]
+    columns = [f"params.`{key}`" for key in varied_params(complete)]
     state = {
-        "selectedColumns": [*columns, *(f"metrics.`{one}`" for one in headline)][:MOST_COLUMNS],
+        "selectedColumns": [*columns, *(f"metrics.`{one}`" for one in headline)][:MAX_COLUMNS],
         "searchFilter": f"tags.`mlflow.parentRunId` = '{info.run_id}'",
         "orderByKey": f"metrics.`{score}`" if score else "attributes.start_time",
         "orderByAsc": False,

@@ -20,19 +20,19 @@ from lingmix.tracking.lifecycle import (
     end_run,
     start_run,
 )
-from lingmix.tracking.pages.description import link, maker, ranked, sweep_note
+from lingmix.tracking.pages.description import link, rank_runs, source_tags, sweep_note
 from lingmix.tracking.pages.saved_view import save_view
 from lingmix.tracking.store.limits import TAG_LENGTH, cut
 
 CELLS = "lingmix.cells"
 REPORT = "report/report.html"
-HASHES_A_TAG = 290
+HASHES_PER_TAG = 290
 FRONT, FRONT_TABLE = "lingmix.front", "lingmix.front_table"
 BEST_RUN = "lingmix.best_run"
 DESCRIBED = "lingmix.described"
 """Tag: of how many complete cells the note of a sweep is."""
 
-RUNS_A_TAG = 150
+RUNS_PER_TAG = 150
 
 
 def begin_sweep(
@@ -43,7 +43,7 @@ def begin_sweep(
     if found is None:
         note = sweep_note(command, [], front=None, report=None, view=None)
         tags = {SWEEP: identity, KIND: "sweep", NOTE: note}
-        tags |= maker(command.split(maxsplit=1)[0]) | git_tags()
+        tags |= source_tags(command.split(maxsplit=1)[0]) | git_tags()
         run_id = start_run(client, experiment=experiment, name=name, params={}, tags=tags)
     else:
         run_id = found.info.run_id
@@ -55,7 +55,7 @@ def begin_sweep(
 
 def add_cells(client: MlflowClient, parent: str, cells: Sequence[str]) -> None:
     """To those that the sweep was of before; they are given by their hashes."""
-    known = cells_of(client.get_run(parent))
+    known = cell_hashes(client.get_run(parent))
     tags = _cell_tags(list(dict.fromkeys([*known, *cells])))
     client.log_batch(parent, tags=[RunTag(*tag) for tag in tags.items()])
 
@@ -84,7 +84,7 @@ def record_failure(
 
 def record_front(client: MlflowClient, parent: str, front: Sequence[str], *, table: str) -> None:
     """Ids of the runs that no other of the study is better than, and what is to be read of them."""
-    written = {FRONT: " ".join(front[:RUNS_A_TAG]), FRONT_TABLE: cut(table, TAG_LENGTH)}
+    written = {FRONT: " ".join(front[:RUNS_PER_TAG]), FRONT_TABLE: cut(table, TAG_LENGTH)}
     client.log_batch(parent, tags=[RunTag(*tag) for tag in written.items()])
     describe_sweep(client, parent)
 
@@ -98,7 +98,7 @@ def end_sweep(client: MlflowClient, run_id: str, state: str) -> None:
 def describe_sweep(client: MlflowClient, run_id: str) -> None:
     """Says what came of it by now, and which of its runs is the best."""
     parent = client.get_run(run_id)
-    tags, cells = parent.data.tags, set(cells_of(parent))
+    tags, cells = parent.data.tags, set(cell_hashes(parent))
     complete = complete_runs(client, parent.info.experiment_id)
     done = [run for cell, run in complete.items() if cell in cells]
     found = newest(done)
@@ -108,7 +108,7 @@ def describe_sweep(client: MlflowClient, run_id: str) -> None:
     front = tags.get(FRONT_TABLE)
     note = sweep_note(tags.get(COMMAND, ""), found, front=front, report=report, view=view)
     written = {NOTE: cut(note, TAG_LENGTH), DESCRIBED: str(len(done))}
-    if best := ranked(found):
+    if best := rank_runs(found):
         written[BEST_RUN] = best[0][1].info.run_id
     client.log_batch(run_id, tags=[RunTag(*tag) for tag in written.items()])
 
@@ -117,11 +117,11 @@ def is_described(client: MlflowClient, run_id: str, complete: Mapping[str, Run])
     """Whether the note is of all cells that are complete by now; `lingmix-sync` may have sent some
     since, or the store have been away when the sweep ended."""
     parent = client.get_run(run_id)
-    done = sum(cell in complete for cell in cells_of(parent))
+    done = sum(cell in complete for cell in cell_hashes(parent))
     return parent.data.tags.get(DESCRIBED) == str(done)
 
 
-def cells_of(parent: Run) -> list[str]:
+def cell_hashes(parent: Run) -> list[str]:
     """The hashes of all cells that a sweep was ever of."""
     tags = parent.data.tags
     parts = sorted(tag for tag in tags if tag.startswith(f"{CELLS}."))
@@ -130,6 +130,6 @@ def cells_of(parent: Run) -> list[str]:
 
 def _cell_tags(cells: Sequence[str]) -> dict[str, str]:
     return {
-        f"{CELLS}.{start // HASHES_A_TAG:04d}": " ".join(cells[start : start + HASHES_A_TAG])
-        for start in range(0, len(cells), HASHES_A_TAG)
+        f"{CELLS}.{start // HASHES_PER_TAG:04d}": " ".join(cells[start : start + HASHES_PER_TAG])
+        for start in range(0, len(cells), HASHES_PER_TAG)
     }

@@ -21,7 +21,7 @@ from lingmix.tracking.lifecycle import (
     RUNNING,
     STATE,
 )
-from lingmix.tracking.pages.sweep_run import cells_of
+from lingmix.tracking.pages.sweep_run import cell_hashes
 from lingmix.tracking.store.client import open_store
 
 MISSING = "missing"
@@ -37,7 +37,7 @@ def sweep_table(uri: str, *, name: str | None, output_dir: Path) -> str:
         folder = output_dir / "runs" / experiment.name
         best = _best(client, experiment.experiment_id)
         for parent in runs(client, experiment.experiment_id, f"tags.`{KIND}` = 'sweep'"):
-            counts = Counter(_state(cell, best, folder) for cell in cells_of(parent))
+            counts = Counter(_state(cell, best, folder) for cell in cell_hashes(parent))
             figures = (str(counts[state] or "") for state in STATES)
             rows.append((experiment.name, parent.info.run_name, *figures))
             if counts[COMPLETE] + counts[PRUNED] < counts.total():

@@ -1,4 +1,4 @@
-"""Calls to a store on a network end, whatever it does."""
+"""Time limits and retries for calls to a store on a network, which then end whatever it does."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -26,128 +26,132 @@ from tenacity import (
 
 from lingmix.deadline import within
 from lingmix.errors import InputError
-from lingmix.tracking.secrets import shown
+from lingmix.tracking.secrets import mask_secrets
 from lingmix.tracking.store.contention import CALLS
-from lingmix.tracking.store.retry_after import asked_pause
+from lingmix.tracking.store.retry_after import requested_pause
 
 T = TypeVar("T")
 
 ANSWER, TRY, CALL = 5.0, 20.0, 60.0
-"""Seconds in which a store must say that it is there, and which one try of a call may take, or all
-of its tries and an upload."""
+"""Seconds: until a store must answer a probe, for one attempt at a call, and for all attempts at a
+call or for an upload."""
 
 TRIES, FIRST_PAUSE = 5, 0.1
-"""A request that a store has missed is asked again: after this many seconds, then twice as many, or
-after as many as it asks for."""
+"""Attempts at a request, and seconds before the second one; the pause then doubles, or is what the
+server asks for."""
 
-OPENING = 30.0
-"""Seconds that what is asked before anything has begun may take together."""
+STARTUP = 30.0
+"""Seconds that all calls before a run has begun may take together."""
 
-SLOWEST = 100_000
-"""Bytes a second that an upload must come to beside."""
+SLOWEST_UPLOAD = 100_000
+"""Bytes a second that extend the time limit of an upload."""
 
-NOT_NOW = (408, 429)
-"""Statuses of a request that a server may well take later, as those of 500 and above are."""
+TRANSIENT = (408, 429)
+"""HTTP statuses below 500 of a request that the server may accept later."""
 
-ONCE = ("create_run", "delete_tag", "log_artifacts")
-"""Calls that are not repeated by themselves, since what their first try did must be looked for, or
-since they are long; who calls them begins again from there."""
+NOT_REPEATED = ("create_run", "delete_tag", "log_artifacts")
+"""Calls that are not retried by themselves: the caller must look for what a first attempt did, or
+they take long."""
 
-_opened_by: ContextVar[float] = ContextVar("opened_by", default=inf)
+_deadline: ContextVar[float] = ContextVar("deadline", default=inf)
 
 
-class AwayError(InputError):
-    """The server of the store does not answer; it may yet. `lasting` once it was asked again."""
+class UnavailableError(InputError):
+    """The store does not answer now but may later; `lasting` is set once retries failed too."""
 
     lasting = False
 
 
-def is_away(error: BaseException) -> bool:
-    """Whether a store may do later what it has not done now: it was not reached, its answer came
-    too late, not whole or garbled, or it has trouble of its own. What it refuses it always will."""
+def is_transient(error: BaseException) -> bool:
+    """Whether a call may succeed later: the store was not reached, its answer was late, cut short
+    or garbled, or it has an internal error. What it refuses, it always refuses."""
     if isinstance(error, MlflowException):
         status = error.get_http_status_code()
     else:
         status = getattr(getattr(error, "response", None), "status_code", 0)
     if status:
-        return status >= 500 or status in NOT_NOW
+        return status >= 500 or status in TRANSIENT
     return isinstance(error, OSError | HTTPException | JSONDecodeError | ParseError)
 
 
-def again(call: Callable[[], T], *, seconds: float = CALL) -> T:
-    """What the call gives, which may be repeated; the AwayError of its last try."""
-    over = stop_any(stop_after_attempt(TRIES), stop_before_delay(seconds))
+def with_retries(call: Callable[[], T], *, seconds: float = CALL) -> T:
+    """Return the result of an idempotent call; raise the UnavailableError of its last attempt."""
+    exhausted = stop_any(stop_after_attempt(TRIES), stop_before_delay(seconds))
     trying = Retrying(
-        retry=retry_if_exception(lambda error: isinstance(error, AwayError) and not error.lasting),
+        retry=retry_if_exception(
+            lambda error: isinstance(error, UnavailableError) and not error.lasting
+        ),
         wait=_pause,
-        stop=lambda state: over(state) or _opening_ends(state),
+        stop=lambda state: exhausted(state) or _deadline_passes(state),
         reraise=True,
     )
     try:
         return trying(call)
-    except AwayError as error:
+    except UnavailableError as error:
         error.lasting = True
         raise
 
 
 @contextmanager
-def opening() -> Iterator[None]:
-    """Whatever its store does, the block asks it for no longer than `OPENING` seconds."""
-    token = _opened_by.set(min(_opened_by.get(), time.monotonic() + OPENING))
+def startup_deadline() -> Iterator[None]:
+    """Limit all calls to the store in the block to `STARTUP` seconds together."""
+    token = _deadline.set(min(_deadline.get(), time.monotonic() + STARTUP))
     try:
         yield
     finally:
-        _opened_by.reset(token)
+        _deadline.reset(token)
 
 
-def in_time(seconds: float, call: Callable[[], T]) -> T:
-    """What the call gives; TimeoutError after the seconds, or where an `opening` is over."""
-    return within(max(0.0, min(seconds, _opened_by.get() - time.monotonic())), call)
+def within_deadline(seconds: float, call: Callable[[], T]) -> T:
+    """Return the result of the call; raise TimeoutError after `seconds` or the startup deadline."""
+    return within(max(0.0, min(seconds, _deadline.get() - time.monotonic())), call)
 
 
-def bounded(client: MlflowClient, *, seconds: float) -> MlflowClient:
-    """The client itself, whose calls are now repeated where the store `is_away` for a moment, and
-    raise AwayError where it stays so, or does not do them in these seconds."""
+def with_time_limits(client: MlflowClient, *, seconds: float) -> MlflowClient:
+    """Give the client's calls a time limit and retries, and return the client itself.
+
+    A call raises UnavailableError where every attempt fails by an `is_transient` error, or where it
+    takes longer than `seconds`.
+    """
     for name in CALLS:
         call = getattr(client, name)
-        setattr(client, name, _bounded(name, call, uri=client.tracking_uri, limit=seconds))
+        setattr(client, name, _limited(name, call, uri=client.tracking_uri, limit=seconds))
     return client
 
 
 def first_line(error: BaseException) -> str:
-    return shown((str(error).strip() or type(error).__name__).splitlines()[0])
+    return mask_secrets((str(error).strip() or type(error).__name__).splitlines()[0])
 
 
 def _pause(state: RetryCallState) -> float:
-    asked = asked_pause(state.outcome.exception()) if state.outcome else 0.0
-    return max(asked, wait_exponential(multiplier=FIRST_PAUSE)(state))
+    requested = requested_pause(state.outcome.exception()) if state.outcome else 0.0
+    return max(requested, wait_exponential(multiplier=FIRST_PAUSE)(state))
 
 
-def _opening_ends(state: RetryCallState) -> bool:
-    """Before the next try."""
-    return time.monotonic() + state.upcoming_sleep >= _opened_by.get()
+def _deadline_passes(state: RetryCallState) -> bool:
+    return time.monotonic() + state.upcoming_sleep >= _deadline.get()
 
 
-def _bounded(name: str, call: Callable[..., Any], *, uri: str, limit: float) -> Callable[..., Any]:
+def _limited(name: str, call: Callable[..., Any], *, uri: str, limit: float) -> Callable[..., Any]:
     @wraps(call)
-    def ends(*arguments: Any, **options: Any) -> Any:
+    def limited(*arguments: Any, **options: Any) -> Any:
         seconds = limit
         if name == "log_artifacts":
-            seconds = max(limit, CALL) + _size(arguments[1]) / SLOWEST
-        tried = partial(_tried, partial(call, *arguments, **options), uri=uri, seconds=seconds)
-        return tried() if name in ONCE else again(tried)
+            seconds = max(limit, CALL) + _size(arguments[1]) / SLOWEST_UPLOAD
+        attempt = partial(_attempt, partial(call, *arguments, **options), uri=uri, seconds=seconds)
+        return attempt() if name in NOT_REPEATED else with_retries(attempt)
 
-    return ends
+    return limited
 
 
-def _tried(call: Callable[[], T], *, uri: str, seconds: float) -> T:
+def _attempt(call: Callable[[], T], *, uri: str, seconds: float) -> T:
     try:
-        return in_time(seconds, call)
+        return within_deadline(seconds, call)
     except Exception as error:
-        if not is_away(error):
+        if not is_transient(error):
             raise
-        raise AwayError(
-            f"tracking.uri: the store {shown(uri)} does not do what it is asked "
+        raise UnavailableError(
+            f"tracking.uri: the store {mask_secrets(uri)} does not do what it is asked "
             f"({first_line(error)}); look at its own log, or at who else uses it and at the room "
             "on its disk where it is a local file"
         ) from error

@@ -1,4 +1,4 @@
-"""The MLflow store: opened safely by any number of processes."""
+"""The MLflow store: a local file, a database or a server, opened by any number of processes."""
 
 import logging
 import os
@@ -24,54 +24,58 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from lingmix.errors import InputError
-from lingmix.tracking.secrets import shown
+from lingmix.tracking.secrets import mask_secrets
 from lingmix.tracking.store.bounded import (
     ANSWER,
     CALL,
-    OPENING,
+    STARTUP,
     TRY,
-    AwayError,
-    again,
-    bounded,
+    UnavailableError,
     first_line,
-    in_time,
+    with_retries,
+    with_time_limits,
+    within_deadline,
 )
 from lingmix.tracking.store.contention import (
     QUEUE,
     create_store,
     creation_lock,
-    is_passing,
-    patient,
+    is_transient_database_error,
+    with_lock_retries,
 )
 from lingmix.tracking.store.limits import NAME_LENGTH
-from lingmix.tracking.store.local import LOCAL, local_path, refuse_unwritable
-from lingmix.tracking.store.retry_after import keep_headers
+from lingmix.tracking.store.local import LOCAL, local_path, require_writable
+from lingmix.tracking.store.retry_after import expose_response_headers
 
 PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
-AWAY = (429, 502, 503, 504)
-"""What a server answers that is busy, and a proxy for one that is away."""
+UNAVAILABLE = (429, 502, 503, 504)
+"""HTTP statuses of a busy server, and of a proxy before a server that is down."""
 
 
 def open_store(uri: str) -> MlflowClient:
-    """A client of a store that answers."""
+    """Open the store and return a client whose calls are limited in time.
+
+    A missing local file is created. Raises UnavailableError where the store does not answer, and
+    InputError where it cannot be opened or is of another MLflow version.
+    """
     for chatty in ("alembic", "mlflow.store.db.utils"):
-        logging.getLogger(chatty).setLevel(logging.CRITICAL)  # what they tell is raised as well
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)  # their errors are raised as well
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     # MLflow would itself make a run once more where the answer was lost: two for one training
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
-    keep_headers()
-    require_answer(uri)
+    expose_response_headers()
+    require_reachable(uri)
     path = local_path(uri)
     try:
         if path and not path.exists():
-            with _creation(path):
+            with _exclusive_creation(path):
                 create_store(path)
         if path or _database(uri):
-            client = again(partial(_of_database, uri))
+            client = with_retries(partial(_open_database, uri))
         else:
             client = MlflowClient(tracking_uri=uri)
-        bounded(patient(client), seconds=QUEUE if path else TRY)
+        with_time_limits(with_lock_retries(client), seconds=QUEUE if path else TRY)
         client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         raise InputError(_not_opened(uri, error)) from error
@@ -79,26 +83,30 @@ def open_store(uri: str) -> MlflowClient:
 
 
 @contextmanager
-def reached(client: MlflowClient) -> Iterator[None]:
-    """What the store has against a call is one line, at once where it is away."""
-    require_answer(client.tracking_uri)
+def store_errors(client: MlflowClient) -> Iterator[None]:
+    """Raise InputError for what the store refuses in the block, after a check that it is up."""
+    require_reachable(client.tracking_uri)
     try:
         yield
     except MlflowException as error:
         raise InputError(
-            f"tracking.uri: the store {shown(client.tracking_uri)} does not do what it is asked "
+            f"tracking.uri: the store {mask_secrets(client.tracking_uri)} refuses a request "
             f"({first_line(error)})"
         ) from error
 
 
 def experiment_of(client: MlflowClient, name: str, *, output_dir: Path) -> str:
-    """The id of the experiment, made if missing; without a server artifacts lie in `output_dir`."""
+    """Return the id of the experiment, created if missing.
+
+    Without a server its artifacts are in `output_dir`. Raises InputError for a name that is too
+    long or of a deleted experiment.
+    """
     if not 0 < len(name) <= NAME_LENGTH:
         raise InputError(f"name: must have 1 to {NAME_LENGTH} letters, got {len(name)}")
     path = local_path(client.tracking_uri)
     if path:
-        refuse_unwritable(path)
-    with _creation(path) if path else nullcontext():
+        require_writable(path)
+    with _exclusive_creation(path) if path else nullcontext():
         found = client.get_experiment_by_name(name)
         if found is not None and found.lifecycle_stage == "deleted":
             raise InputError(
@@ -119,7 +127,7 @@ def experiment_of(client: MlflowClient, name: str, *, output_dir: Path) -> str:
 
 
 def _database(uri: str) -> URL | None:
-    """The parts of the URI of a database on a network; None of what is no such thing."""
+    """The parts of a database URI; None for any other URI."""
     if uri.partition("://")[0].partition("+")[0] not in PORTS:
         return None
     try:
@@ -131,31 +139,32 @@ def _database(uri: str) -> URL | None:
 def _unreadable(uri: str) -> InputError:
     return InputError(
         f"tracking.uri: must be a URI such as http://host:5000 or postgresql://user:password@host/"
-        f"database, got {shown(uri)}; write what is special in a password as %2F and the like"
+        f"database, got {mask_secrets(uri)}; quote special letters of a password, such as %2F"
     )
 
 
-KNOCKING = 15.0
-"""Seconds until a server that takes every call and answers none is taken to be away."""
+PROBING = 15.0
+"""Seconds after which a server that accepts connections but never answers counts as down."""
 
 
-def require_answer(uri: str) -> None:
-    """Raises AwayError within seconds; MLflow's own client would try for minutes."""
+def require_reachable(uri: str) -> None:
+    """Raise UnavailableError within `PROBING` seconds where the server is down; MLflow's own client
+    would retry for minutes."""
     if uri.partition("://")[0] in ("http", "https"):
-        kind, knock = "MLflow server", partial(_ask, uri)
+        kind, probe = "MLflow server", partial(_ask, uri)
     elif (database := _database(uri)) and database.host:
-        kind, knock = "database", partial(_connect, database)
+        kind, probe = "database", partial(_connect, database)
     else:
         return
-    again(partial(_knock, knock, uri=uri, kind=kind), seconds=KNOCKING)
+    with_retries(partial(_probe, probe, uri=uri, kind=kind), seconds=PROBING)
 
 
-def _knock(knock: Callable[[], None], *, uri: str, kind: str) -> None:
+def _probe(probe: Callable[[], None], *, uri: str, kind: str) -> None:
     try:
-        in_time(ANSWER, knock)
+        within_deadline(ANSWER, probe)
     except (OSError, HTTPException) as error:
-        raise AwayError(
-            f"tracking.uri: no {kind} answers at {shown(uri)} ({first_line(error)}); start "
+        raise UnavailableError(
+            f"tracking.uri: no {kind} answers at {mask_secrets(uri)} ({first_line(error)}); start "
             "it, or leave tracking.uri at its default, a local file"
         ) from error
     except ValueError as error:
@@ -168,41 +177,41 @@ def _connect(database: URL) -> None:
 
 
 def _ask(uri: str) -> None:
-    """One that wants a password first is there as well."""
+    # a server that first wants a password is up as well
     server = urlsplit(uri)
-    where = server._replace(netloc=server.netloc.rpartition("@")[2]).geturl()
+    url = server._replace(netloc=server.netloc.rpartition("@")[2]).geturl()
     try:
-        urlopen(f"{where.rstrip('/')}/health", timeout=ANSWER).close()  # noqa: S310 - http, or https
+        urlopen(f"{url.rstrip('/')}/health", timeout=ANSWER).close()  # noqa: S310 - http, or https
     except HTTPError as error:
-        if error.code in AWAY:
+        if error.code in UNAVAILABLE:
             raise
 
 
-def _of_database(uri: str) -> MlflowClient:
-    """One try; AwayError where another may be answered."""
+def _open_database(uri: str) -> MlflowClient:
+    """One attempt; raises UnavailableError where another may succeed."""
     if database := _database(uri):
         uri = database.render_as_string(hide_password=False)
     try:
-        in_time(CALL, partial(_require_version, uri))
-        return in_time(CALL, partial(MlflowClient, tracking_uri=uri))
+        within_deadline(CALL, partial(_require_version, uri))
+        return within_deadline(CALL, partial(MlflowClient, tracking_uri=uri))
     except (MlflowException, SQLAlchemyError, TimeoutError) as error:
-        if isinstance(error, TimeoutError) or is_passing(error):
-            raise AwayError(_not_opened(uri, error)) from error
+        if isinstance(error, TimeoutError) or is_transient_database_error(error):
+            raise UnavailableError(_not_opened(uri, error)) from error
         raise
 
 
 def _not_opened(uri: str, error: Exception) -> str:
-    return f"tracking.uri: the store {shown(uri)} cannot be opened ({first_line(error)})"
+    return f"tracking.uri: the store {mask_secrets(uri)} cannot be opened ({first_line(error)})"
 
 
 @contextmanager
-def _creation(path: Path) -> Iterator[None]:
-    """By one process at a time; AwayError where another does not come to its end."""
+def _exclusive_creation(path: Path) -> Iterator[None]:
+    """Let one process create the store; raise UnavailableError where another takes too long."""
     lock = creation_lock(path)
     try:
-        lock.acquire(timeout=OPENING)
+        lock.acquire(timeout=STARTUP)
     except Timeout as error:
-        raise AwayError(
+        raise UnavailableError(
             f"tracking.uri: the store {LOCAL}{path} is being opened by another process, which does "
             f"not come to an end; look what holds {lock.lock_file}"
         ) from error
@@ -213,24 +222,28 @@ def _creation(path: Path) -> Iterator[None]:
 
 
 def _require_version(uri: str) -> None:
-    """MLflow itself writes to a database of another version before it has a look at that."""
+    """Raise InputError for a database of another MLflow version.
+
+    MLflow itself would write to it before it compares versions.
+    """
     engine = create_sqlalchemy_engine(uri)
     with engine.connect() as connection:
         found = MigrationContext.configure(connection).get_current_revision()
     engine.dispose()
-    *older, ours = _versions()
-    of = f"tracking.uri: the store {shown(uri)} is of"
+    *older, current = _revisions()
+    store = f"tracking.uri: the store {mask_secrets(uri)} is of"
     here = f"MLflow than the {mlflow.__version__} here"
     if found in older:
         raise InputError(
-            f"{of} an older {here}; keep a copy of it, then run `mlflow db upgrade {shown(uri)}`"
+            f"{store} an older {here}; keep a copy of it, then run `mlflow db upgrade "
+            f"{mask_secrets(uri)}`"
         )
-    if found not in (None, ours):
-        raise InputError(f"{of} a newer {here}; install that one, or choose another store")
+    if found not in (None, current):
+        raise InputError(f"{store} a newer {here}; install that one, or choose another store")
 
 
 @cache
-def _versions() -> list[str]:
-    """Of the tables of a store, the newest last."""
+def _revisions() -> list[str]:
+    """The schema revisions that MLflow knows, the newest last."""
     scripts = ScriptDirectory(str(Path(db_migrations.__file__).parent))
     return [script.revision for script in scripts.walk_revisions()][::-1]

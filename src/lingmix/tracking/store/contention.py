@@ -1,4 +1,4 @@
-"""Many processes at one SQLite file."""
+"""Many processes that write to one SQLite file: retries while it is locked, and its creation."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
 PATIENCE, QUEUE = 600.0, 630.0
-"""Seconds that a call waits for its turn, and until it is over whatever becomes of it."""
+"""Seconds that a call waits for a locked file, and its time limit in all."""
 
 CALLS = (
     "create_experiment",
@@ -29,13 +29,13 @@ CALLS = (
     "set_terminated",
     "update_run",
 )
-"""What may be tried again: a call that found the store locked has left nothing there."""
+"""Calls of the client that may be retried: one that met a locked store has written nothing."""
 
 BUSY = ("database is locked", "UNIQUE constraint failed: datasets.", 'constraint "dataset_pk"')
-"""The others, of SQLite and PostgreSQL, where two runs log a data set that is new to the store: the
-second finds it then."""
+"""Messages of a locked SQLite file, and of SQLite and PostgreSQL where two runs log the same new
+data set at once: a retry then finds it."""
 
-PASSING = (
+TRANSIENT = (
     "database is locked",
     "closed the connection",
     "Connection refused",
@@ -45,49 +45,54 @@ PASSING = (
     "Lost connection",
     "Too many connections",
 )
-"""What SQLite, PostgreSQL and MySQL say of a store that may yet be opened: SQLAlchemy knows only of
-connections that it had."""
+"""Messages of SQLite, PostgreSQL and MySQL about a store that may be opened later; SQLAlchemy
+itself recognizes lost connections only."""
 
 
-def patient(client: MlflowClient) -> MlflowClient:
-    """The client itself, whose calls now wait their turn: MLflow's own wait ends after 20 s."""
-    again = retry(
+def with_lock_retries(client: MlflowClient) -> MlflowClient:
+    """Retry the client's calls while the file is locked, and return the client itself.
+
+    MLflow alone gives up after 20 s.
+    """
+    retrying = retry(
         retry=retry_if_exception(_is_busy),
         wait=wait_random_exponential(multiplier=0.05, max=2.0),
         stop=stop_after_delay(PATIENCE),
         reraise=True,
     )
     for name in CALLS:
-        setattr(client, name, again(getattr(client, name)))
+        setattr(client, name, retrying(getattr(client, name)))
     return client
 
 
 def create_store(path: Path) -> None:
-    """By one process while the others wait for `creation_lock`, and under its name only when it is
-    whole: processes that open a fresh one together break it for good, and so does one that is
-    killed."""
+    """Create the store under a temporary name and rename it; the caller has `creation_lock`.
+
+    Processes that initialize one file together, or one that is killed meanwhile, would break it for
+    good.
+    """
     if path.exists():
         return
     unfinished = path.with_name(f"{path.name}.unfinished")
-    for left in (unfinished, Path(f"{unfinished}-journal")):
-        left.unlink(missing_ok=True)
+    for leftover in (unfinished, Path(f"{unfinished}-journal")):
+        leftover.unlink(missing_ok=True)
     MlflowClient(tracking_uri=f"sqlite:///{unfinished}").search_experiments(max_results=1)
     unfinished.replace(path)
 
 
 def creation_lock(path: Path) -> FileLock:
+    """Return the lock of the store's creation, in the same folder, which is created."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(f"{path}.lock")
 
 
-def is_passing(error: BaseException) -> bool:
-    """Whether a database was locked, or the connection to it lost or not to be had for the moment;
-    what it refuses it always will."""
+def is_transient_database_error(error: BaseException) -> bool:
+    """Whether a database is locked or its connection lost, so that a later call may succeed."""
     cause = error.__cause__ if isinstance(error, MlflowException) else error
     return isinstance(cause, DBAPIError) and (
-        cause.connection_invalidated or any(one in str(cause) for one in PASSING)
+        cause.connection_invalidated or any(text in str(cause) for text in TRANSIENT)
     )
 
 
 def _is_busy(error: BaseException) -> bool:
-    return isinstance(error, MlflowException) and any(one in str(error) for one in BUSY)
+    return isinstance(error, MlflowException) and any(text in str(error) for text in BUSY)

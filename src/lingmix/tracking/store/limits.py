@@ -1,4 +1,4 @@
-"""What MLflow takes: longer values are cut and show it, names keep the letters it knows."""
+"""Limits of MLflow: long values are cut and marked so, names are reduced to letters it accepts."""
 
 import re
 from hashlib import sha256
@@ -8,32 +8,35 @@ from lingmix.errors import InputError
 NAME_LENGTH, PARAM_LENGTH, TAG_LENGTH = 250, 6000, 5000
 CUT = " [...]"
 SET_LENGTH = 140
-"""Bytes: leaves room for `test/<set>/pair/<en-de>/<metric>` and for a file of the set's name."""
+"""Bytes of the name of an evaluation set: leaves room for `test/<set>/pair/<en-de>/<metric>` and
+for a file of that name."""
 
 EXPERIMENT_LENGTH = 240
-"""Bytes: MLflow takes 250 letters, a file system 255 bytes for the folder of that name."""
+"""Bytes of the name of an experiment: MLflow takes 250 letters, a file system 255 bytes for
+the folder of that name."""
 
 
 def cut(text: str, length: int) -> str:
+    """Return the text, cut to `length` characters and ending in `[...]` where it is longer."""
     return text if len(text) <= length else text[: length - len(CUT)] + CUT
 
 
-def told_apart(text: str, length: int) -> str:
-    """As `cut`, but not the same as another with the same beginning."""
+def cut_distinct(text: str, length: int) -> str:
+    """Cut the text and append a digest: texts with the same beginning stay distinct."""
     if len(text) <= length:
         return text
     digest = sha256(text.encode()).hexdigest()[:8]
     return f"{cut(text, length - len(digest) - 1)} {digest}"
 
 
-def key(name: str) -> str:
-    """Of a metric or param: a path in a file store, too."""
+def mlflow_key(name: str) -> str:
+    """Return the name of a metric or param as MLflow accepts it, and as a path in a file store."""
     parts = re.sub(r"[^/\w.\- :]", "_", name).split("/")
     return "/".join("_" if part in ("", ".", "..") else part for part in parts)[:NAME_LENGTH]
 
 
 def require_experiment_name(name: object) -> str:
-    """Of an MLflow experiment, and of the folders of its runs and its report."""
+    """Return the name as text; raise InputError where it cannot name a folder."""
     text = str(name) if isinstance(name, int | float | str) else ""
     fits = text.isprintable() and len(text.encode(errors="replace")) <= EXPERIMENT_LENGTH
     if isinstance(name, bool) or not fits or not text.strip(". ") or "/" in text:
@@ -45,12 +48,12 @@ def require_experiment_name(name: object) -> str:
 
 
 def require_set_name(name: object) -> str:
-    """A metric is named after its set: two sets must not become one by being cut or mended."""
+    """Raise InputError for a set's name that MLflow would alter: two sets could become one."""
     text = str(name)
     if not re.fullmatch(r"[\w\- ][\w.\- ]*", text) or len(text.encode()) > SET_LENGTH:
         raise InputError(
             f"evaluation.{_short(text)}: metrics are named after the set, in letters, digits, "
-            f"spaces and _ - . alone, and in {SET_LENGTH} bytes at most; rename it"
+            f"spaces and _ - . only, and in {SET_LENGTH} bytes at most; rename it"
         )
     return text
 

@@ -1,4 +1,4 @@
-"""A store that is a file on this machine."""
+"""Stores that are SQLite files on this machine."""
 
 import os
 from pathlib import Path
@@ -9,18 +9,18 @@ LOCAL = "sqlite:///"
 
 
 def local_path(uri: str) -> Path | None:
-    """The file of the store; None where it is a server or a database."""
+    """Return the file of the store; None for a server or a database."""
     return Path(uri.removeprefix(LOCAL)) if uri.startswith(LOCAL) else None
 
 
 def is_missing(uri: str) -> bool:
-    """Whether the store is a file that is not there, so that nothing is recorded in it."""
+    """Whether the store is a file that does not exist, so that nothing is recorded yet."""
     path = local_path(uri)
     return path is not None and not path.exists()
 
 
-def refuse_missing(uri: str, name: str) -> None:
-    """For a command that reads an experiment of that name."""
+def require_store(uri: str, name: str) -> None:
+    """Raise InputError where the store is a missing file; `name` is the experiment to be read."""
     if is_missing(uri):
         raise InputError(
             f"name: no experiment {name!r} is recorded, there is no store {local_path(uri)} yet; "
@@ -28,7 +28,8 @@ def refuse_missing(uri: str, name: str) -> None:
         )
 
 
-def refuse_unwritable(path: Path) -> None:
+def require_writable(path: Path) -> None:
+    """Raise InputError where the file or its folder is not writable."""
     if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         raise InputError(
             f"tracking.uri: the store {LOCAL}{path} cannot be written to; have its file and folder "

@@ -1,4 +1,4 @@
-"""How long a server asks to be left alone: `Retry-After`, with 429 and 503 above all."""
+"""The pause that a server requests by `Retry-After`, mostly with status 429 or 503."""
 
 from contextlib import suppress
 from typing import Any, Self
@@ -9,11 +9,11 @@ from urllib3.util import Retry
 
 HEADER = "Retry-After"
 LONGEST = 60.0
-"""Seconds; a server that asks for more is asked again after these."""
+"""Seconds: a longer pause is shortened to this."""
 
 
-class _Headed(Retry):
-    """Leaves an answer's headers on the error, which is all that MLflow lets through of it."""
+class _RetryWithHeaders(Retry):
+    """Copies a response's headers to the error, as MLflow passes nothing else of it on."""
 
     def increment(self, *arguments: Any, **options: Any) -> Self:
         try:
@@ -23,16 +23,16 @@ class _Headed(Retry):
             raise
 
 
-def keep_headers() -> None:
-    """MLflow's clients of this process from now on raise errors that `asked_pause` can read."""
-    vars(request_utils)["Retry"] = _Headed
+def expose_response_headers() -> None:
+    """Make MLflow's clients of this process raise errors that `requested_pause` can read."""
+    vars(request_utils)["Retry"] = _RetryWithHeaders
 
 
-def asked_pause(error: BaseException | None) -> float:
-    """Seconds for which the server behind an error asks to be left alone, `LONGEST` at most."""
+def requested_pause(error: BaseException | None) -> float:
+    """Return the pause in seconds that the server behind an error requests, at most `LONGEST`."""
     while error is not None:
-        if asked := (getattr(error, "headers", None) or {}).get(HEADER):
+        if header := (getattr(error, "headers", None) or {}).get(HEADER):
             with suppress(InvalidHeader):
-                return min(Retry().parse_retry_after(asked), LONGEST)
+                return min(Retry().parse_retry_after(header), LONGEST)
         error = error.__cause__ or error.__context__
     return 0.0
