@@ -201,7 +201,7 @@ def test_negatives_that_the_data_came_with_are_candidates():
 def test_what_is_mined_does_not_depend_on_how_much_is_looked_at_at_once(monkeypatch):
     whole, at_once = mined(count=2, language="any", max_share=0.9)
     monkeypatch.setattr(negatives, "QUERIES", 2)
-    monkeypatch.setattr(negatives, "CELLS", 1)
+    monkeypatch.setattr(negatives, "BLOCK", 1)
     parts, one_by_one = mined(count=2, language="any", max_share=0.9)
     assert parts == whole
     assert one_by_one.counts == at_once.counts

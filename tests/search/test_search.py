@@ -10,7 +10,7 @@ import yaml
 from lingmix.errors import InputError
 from lingmix.evaluation.trec import best_columns
 from lingmix.search.approximate import hnsw, ivf_pq, scalar
-from lingmix.search.exact import Hits, Searcher, merged, recall_against_exact, search
+from lingmix.search.exact import Hits, Searcher, merge_hits, recall_against_exact, search
 from lingmix.search.shards import inner_products
 from lingmix.search.vectors import Vectors
 from tests.evaluation.made import unit
@@ -103,7 +103,7 @@ def test_hits_do_not_depend_on_how_many_queries_are_held_at_once(monkeypatch, se
     passages[::2] = queries[::3] = passages[0]
     together = searcher(queries, passages, depth=10)
     for module in ("exact", "approximate"):
-        monkeypatch.setattr(f"lingmix.search.{module}.CELLS", 300)
+        monkeypatch.setattr(f"lingmix.search.{module}.SCORES", 300)
     assert_same(searcher(queries, passages, depth=10), together)
 
 
@@ -360,13 +360,13 @@ def test_the_merged_hits_of_corpora_are_the_hits_of_all_their_passages(depth):
     corpus = rng.integers(0, 3, 100)
     places = [np.flatnonzero(corpus == c) for c in range(3)]
     hits = [EXACT(queries, passages[places_P], depth=depth) for places_P in places]
-    assert_same(merged(hits, places, depth=depth), EXACT(queries, passages, depth=depth))
+    assert_same(merge_hits(hits, places, depth=depth), EXACT(queries, passages, depth=depth))
 
 
 def test_a_hit_that_is_missing_is_merged_behind_all_others():
     score = np.array([[0.5, -np.inf]], dtype=np.float32)
     hits = [Hits(np.array([[0, -1]]), score), Hits(np.array([[1, -1]]), score - 1)]
-    joined = merged(hits, [np.array([7]), np.array([9, 3])], depth=3)
+    joined = merge_hits(hits, [np.array([7]), np.array([9, 3])], depth=3)
     assert joined.passage_QK.tolist() == [[7, 3, -1]]
     assert joined.score_QK.tolist() == [[0.5, -0.5, -np.inf]]
 

@@ -14,7 +14,7 @@ from lingmix.evaluation.pools import Pool, Positions, pools
 from lingmix.evaluation.ranks import Ranked, with_query_language
 from lingmix.evaluation.scores import SetScores, set_scores
 from lingmix.evaluation.self_matches import own_passages
-from lingmix.search.exact import Hits, Searcher, merged, recall_against_exact
+from lingmix.search.exact import Hits, Searcher, merge_hits, recall_against_exact
 from lingmix.search.vectors import Vectors
 
 NOT_FOUND = 2**31
@@ -108,7 +108,7 @@ def _search(
     by_id = evaluation_set.by_descending_id
     return Found(
         [_positions(hits, by_id[tie_P]) for hits, tie_P in zip(languages, ties, strict=True)],
-        _positions(merged(languages, ties, depth=depth), by_id),
+        _positions(merge_hits(languages, ties, depth=depth), by_id),
         recalls,
     )
 

@@ -15,7 +15,7 @@ from lingmix.evaluation.pools import CHUNK_CELLS, Pool, Positions, blocks, pools
 from lingmix.evaluation.ranks import PoolScorer, Scorer
 from lingmix.evaluation.self_matches import BEHIND
 from lingmix.evaluation.tally import Matrix
-from lingmix.search.exact import Hits, beside
+from lingmix.search.exact import Hits, concatenate_hits
 
 
 def write_trec(
@@ -87,7 +87,7 @@ def _runs(
         for begin in range(0, len(pool.queries), size):
             queries = pool.queries[begin : begin + size]
             corpora = _best(pool, over, queries, depth or len(pool.passages_P))
-            pooled = beside(*corpora).best(depth or len(pool.passages_P))
+            pooled = concatenate_hits(*corpora).best(depth or len(pool.passages_P))
             yield "multilingual", _run(evaluation_set, queries, pooled)
             for language, hits in zip(pool.languages, corpora, strict=True):
                 own = languages[queries] == language
@@ -98,7 +98,7 @@ def _runs(
 
 def _best(pool: Pool, over: PoolScorer, queries: Positions, depth: int) -> list[Hits]:
     """In each language's corpus; a passage is called by its place among equal scores."""
-    best = [Hits.none(len(queries), 0) for _ in pool.languages]
+    best = [Hits.empty(len(queries), 0) for _ in pool.languages]
     for columns in blocks(pool, over.width):
         scores_CB = over.scores(queries, np.arange(columns.start, columns.stop))
         for language, segment in pool.segments(columns):
@@ -109,7 +109,9 @@ def _best(pool: Pool, over: PoolScorer, queries: Positions, depth: int) -> list[
             score_CK = np.take_along_axis(scores_CS, column_CK, axis=1)
             further = Hits(tie_S[order_S][column_CK], score_CK)
             known = best[language].passage_QK.shape[1]
-            best[language] = beside(best[language], further).best(depth) if known else further
+            best[language] = (
+                concatenate_hits(best[language], further).best(depth) if known else further
+            )
     return best
 
 

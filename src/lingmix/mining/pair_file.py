@@ -1,4 +1,4 @@
-"""Pairs as a file that `read_pairs` reads."""
+"""Writes training pairs to a file that `read_pairs` reads."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ ENDINGS = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 
 
 def refuse_unwritable(path: Path) -> None:
-    """Before the work whose result is to be written there."""
+    """Raises InputError where a file cannot be written to `path`, before the work is done."""
     if not path.name.endswith(ENDINGS):
         raise InputError(f"path: must end in one of {' '.join(ENDINGS)}, got {path}")
     if path.is_dir():
@@ -34,7 +34,7 @@ def refuse_unwritable(path: Path) -> None:
 
 
 def write_rows(rows: Iterable[Mapping[str, Any]], *, path: Path) -> None:
-    """Packed as the name says; whole or not at all."""
+    """Writes JSON lines, compressed as the file's ending says, atomically."""
     try:
         with TemporaryDirectory(dir=path.parent) as unfinished:
             part = Path(unfinished, path.name)
@@ -49,7 +49,7 @@ def write_rows(rows: Iterable[Mapping[str, Any]], *, path: Path) -> None:
 def rows_with_negatives(
     items: Sequence[Item], pairs: TrainingPairs, negative_NC: NDArray[np.int64]
 ) -> Iterator[dict[str, Any]]:
-    """The pairs, made of `items`; a negative is the number of a passage, -1 none."""
+    """Yields the pairs that were made of `items`; `negative_NC` are passage numbers, -1 for none."""
     sources = list(_source_ids(items))
     for row, negative_C in enumerate(negative_NC):
         languages, item = pairs.language_pairs[pairs.language_pair_N[row]], pairs.item_N[row]
@@ -65,11 +65,13 @@ def rows_with_negatives(
 
 
 def _source_ids(items: Sequence[Item]) -> Iterator[str]:
-    """Ids as they are, unless several sources use one: rows of one id would become one item."""
+    """Yields each item's id, numbered where another source has used it: `a`, `a#2` ...; rows of one
+    id would be read as one item."""
     ids, taken = {item.id for item in items}, set[str]()
     for item in items:
-        others = (
-            other for n in count(2) if (other := f"{item.id}#{n}") not in ids and other not in taken
-        )
-        taken.add(source := next(others) if item.id in taken else item.id)
+        source = item.id
+        if source in taken:
+            numbered = (f"{item.id}#{n}" for n in count(2))
+            source = next(name for name in numbered if name not in ids and name not in taken)
+        taken.add(source)
         yield source

@@ -11,7 +11,7 @@ import numpy as np
 
 from lingmix.errors import InputError
 from lingmix.ranges import Count, Positive, Seed
-from lingmix.search.exact import CELLS, Hits, load_faiss
+from lingmix.search.exact import SCORES, Hits, load_faiss
 from lingmix.search.shards import Matrix, Stored, inner_products, sampled, shards
 
 SCALARS = {"int8": "QT_8bit", "fp16": "QT_fp16"}
@@ -123,8 +123,8 @@ def _search(
         index.add(shard.vectors_SD)
     K = min(depth, len(passages_PD))
     A = min(candidates * K, len(passages_PD))
-    selected = Hits.none(len(queries_QD), A)
-    step = max(1, CELLS // A)
+    selected = Hits.empty(len(queries_QD), A)
+    step = max(1, SCORES // A)
     for begin in range(0, len(queries_QD), step):
         part = slice(begin, begin + step)
         selected.passage_QK[part] = index.search(queries_QD[part], A)[1]
