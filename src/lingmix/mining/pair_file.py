@@ -49,7 +49,7 @@ def write_rows(rows: Iterable[Mapping[str, Any]], *, path: Path) -> None:
 def rows_with_negatives(
     items: Sequence[Item], pairs: TrainingPairs, negative_NC: NDArray[np.int64]
 ) -> Iterator[dict[str, Any]]:
-    """Yields the pairs that were made of `items`; `negative_NC` are passage numbers, -1 for none."""
+    """Yields the pairs made of `items` as rows; `negative_NC` are passage numbers, -1 for none."""
     sources = list(_source_ids(items))
     for row, negative_C in enumerate(negative_NC):
         languages, item = pairs.language_pairs[pairs.language_pair_N[row]], pairs.item_N[row]
