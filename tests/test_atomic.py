@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lingmix.atomic import atomic_file, opened
+from lingmix.atomic import atomic_file, open_no_symlink
 from lingmix.errors import InputError
-from lingmix.tracking.run_folder import claim, emptied, work_folder
+from lingmix.tracking.run_folder import claim_folder, empty_folder, run_folder
 
 
 def test_a_file_has_its_name_when_it_is_whole_and_nothing_is_left_of_one_that_is_not(tmp_path):
@@ -46,7 +46,7 @@ def test_a_link_is_not_opened(tmp_path, victim, mode):
     link = tmp_path / "link"
     link.symlink_to(victim)
     with pytest.raises(InputError, match=r"link: must be a file, got a symbolic link") as told:
-        opened(link, mode)
+        open_no_symlink(link, mode)
     assert "\n" not in str(told.value)
     assert victim.read_text() == "precious"
 
@@ -59,13 +59,13 @@ def test_a_run_s_own_files_and_folders_may_be_no_links(tmp_path, victim):
     runs.mkdir(parents=True)
     (runs / "hash").symlink_to(elsewhere)
     config = {"output_dir": str(tmp_path), "name": "name", "tracking": {"parent": None}}
-    with pytest.raises(InputError, match="symbolic link"), work_folder(config, "hash"):
+    with pytest.raises(InputError, match="symbolic link"), run_folder(config, "hash"):
         raise AssertionError
     (runs / "left").symlink_to(elsewhere)
     with pytest.raises(InputError, match="symbolic link"):
-        emptied(runs / "left")
+        empty_folder(runs / "left")
     (runs / "config.yaml").symlink_to(victim)
     with pytest.raises(InputError, match="symbolic link"):
-        claim(runs, {})
+        claim_folder(runs, {})
     assert (elsewhere / "precious").exists()
     assert victim.read_text() == "precious"

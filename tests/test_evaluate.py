@@ -230,12 +230,12 @@ def test_an_evaluation_whose_store_is_away_is_kept_told_and_sent(configure, outp
     away = "http://127.0.0.1:9"
     about = ("encoder=tfidf", "languages=[en,de]", "evaluation=cldr", "tracking.wait=0")
     first = evaluate(configure("evaluate", *about, f"tracking.uri={away}"))
-    assert "records wait in" in first
+    assert "records are pending in" in first
     table = scores(first)
     assert len(table) == 6, "three settings of two sets"
     again = evaluate(configure("evaluate", *about, f"tracking.uri={away}"))
     assert "complete already" in again
-    assert "records wait in" in again
+    assert "records are pending in" in again
     assert scores(again) == table
     sync(configure("sync", f"tracking.uri=sqlite:///{output_dir}/mlflow.db"))
     assert "evaluate tfidf: sent" in capsys.readouterr().out

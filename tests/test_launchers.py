@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from lingmix.commands.evaluate import evaluate
 from lingmix.commands.train import train
 from lingmix.errors import InputError
-from lingmix.launchers import MEETING, RANKS, SIZES, SRUN, TORCHRUN, is_follower, launcher
+from lingmix.launchers import MEETING, RANKS, SIZES, SRUN, TORCHRUN, detect_launcher, is_follower
 from lingmix.training import rank_group, ranks
 from lingmix.training.ranks import environments, launched
 from tests.conftest import QUICK
@@ -56,7 +56,7 @@ def test_every_combination_is_one_rank_0_or_a_true_member_or_refused_in_one_line
     for combination in COMBINATIONS:
         environment(combination)
         try:
-            found = launcher()
+            found = detect_launcher()
         except InputError as error:
             assert "\n" not in str(error)
             assert str(error).partition(":")[0] in VARIABLES
@@ -76,7 +76,7 @@ def test_every_combination_of_one_process_records_as_rank_0(environment):
     for combination in COMBINATIONS:
         environment(combination)
         try:
-            if launcher() and "2" in (combination[SRUN], combination["WORLD_SIZE"]):
+            if detect_launcher() and "2" in (combination[SRUN], combination["WORLD_SIZE"]):
                 continue  # it waits for the other
         except InputError:
             continue
@@ -84,7 +84,7 @@ def test_every_combination_of_one_process_records_as_rank_0(environment):
         with launched() as ranks:
             assert (ranks.rank, ranks.count, rank_zero_only.rank) == (0, 1, 0)
         (chosen,) = environments()
-        assert chosen.creates_processes_externally == (launcher() is not None)
+        assert chosen.creates_processes_externally == (detect_launcher() is not None)
 
 
 @pytest.mark.parametrize(

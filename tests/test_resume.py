@@ -23,7 +23,7 @@ from lingmix.errors import InputError
 from lingmix.signals import StoppedError
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.lifecycle import ERROR, STATE
-from lingmix.tracking.run_folder import work_folder
+from lingmix.tracking.run_folder import run_folder
 from lingmix.tracking.system_metrics import SYSTEM
 from lingmix.training.checkpoints import best_path, state_path
 from tests.changes import once
@@ -227,7 +227,7 @@ def test_a_full_disk_is_one_line_and_the_last_checkpoints_stay(output_dir):
 def test_two_processes_do_not_train_one_configuration_at_once(run):
     values = resolved(run.config)
     with (
-        work_folder(values, config_hash(values)),
+        run_folder(values, config_hash(values)),
         pytest.raises(InputError, match="another process is at work on this configuration"),
     ):
         run.train()

@@ -10,7 +10,7 @@ from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import STATE
 from lingmix.tracking.outbox.journal import count_unsent
 from lingmix.tracking.outbox.sender import open_outbox
-from lingmix.tracking.run_folder import locked
+from lingmix.tracking.run_folder import lock_folder
 
 
 @pytest.fixture
@@ -96,6 +96,6 @@ def test_what_cannot_be_sent_is_named_and_stays(synced, left, capsys, uri, told)
 
 def test_a_run_that_is_at_work_is_left_to_itself(synced, uri, left, capsys):
     folder = left("http://127.0.0.1:9")
-    with locked(folder), pytest.raises(SystemExit):
+    with lock_folder(folder), pytest.raises(SystemExit):
         synced(f"tracking.uri={uri}")
     assert "another process is at work on this configuration" in capsys.readouterr().out

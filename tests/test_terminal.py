@@ -13,7 +13,7 @@ from lingmix.cli.config import build, resolved
 from lingmix.cli.entry_point import entry_point
 from lingmix.cli.failures import input_errors
 from lingmix.errors import InputError
-from lingmix.terminal import PrintableRecord, end, printable, say
+from lingmix.terminal import PrintableRecord, exit_with_error, printable, say
 from lingmix.tracking.store.client import open_store
 
 SWEEPS = [sys.executable, "-m", "lingmix.sweeps"]
@@ -167,7 +167,7 @@ def test_what_a_terminal_would_obey_is_escaped_wherever_text_is_shown(capsys, ca
     say(ESCAPES)
     assert capsys.readouterr().out == f"{SHOWN}\n"
     with pytest.raises(SystemExit) as ended:
-        end(f"{ESCAPES}\nnext")
+        exit_with_error(f"{ESCAPES}\nnext")
     assert ended.value.code == f"{SHOWN}\\nnext"
     record = PrintableRecord("name", 30, "file", 1, "%s went", (ESCAPES,), None)
     assert logging.Formatter().format(record) == f"{SHOWN} went"

@@ -33,7 +33,7 @@ def atomic_file(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
         raise
 
 
-def opened(path: Path, mode: str) -> BinaryIO:
+def open_no_symlink(path: Path, mode: str) -> BinaryIO:
     """A binary file that is no symbolic link; a link is refused in one line."""
     return open(path, mode, opener=no_follow)  # type: ignore[return-value]
 

@@ -26,7 +26,7 @@ SIZES = (
 MEETING = ("MASTER_ADDR", "MASTER_PORT")
 
 
-def launcher() -> Launcher | None:
+def detect_launcher() -> Launcher | None:
     """None: the process is alone. Then variables that torchrun, mpirun or a shell of theirs left
     behind are removed where they say the same, and refused where they do not: PyTorch and Lightning
     would believe them, and a rank above 0 records nothing."""
@@ -52,7 +52,7 @@ def launcher() -> Launcher | None:
 def is_follower() -> bool:
     """Whether the launcher says that this process has a rank above 0."""
     try:
-        found = launcher()
+        found = detect_launcher()
     except InputError:
         return False
     return found is not None and os.environ[RANK_OF[found]] != "0"

@@ -19,12 +19,12 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def end(line: str) -> NoReturn:
+def exit_with_error(line: str) -> NoReturn:
     """Ends the process with status 1 and this one line."""
     sys.exit(printable(line).replace("\n", "\\n"))
 
 
-def end_interrupted(line: str) -> NoReturn:
+def exit_interrupted(line: str) -> NoReturn:
     """Ends the process after Ctrl-C with this one line and the status that a shell gives for it."""
     sys.stderr.write(f"{printable(line)}\n")
     sys.exit(128 + signal.SIGINT)
@@ -43,7 +43,7 @@ class PrintableRecord(logging.LogRecord):
         return printable(super().getMessage())
 
 
-def ready_streams() -> None:
+def prepare_streams() -> None:
     """A closed stream leads nowhere from here on, and letters that it cannot show are escaped."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -60,7 +60,7 @@ def ready_streams() -> None:
     logging.raiseExceptions = False  # a log line that nobody reads is not worth a trace
 
 
-def end_unread() -> NoReturn:
+def exit_broken_pipe() -> NoReturn:
     """After a BrokenPipeError: a reader that has seen enough, such as `head -1`, ends the process
     with the status that a shell gives for SIGPIPE.
     """

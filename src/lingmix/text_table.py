@@ -10,7 +10,7 @@ WIDTH = 400
 """Letters that a row may have before it is broken."""
 
 
-def in_columns(head: Sequence[str], rows: Iterable[Sequence[str]], *, figures: slice) -> str:
+def format_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, figures: slice) -> str:
     """With the columns of `figures` to the right."""
     table = Table(*head, box=None, padding=(0, 2, 0, 0))
     for column in table.columns[figures]:

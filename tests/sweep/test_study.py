@@ -330,7 +330,7 @@ def test_a_step_that_has_no_number_is_left_out_of_what_pruners_compare(searched,
 
 def unrecorded(planned, command):
     """Each is complete; its journal waits for the store."""
-    yield from (Outcome(cell, True, "9 records wait", 0.0) for cell in planned)
+    yield from (Outcome(cell, True, "9 records are pending", 0.0) for cell in planned)
 
 
 def test_a_late_record_stops_the_study_which_goes_on_to_all_its_trials(

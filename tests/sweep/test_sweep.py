@@ -134,7 +134,7 @@ def test_ctrl_c_stops_a_sweep_and_says_how_it_goes_on(output_dir, configure):
     row = shown.splitlines()[1].split()
     assert row[:4] == ["stopped", "sweep", "over", "seed"]
     assert sum(map(int, row[4:])) == 3
-    assert "to go on: lingmix-train -m " in shown
+    assert "to resume: lingmix-train -m " in shown
 
 
 def test_a_failing_cell_is_named_and_the_others_go_on(output_dir, configure):

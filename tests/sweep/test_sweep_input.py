@@ -305,7 +305,7 @@ def test_a_server_that_goes_away_during_a_sweep_misses_nothing_once_synced(serve
         last = wrong.splitlines()[-1]
         assert "how the sweep ended is not recorded" in last
         assert f"`lingmix-sync output_dir={tmp_path}` sends what waits for it" in last
-        assert said.count("records wait in") == 1
+        assert said.count("records are pending in") == 1
         assert "is not recorded: tracking.uri: no MLflow server answers" in said
         assert files_with("s3cret", tmp_path) == []
         assert "s3cret" not in said + wrong
@@ -341,7 +341,7 @@ def test_a_slurm_job_knows_the_password_of_the_store_and_no_file_does(server, tm
     assert files_with("s3cret", tmp_path) == []
     status, said, wrong = ended(process)
     assert status == 0, wrong
-    assert "records wait" not in said
+    assert "records are pending" not in said
     assert files_with("s3cret", tmp_path) == []
     assert "s3cret" not in said + wrong
 

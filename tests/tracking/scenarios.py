@@ -14,8 +14,8 @@ from lingmix.sweep.cell import Outcome
 from lingmix.sweep.grid import Plan
 from lingmix.sweep.sweep import open_sweep
 from lingmix.tracking.identity import RunIdentity, identify
-from lingmix.tracking.run import complete_already
-from lingmix.tracking.run_folder import work_folder
+from lingmix.tracking.run import find_complete
+from lingmix.tracking.run_folder import run_folder
 from tests.tracking.whole_run import record
 from tests.unreliable import GONE, Unreliable
 
@@ -35,8 +35,8 @@ class Place(NamedTuple):
 def command(place: Place, *, stops_after: int | None = None) -> None:
     """A training as far as its record goes."""
     config, identity = place.config, place.identity
-    with work_folder(config, identity.hash) as work:
-        if complete_already(config, identity, work=work):
+    with run_folder(config, identity.hash) as work:
+        if find_complete(config, identity, work=work):
             return
         place.trained.append(1)
         record(config, identity, work, stops_after=stops_after)

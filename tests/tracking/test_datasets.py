@@ -8,7 +8,7 @@ import mlflow.data
 import pytest
 
 from lingmix.tracking import contents
-from lingmix.tracking.datasets import inputs, log_inputs
+from lingmix.tracking.datasets import dataset_inputs, log_inputs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.outbox.sender import open_outbox
 from lingmix.tracking.store.client import open_store
@@ -40,11 +40,11 @@ def pairs(tmp_path):
 
 def digest_of(path):
     contents._content.cache_clear()
-    return inputs(configured(path))[0]["digest"]
+    return dataset_inputs(configured(path))[0]["digest"]
 
 
 def test_sources_have_names_contexts_and_places_that_mlflow_reads(pairs):
-    found = inputs(configured(pairs))
+    found = dataset_inputs(configured(pairs))
     assert [(one["name"], one["context"], one["source_type"]) for one in found] == [
         ("ntrex/pairs.jsonl", "training", "local"),
         ("development", "development", "code"),
@@ -57,7 +57,7 @@ def test_sources_have_names_contexts_and_places_that_mlflow_reads(pairs):
 
 
 def test_a_password_in_a_source_is_not_shown(pairs):
-    assert "secret" not in json.dumps(inputs(configured(pairs)))
+    assert "secret" not in json.dumps(dataset_inputs(configured(pairs)))
 
 
 def test_a_digest_is_of_what_a_file_holds_wherever_it_lies(pairs, tmp_path):
@@ -77,7 +77,7 @@ def test_inputs_reach_the_store_once_also_when_a_run_goes_on(client, experiment,
             experiment=tmp_path.name,
             output_dir=tmp_path,
             run={"name": "run", "params": {}, "tags": {HASH: "hash"}, "parent": None},
-            inputs=inputs(configured(pairs)),
+            inputs=dataset_inputs(configured(pairs)),
             wait=5.0,
         ):
             if error:
@@ -100,7 +100,7 @@ def test_inputs_reach_the_store_once_also_when_a_run_goes_on(client, experiment,
 
 
 def test_runs_that_bring_the_same_new_data_at_once_all_have_it(client, experiment, pairs):
-    logged = inputs(configured(pairs))
+    logged = dataset_inputs(configured(pairs))
     runs = [client.create_run(experiment).info.run_id for _ in range(8)]
     together = threading.Barrier(len(runs))
 
@@ -120,6 +120,8 @@ def test_each_of_several_files_is_a_source(pairs, tmp_path):
     other.write_text("two")
     config = configured(pairs)
     config["data"]["train"][0]["path"] = [str(pairs), str(other)]
-    found = [one for one in inputs(config) if one["context"] == "training"]
+    found = [one for one in dataset_inputs(config) if one["context"] == "training"]
     assert [json.loads(one["source"])["uri"] for one in found] == [str(pairs), str(other)]
-    assert found[0]["digest"] == inputs(configured(pairs))[0]["digest"] != found[1]["digest"]
+    assert (
+        found[0]["digest"] == dataset_inputs(configured(pairs))[0]["digest"] != found[1]["digest"]
+    )

@@ -18,8 +18,8 @@ from lingmix.tracking.outbox import journal
 from lingmix.tracking.outbox.journal import JOURNAL
 from lingmix.tracking.outbox.leftovers import send_leftover
 from lingmix.tracking.outbox.sender import open_outbox
-from lingmix.tracking.run import complete_already
-from lingmix.tracking.run_folder import work_folder
+from lingmix.tracking.run import find_complete
+from lingmix.tracking.run_folder import run_folder
 from tests.rounds import ROUNDS
 
 ROOM = str(Path(journal.__file__).parents[1])
@@ -43,8 +43,8 @@ def command(uri: str, output_dir: Path, ending: Callable[[], None] = lambda: Non
     config = config_of(output_dir)
     config["tracking"]["uri"] = uri
     identity = identify(config)
-    with work_folder(config, identity.hash) as work:
-        if known := complete_already(config, identity, work=work):
+    with run_folder(config, identity.hash) as work:
+        if known := find_complete(config, identity, work=work):
             return known.message
         with open_outbox(
             uri,

@@ -12,8 +12,8 @@ from lingmix.analysis.report import write_report
 from lingmix.analysis.significance import compare
 from lingmix.analysis.summary import summarise
 from lingmix.tracking import contents
-from lingmix.tracking.generation import HARDWARE, kind_of
-from lingmix.tracking.history import replaced, unfinished
+from lingmix.tracking.generation import HARDWARE, hardware_kind
+from lingmix.tracking.history import replaced_runs, unfinished_runs
 from lingmix.tracking.identity import identify
 from lingmix.tracking.lifecycle import KIND
 from lingmix.tracking.run_table import cells, evaluations
@@ -64,7 +64,7 @@ def test_new_data_under_the_same_name_replaces_the_old_runs(client, experiment, 
     for seed, value in enumerate((0.7, 0.9)):
         record(value, seed=seed, data="new")
     assert summary() == [(2, pytest.approx(0.8))]
-    (line,) = replaced(client, experiment)
+    (line,) = replaced_runs(client, experiment)
     assert line.startswith("2 older runs (data.train.0.path ")
 
 
@@ -82,7 +82,7 @@ def test_seeds_of_two_generations_are_told_apart_and_not_averaged(
     record(0.8, seed=2, **other)
     found = sorted(summary("multilingual_spread"))
     assert found == [(1, 0.2, None), (2, pytest.approx(0.7), pytest.approx(0.02**0.5))]
-    assert replaced(client, experiment) == []
+    assert replaced_runs(client, experiment) == []
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,14 @@ def test_a_grid_that_newer_code_ran_in_part_keeps_each_cell_s_newest(
         record(value, seed=seed)
     record(0.9, seed=0, code="B")
     assert summary("param.code") == [(1, 0.9, "B"), (2, pytest.approx(0.25), "A")]
-    assert replaced(client, experiment) == ["1 older runs (code A)"]
+    assert replaced_runs(client, experiment) == ["1 older runs (code A)"]
 
 
 def test_more_cores_of_the_same_processor_are_the_same_hardware(record, summary):
     record(0.2, seed=0, hardware="2 cores of EPYC, bf16-mixed")
     record(0.6, seed=1, hardware="16 cores of EPYC, bf16-mixed")
     assert summary() == [(2, pytest.approx(0.4))]
-    assert kind_of("2 x H200, 1 x V100, 32-true") == "H200, V100, 32-true"
+    assert hardware_kind("2 x H200, 1 x V100, 32-true") == "H200, V100, 32-true"
 
 
 def test_another_precision_is_other_hardware(record, summary):
@@ -155,7 +155,7 @@ def test_the_page_and_the_terminal_say_of_what_the_figures_are(
         evaluations(client, experiment),
         name="x",
         folder=tmp_path / "report",
-        left_out=replaced(client, experiment),
+        left_out=replaced_runs(client, experiment),
     )
     text = Page(Path(path).read_text()).text
     for part in (*told.values(), "1 older runs (data.train.0.path ", "code A", "code B"):
@@ -164,7 +164,7 @@ def test_the_page_and_the_terminal_say_of_what_the_figures_are(
 
 def test_a_run_that_fails_anew_is_missed_though_older_code_completed_it(client, experiment, record):
     record(0.2)
-    assert unfinished(client, experiment) == []
+    assert unfinished_runs(client, experiment) == []
     config = {"sampler": {"alpha": 0.5}, "seed": 7}
     for code, error in (("A", None), ("B", RuntimeError())):
         tags = identify(config | {"tracking": {"code": code}}).tags
@@ -174,7 +174,7 @@ def test_a_run_that_fails_anew_is_missed_though_older_code_completed_it(client, 
                     raise error
         except RuntimeError:
             pass
-    assert unfinished(client, experiment) == ["of B (failed)"]
+    assert unfinished_runs(client, experiment) == ["of B (failed)"]
 
 
 def test_evaluations_say_of_what_they_are_where_they_differ(client, experiment, tmp_path):

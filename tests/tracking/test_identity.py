@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from lingmix.tracking import code, contents, versions
-from lingmix.tracking.history import as_before, changes, complete_run, unfinished
+from lingmix.tracking.history import changes, changes_since, complete_run, unfinished_runs
 from lingmix.tracking.identity import (
     ASKED,
     CODE,
@@ -144,11 +144,11 @@ def test_a_run_complete_with_other_code_is_said_once_and_reported_as_the_newest(
 ):
     older = code.code_version()
     first = record(client, experiment, config())
-    assert as_before(client, experiment, identify(config(seed=1)).tags) == []
+    assert changes_since(client, experiment, identify(config(seed=1)).tags) == []
     edit(sources / "model" / "net.py")
     tags = identify(config()).tags
     assert complete_run(client, experiment, tags[HASH]) is None
-    (line,) = as_before(client, experiment, tags)
+    (line,) = changes_since(client, experiment, tags)
     assert line == (
         f"complete with other code (then {older}, now {code.code_version()}): 1, to run again; "
         f"tracking.code={older} keeps what is there"
@@ -165,10 +165,10 @@ def test_a_run_that_newer_code_completed_is_not_missed_any_more(client, experime
         run_of(client, experiment, params=config(), tags=identify(config()).tags),
     ):
         raise RuntimeError
-    assert unfinished(client, experiment) == ["run (failed)"]
+    assert unfinished_runs(client, experiment) == ["run (failed)"]
     edit(sources / "model" / "net.py")
     record(client, experiment, config())
-    assert unfinished(client, experiment) == []
+    assert unfinished_runs(client, experiment) == []
 
 
 def test_changes_count_the_cells_that_other_data_made(client, experiment, tmp_path):

@@ -3,7 +3,7 @@ from contextlib import suppress
 import polars as pl
 import pytest
 
-from lingmix.tracking.history import complete_runs, parent_run, unfinished
+from lingmix.tracking.history import complete_runs, parent_run, unfinished_runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import ERROR, KIND, STATE, SWEEP, begin_run, start_run
 from lingmix.tracking.pages.sweep_run import record_failure
@@ -49,14 +49,14 @@ def test_a_run_that_breaks_is_never_complete_and_says_why(client, experiment, er
     assert run.data.tags[STATE] == state
     assert run.data.tags[ERROR].startswith(type(error).__name__)
     assert complete_runs(client, experiment) == {}
-    assert unfinished(client, experiment) == [f"one ({state})"]
+    assert unfinished_runs(client, experiment) == [f"one ({state})"]
 
 
 def test_a_broken_run_is_forgotten_once_its_configuration_is_complete(client, experiment):
     with pytest.raises(RuntimeError):
         record(client, experiment, "one", config(), error=RuntimeError())
     record(client, experiment, "one", config())
-    assert unfinished(client, experiment) == []
+    assert unfinished_runs(client, experiment) == []
 
 
 def test_a_run_that_broke_goes_on_as_the_same_run(client, experiment):

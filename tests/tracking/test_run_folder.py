@@ -3,7 +3,7 @@
 import pytest
 
 from lingmix.tracking.outbox.journal import JOURNAL, Journal
-from lingmix.tracking.run_folder import locked, remove_recorded
+from lingmix.tracking.run_folder import lock_folder, remove_recorded
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_one_that_was_removed_leaves_nothing(config, tmp_path):
 
 
 def test_it_stays_where_another_process_is_at_work(config, folder):
-    with locked(folder):
+    with lock_folder(folder):
         remove_recorded(config, "hash")
         assert folder.exists()
 

@@ -14,7 +14,7 @@ from lingmix.model.hub import commit_of
 from lingmix.tracking import contents, versions
 from lingmix.tracking.history import changes
 from lingmix.tracking.identity import VERSIONS, config_hash, identify
-from lingmix.tracking.versions import counted_versions
+from lingmix.tracking.versions import identity_versions
 from tests.tracking.test_identity import record
 
 MODEL = "somebody/some-bert"
@@ -273,7 +273,7 @@ def test_versions_of_what_decides_nothing_are_refused(configure, value):
 def test_a_build_for_certain_hardware_is_no_other_version(monkeypatch):
     monkeypatch.setattr(versions, "version", lambda _: "2.8.0+cu128")
     versions.installed.cache_clear()
-    found = counted_versions({"encoder.name": "tiny"})
+    found = identity_versions({"encoder.name": "tiny"})
     versions.installed.cache_clear()
     assert found == dict.fromkeys(("tokenizers", "torch", "transformers"), "2.8.0")
 

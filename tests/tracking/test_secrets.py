@@ -54,7 +54,7 @@ def test_a_uri_can_be_handed_by_the_environment_which_no_process_list_shows(
 def test_a_token_is_nowhere_below_the_output_of_a_run(configure, output_dir):
     where = ("tracking.uri='http://s3cret-t0ken@127.0.0.1:9'", "tracking.wait=0")
     config = configure("evaluate", "encoder=bm25", "languages=[en,de]", *where)
-    assert "records wait in" in evaluate(config)
+    assert "records are pending in" in evaluate(config)
     files = [path for path in (output_dir / "runs" / config.name).rglob("*") if path.is_file()]
     assert {"journal.jsonl", "config.yaml", "sent.json"} <= {path.name for path in files}
     assert [path for path in files if b"s3cret-t0ken" in path.read_bytes()] == []

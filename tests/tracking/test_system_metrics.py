@@ -8,7 +8,7 @@ from lingmix.errors import InputError
 from lingmix.tracking.environment import environment, hardware
 from lingmix.tracking.outbox.journal import Journal, read_records
 from lingmix.tracking.outbox.recorder import RunRecorder
-from lingmix.tracking.system_metrics import SYSTEM, watched_machine
+from lingmix.tracking.system_metrics import SYSTEM, record_system_metrics
 from tests.events import until
 
 CPU = f"{SYSTEM}cpu_utilization_percentage"
@@ -19,7 +19,7 @@ def steps(folder):
 
 
 def watch(folder, *, every, times=0):
-    with watched_machine(RunRecorder(Journal(folder)), every=every):
+    with record_system_metrics(RunRecorder(Journal(folder)), every=every):
         until(lambda: len(steps(folder)) >= times)
 
 
@@ -53,13 +53,16 @@ def test_a_full_disk_stops_the_watch_alone(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "write", full)
-    with watched_machine(recorder, every=0.01), pytest.raises(InputError, match="does not fit"):
+    with (
+        record_system_metrics(recorder, every=0.01),
+        pytest.raises(InputError, match="does not fit"),
+    ):
         recorder.log_metrics({"loss": 1.0}, 1)
 
 
 def test_two_threads_that_write_leave_whole_records(tmp_path):
     recorder = RunRecorder(Journal(tmp_path))
-    with watched_machine(recorder, every=0.001):
+    with record_system_metrics(recorder, every=0.001):
         for step in range(300):
             recorder.log_metrics({"loss": 1.0}, step)
     losses = [record["step"] for record, _ in read_records(tmp_path) if "loss" in record["metrics"]]

@@ -27,7 +27,7 @@ def test_a_run_is_recorded_in_its_journal_and_a_sync_says_that_it_waits(
     uri = f"tracking.uri=http://127.0.0.1:{troubled.server_port}"
     where = (f"output_dir={tmp_path}", uri, "tracking.wait=0.2")
     told = evaluate(configure("evaluate", "encoder=bm25", "languages=[en,de]", *where))
-    assert "records wait in" in told
+    assert "records are pending in" in told
     (path,) = tmp_path.glob(f"runs/*/*/{JOURNAL}")
     assert final_state(path.parent) == "complete"
     before = count_unsent(path.parent)

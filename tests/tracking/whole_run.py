@@ -5,8 +5,8 @@ from pathlib import Path
 
 from lingmix.cli.config import Config
 from lingmix.tracking.identity import RunIdentity
-from lingmix.tracking.run import complete_already, recorded
-from lingmix.tracking.run_folder import emptied, work_folder
+from lingmix.tracking.run import find_complete, record_run
+from lingmix.tracking.run_folder import empty_folder, run_folder
 
 
 def command(
@@ -14,8 +14,8 @@ def command(
 ) -> bool:
     """What a training does beside its work; False where it was complete already. Calls `trained`
     when nothing but its end is left to record."""
-    with work_folder(config, identity.hash) as work:
-        if complete_already(config, identity, work=work):
+    with run_folder(config, identity.hash) as work:
+        if find_complete(config, identity, work=work):
             return False
         record(config, identity, work, trained=trained)
     return True
@@ -29,7 +29,7 @@ def record(
     trained: Callable[[], None] = lambda: None,
     stops_after: int | None = None,
 ) -> None:
-    with recorded(
+    with record_run(
         config,
         identity,
         name="run",
@@ -41,7 +41,7 @@ def record(
             recorder.log_metrics({"train/loss": 1 / step, "val/map": step / 4}, step)
             if step == stops_after:
                 raise KeyboardInterrupt
-        left = emptied(work / "left")
+        left = empty_folder(work / "left")
         (left / "model").mkdir()
         (left / "scores.json").write_text('{"map": 0.5}')
         (left / "model" / "weights").write_bytes(bytes(range(256)))

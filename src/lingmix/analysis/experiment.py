@@ -6,7 +6,7 @@ from lingmix.analysis.metric_columns import PAIR_METRICS
 from lingmix.analysis.report import write_report
 from lingmix.analysis.results import in_tables, results_of
 from lingmix.errors import InputError
-from lingmix.tracking.history import commands, replaced, unfinished
+from lingmix.tracking.history import commands, replaced_runs, unfinished_runs
 from lingmix.tracking.pages.report_run import log_report
 from lingmix.tracking.run_table import cells, evaluations, without_alpha
 from lingmix.tracking.store.client import open_store
@@ -25,14 +25,14 @@ def report_experiment(name: str, *, uri: str, folder: Path) -> str:
         evaluations(client, experiment.experiment_id, PAIR_METRICS),
     )
     left_out = [
-        *replaced(client, experiment.experiment_id),
+        *replaced_runs(client, experiment.experiment_id),
         *without_alpha(client, experiment.experiment_id),
     ]
     written = write_report(
         results,
         name=name,
         folder=folder,
-        missing=unfinished(client, experiment.experiment_id),
+        missing=unfinished_runs(client, experiment.experiment_id),
         left_out=left_out,
         commands=[*commands(client, experiment.experiment_id), f"lingmix-analyze name={name}"],
     )

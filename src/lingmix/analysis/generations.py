@@ -9,8 +9,8 @@ from lingmix.tracking.generation import (
     HARDWARE_COLUMN,
     HOLDS,
     LIBRARY,
+    column_label,
     is_generation,
-    named,
 )
 
 UNKNOWN = "—"
@@ -33,7 +33,7 @@ def generations_differ(runs: pl.DataFrame, column: str) -> bool:
         return len(_known(runs[column])) > 1
     if runs[column].n_unique() == 1 or not column.endswith(HOLDS):
         return runs[column].n_unique() > 1
-    asked = "encoder" if named(column) == "encoder.name" else column.removesuffix(HOLDS)
+    asked = "encoder" if column_label(column) == "encoder.name" else column.removesuffix(HOLDS)
     if asked not in runs.columns:
         return True
     return runs.group_by(asked).agg(pl.col(column).n_unique())[column].max() != 1
@@ -51,7 +51,9 @@ def generations(*recorded: pl.DataFrame) -> list[tuple[str, str]]:
         c: sorted({v for table in recorded if c in table.columns for v in _known(table[c])})
         for c in columns
     }
-    libraries = [f"{named(c)} {' or '.join(values[c])}" for c in values if c.startswith(LIBRARY)]
+    libraries = [
+        f"{column_label(c)} {' or '.join(values[c])}" for c in values if c.startswith(LIBRARY)
+    ]
     told = [
         ("Code", _alternatives(values.get(CODE_COLUMN, []))),
         ("Hardware", _alternatives(values.get(HARDWARE_COLUMN, []))),
@@ -69,7 +71,7 @@ def _data(values: dict[str, list[str]]) -> Iterable[str]:
     """What holds the same is told once."""
     places: dict[str, list[str]] = {}
     for column, found in values.items():
-        place = named(column).removesuffix("._package_")
+        place = column_label(column).removesuffix("._package_")
         places.setdefault(" or ".join(found), []).append(place)
     return (f"{held} ({', '.join(sorted(some))})" for held, some in places.items())
 

@@ -11,7 +11,7 @@ from lingmix.analysis.groups import keys, scale_name
 from lingmix.analysis.metric_columns import LABELS, measures
 from lingmix.evaluation.bias import BIAS
 from lingmix.evaluation.metric_names import SETTINGS
-from lingmix.tracking.generation import named
+from lingmix.tracking.generation import column_label
 
 ABSENT = "—"
 SCORES = (*SETTINGS, "rank_distance")
@@ -108,7 +108,7 @@ def run_table(cells: pl.DataFrame) -> TextTable:
         + [row[column] or ABSENT for column in apart]
         for row in rows
     ]
-    head = ("run", "MLflow id", "pairs", "scale", "alpha", "seed", *map(named, apart))
+    head = ("run", "MLflow id", "pairs", "scale", "alpha", "seed", *map(column_label, apart))
     return _text_table(head, lines)
 
 
@@ -119,7 +119,7 @@ def evaluation_table(evaluations: pl.DataFrame) -> TextTable:
         [row["encoder"], row["run_id"], *(row[column] or ABSENT for column in apart)]
         for row in rows
     ]
-    return _text_table(("encoder", "MLflow id", *map(named, apart)), lines)
+    return _text_table(("encoder", "MLflow id", *map(column_label, apart)), lines)
 
 
 def markdown_table(table: TextTable) -> str:

@@ -15,8 +15,14 @@ from lingmix.cli.failures import input_errors
 from lingmix.cli.process_list import hide_secret
 from lingmix.cli.reading import arguments
 from lingmix.errors import InputError
-from lingmix.launchers import SRUN, TORCHRUN, is_follower, launcher
-from lingmix.terminal import end, end_interrupted, end_unread, ready_streams, say
+from lingmix.launchers import SRUN, TORCHRUN, detect_launcher, is_follower
+from lingmix.terminal import (
+    exit_broken_pipe,
+    exit_interrupted,
+    exit_with_error,
+    prepare_streams,
+    say,
+)
 
 
 def entry_point(command: str, work: str, *, launched: bool = False) -> Callable[[], None]:
@@ -34,14 +40,14 @@ def entry_point(command: str, work: str, *, launched: bool = False) -> Callable[
             _refuse_one_of_many(command)
             checked(config, command)
             if launched:
-                launcher()
+                detect_launcher()
         with _one_line(command):
             say(resolve_name(work)(config))
 
     composing = hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)
 
     def main() -> None:
-        ready_streams()
+        prepare_streams()
         with _one_line(command, of_all_ranks=True):
             sys.argv[1:] = hide_secret(arguments(sys.argv[1:]))
         if {"-m", "--multirun"} & {*sys.argv[1:]} and {TORCHRUN, SRUN} & os.environ.keys():
@@ -65,13 +71,13 @@ def _one_line(command: str, *, of_all_ranks: bool = False) -> Iterator[None]:
         with input_errors(command):
             yield
     except BrokenPipeError:
-        end_unread()
+        exit_broken_pipe()
     except KeyboardInterrupt:  # while no `stoppable` work is under way, such as imports
-        end_interrupted(f"lingmix-{command}: stopped")
+        exit_interrupted(f"lingmix-{command}: stopped")
     except InputError as error:
         if of_all_ranks and not isinstance(error.__cause__, OSError) and is_follower():
             sys.exit(1)
-        end(f"lingmix-{command}: {error}")
+        exit_with_error(f"lingmix-{command}: {error}")
 
 
 def _refuse_one_of_many(command: str) -> None:

@@ -29,8 +29,8 @@ from lingmix.tracking.identity import identify
 from lingmix.tracking.lifecycle import KIND
 from lingmix.tracking.models import model_folder
 from lingmix.tracking.results import log_results
-from lingmix.tracking.run import complete_already, recorded, waiting
-from lingmix.tracking.run_folder import emptied, work_folder
+from lingmix.tracking.run import find_complete, pending_note, record_run
+from lingmix.tracking.run_folder import empty_folder, run_folder
 from lingmix.training.ranks import refuse_several
 
 
@@ -40,15 +40,15 @@ def evaluate(composed: DictConfig) -> str:
     config = checked(composed, "evaluate")
     encoder, identity = config["encoder"], identify(config)
     name = f"evaluate {encoder['name']}"
-    with work_folder(config, identity.hash) as work:
-        if known := complete_already(config, identity, work=work):
+    with run_folder(config, identity.hash) as work:
+        if known := find_complete(config, identity, work=work):
             return f"{name}: {known.message}\n{score_table(recorded_scores(known.metrics))}"
         encode = None
         if "lexical" not in encoder:
             encode = encoding_of(config, model_folder(config["tracking"]["uri"], encoder["name"]))
-        left = emptied(work / "left")
+        left = empty_folder(work / "left")
         scores = list(measured(config, encode, run_files=left / "runs"))
-        with recorded(
+        with record_run(
             config,
             identity,
             name=name,
@@ -66,7 +66,7 @@ def evaluate(composed: DictConfig) -> str:
                 save_model=None,
             )
         texts = f"\n{encode.encoded} texts encoded, {encode.cached} known already" if encode else ""
-        return f"{name}\n{score_table(scores)}{texts}{waiting(work)}"
+        return f"{name}\n{score_table(scores)}{texts}{pending_note(work)}"
 
 
 def measured(

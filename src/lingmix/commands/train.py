@@ -15,8 +15,8 @@ from lingmix.signals import PrunedError, Stop, stoppable
 from lingmix.tracking.identity import identify
 from lingmix.tracking.outbox.recorder import RunRecorder
 from lingmix.tracking.results import log_results
-from lingmix.tracking.run import complete_already, recorded, waiting
-from lingmix.tracking.run_folder import emptied, work_folder
+from lingmix.tracking.run import find_complete, pending_note, record_run
+from lingmix.tracking.run_folder import empty_folder, run_folder
 from lingmix.training.rank_group import RankGroup
 from lingmix.training.ranks import launched
 
@@ -54,12 +54,12 @@ def follow(config: Config, *, ranks: RankGroup, stop: Stop) -> None:
 
 def lead(config: Config, *, ranks: RankGroup, stop: Stop) -> str:
     name, identity = run_name(config), identify(config)
-    with work_folder(config, identity.hash) as work:
-        if known := complete_already(config, identity, work=work):
+    with run_folder(config, identity.hash) as work:
+        if known := find_complete(config, identity, work=work):
             return f"{name}: {known.message}"
         ranks.broadcast(str(work))
         parts = ranks.on_all_ranks(partial(prepare, config))
-        with recorded(
+        with record_run(
             config,
             identity,
             name=name,
@@ -77,13 +77,13 @@ def lead(config: Config, *, ranks: RankGroup, stop: Stop) -> str:
                 stop=stop,
             )
             scores = record_scores(parts, config=config, recorder=recorder, work=work)
-        return f"{name}\n{headline(scores)}{waiting(work)}"
+        return f"{name}\n{headline(scores)}{pending_note(work)}"
 
 
 def record_scores(
     parts: Parts, *, config: Config, recorder: RunRecorder, work: Path
 ) -> list[SetScores]:
-    left = emptied(work / "left")
+    left = empty_folder(work / "left")
     scores = measure(parts, config=config, run_files=left / "runs")
     log_results(
         recorder,

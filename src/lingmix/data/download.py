@@ -16,7 +16,7 @@ from huggingface_hub.errors import (
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from lingmix.atomic import atomic_file, opened
+from lingmix.atomic import atomic_file, open_no_symlink
 from lingmix.data.checksums import (
     check_blob,
     check_fetched,
@@ -150,7 +150,7 @@ def _transfer(url: str, part: Path) -> None:
             part.unlink(missing_ok=True)
             _note_validator(response, validator)
         size = _size(response, held)
-        with opened(part, "ab" if held else "wb") as file:
+        with open_no_symlink(part, "ab" if held else "wb") as file:
             chunks = response.iter_content(CHUNK)
             for chunk in with_progress(
                 chunks, f"Fetching {part.stem}", total=size, size=len, done=held, columns=COLUMNS

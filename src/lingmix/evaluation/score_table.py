@@ -21,7 +21,7 @@ from lingmix.evaluation.metric_names import (
 )
 from lingmix.evaluation.metrics import METRICS
 from lingmix.evaluation.scores import SetScores
-from lingmix.text_table import in_columns
+from lingmix.text_table import format_table
 
 
 def headline(scores: Sequence[SetScores]) -> str:
@@ -45,7 +45,7 @@ def score_table(scores: Sequence[SetScores]) -> str:
                 rows.append((f"  {setting}", *_figures(one, setting)))
         notes += [f"{one.name}: {note}" for note in (*_bias(one), *_counted(one))]
     labels = (metric.label for metric in METRICS.values())
-    return "\n".join([in_columns(("", *labels), rows, figures=slice(1, None)), *notes])
+    return "\n".join([format_table(("", *labels), rows, figures=slice(1, None)), *notes])
 
 
 def recorded_scores(metrics: Mapping[str, float]) -> list[SetScores]:

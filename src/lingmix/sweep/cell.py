@@ -12,7 +12,7 @@ from lingmix.cli.failures import input_errors
 from lingmix.sweep.grid import Plan, without_hydra
 from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.identity import CODE, VERSIONS
-from lingmix.tracking.versions import from_words
+from lingmix.tracking.versions import parse_versions
 
 ALWAYS_NAMED = ("sampler.alpha", "augmentation.scale", "seed")
 NAME_ORDER = {"sampler.alpha": 0, "augmentation.scale": 1, "pairs": 2, "seed": 4}
@@ -56,7 +56,7 @@ def make_cell(plan: Plan, config: DictConfig, *, parent: str, keys: Sequence[str
         config.tracking.parent = parent
         config.tracking.uri = plan.values["tracking"]["uri"]  # may refer to the environment here
         config.tracking.code = plan.run.tags[CODE]
-        config.tracking.versions = from_words(plan.run.tags[VERSIONS]) or None
+        config.tracking.versions = parse_versions(plan.run.tags[VERSIONS]) or None
         config.tracking.label = _words(
             chosen_values(plan, [key for key in label if not key.startswith("tracking.")])
         )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mlflow.entities import Run
 from optuna.trial import FrozenTrial
 
-from lingmix.text_table import in_columns
+from lingmix.text_table import format_table
 
 
 def front_table(
@@ -22,7 +22,7 @@ def front_table(
         )
         for trial, run in front
     ]
-    return in_columns((*objectives, *keys, "run"), rows, figures=slice(len(objectives)))
+    return format_table((*objectives, *keys, "run"), rows, figures=slice(len(objectives)))
 
 
 def _format(value: object) -> str:

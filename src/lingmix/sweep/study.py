@@ -27,7 +27,7 @@ from lingmix.sweep.pareto_front import front_table
 from lingmix.sweep.pruning import pruning_study_name, study_storage, with_pruning
 from lingmix.sweep.space import Space, corners, overrides_of, search_space
 from lingmix.sweep.sweep import Sweep, exclusive_sweep, open_sweep
-from lingmix.terminal import end, say
+from lingmix.terminal import exit_with_error, say
 from lingmix.tracking.history import complete_run, runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import PRUNED, STATE
@@ -109,7 +109,7 @@ def run_study(
             study.run(values["name"])
             study.record_front_runs()
     if sweep.failed:
-        end(
+        exit_with_error(
             f"lingmix-{command}: {len(sweep.failed)} cells failed (first: {sweep.failed[0].text}); "
             "run the same command to run only those again"
         )

@@ -20,7 +20,7 @@ from lingmix.signals import StoppedError, stoppable
 from lingmix.sweep.cell import CellRunner, Outcome, chosen_values, make_cell
 from lingmix.sweep.grid import Compose, Plan, varied_keys
 from lingmix.sweep.live import show_progress
-from lingmix.terminal import end, say
+from lingmix.terminal import exit_with_error, say
 from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.history import changes, complete_runs, lacks_run_files
 from lingmix.tracking.identity import config_hash
@@ -128,7 +128,7 @@ def run_grid(grid: Sequence[Plan], *, compose: Compose, command: str, run_all: C
     ):
         sweep.run(grid, values["name"])
     if sweep.failed:
-        end(
+        exit_with_error(
             f"lingmix-{command}: {len(sweep.failed)} of {len(grid)} cells failed (first: "
             f"{sweep.failed[0].text}); run the same command to run only those again"
         )

@@ -1,4 +1,4 @@
-"""The code that results come from."""
+"""The version of the code that decides results."""
 
 import subprocess
 from functools import cache
@@ -9,15 +9,15 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 
 SOURCES = (".py", ".toml")
-"""The texts of the embedded data are among them."""
+"""Suffixes of the files that count; embedded data are among them."""
 
 DECIDING = ("assembly", "data", "evaluation", "mining", "model", "search", "training")
-"""Rooms of the package that results come from; the others compose, start, record and report."""
+"""Subpackages that decide results; the others compose, start, record and report."""
 
 
 @cache
 def code_version() -> str:
-    """The package's version and a digest of the deciding rooms: a checkout may have been edited."""
+    """Return the package's version and a digest of the deciding subpackages."""
     digest = sha256()
     for file in sorted(PACKAGE.rglob("*")):
         name = file.relative_to(PACKAGE)
@@ -29,7 +29,7 @@ def code_version() -> str:
 
 @cache
 def git_tags() -> dict[str, str]:
-    """What MLflow shows of a checkout; nothing where the package is installed."""
+    """Return MLflow's tags of a git checkout; empty where the package is installed."""
     root = PACKAGE.parents[1]
     if not (root / ".git").exists():
         return {}
@@ -47,7 +47,7 @@ def git_tags() -> dict[str, str]:
 
 def _git(root: Path, *arguments: str) -> str | None:
     try:
-        told = subprocess.run(  # noqa: S603 - arguments of our own
+        result = subprocess.run(  # noqa: S603 - arguments of our own
             ["git", "-C", str(root), *arguments],  # noqa: S607 - the user's own git
             capture_output=True,
             text=True,
@@ -56,4 +56,4 @@ def _git(root: Path, *arguments: str) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return told.stdout.strip()
+    return result.stdout.strip()

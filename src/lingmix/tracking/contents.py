@@ -1,4 +1,4 @@
-"""What lies behind a path: digests of files and folders, and which options are paths."""
+"""Digests of the files and folders that a configuration names, and which values are paths."""
 
 import hashlib
 import os
@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 DOCUMENTATION = ("readme", "licence", "license")
-"""How the names of files begin that explain data and are no part of it."""
+"""Beginnings of the names of files that document data and are not part of it."""
 
 
-def content_of(path: Path) -> str:
-    """The digest of a file, or of all files below a folder and their names in it.
+def content_digest(path: Path) -> str:
+    """Return the SHA-256 digest of a file, or of all files below a folder and their names in it.
 
-    Links are followed. Documentation and hidden files are left out: a note beside the data is not
-    the data. A process reads a path once.
+    Links are followed. Documentation and hidden files are left out. A process reads a path once.
     """
     return _content(path.expanduser().resolve())
 
@@ -45,7 +44,7 @@ def _content(path: Path) -> str:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Each folder is walked once, so that a link to one above it has an end."""
+    """All files below a folder; each folder is walked once, so that a cycle of links ends."""
     walked = set()
     for place, folders, names in os.walk(folder, followlinks=True):
         here = os.path.realpath(place)
@@ -61,7 +60,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _node(key: str, asked: Mapping[str, Any]) -> str:
-    """The innermost part of the configuration above a key that names what is built of it."""
+    """The innermost node above a key that has a `_target_`."""
     while key := key.rpartition(".")[0]:
         if f"{key}._target_" in asked:
             break
@@ -70,8 +69,8 @@ def _node(key: str, asked: Mapping[str, Any]) -> str:
 
 @cache
 def _paths_of(target: str) -> frozenset[str]:
-    """Parameters of a function that its signature types as paths; none of one that is not there,
-    which whoever builds it says."""
+    """Parameters of a function that its signature types as paths; empty for one that cannot be
+    imported, which `build` reports."""
     module, _, name = target.rpartition(".")
     try:
         hints = get_type_hints(getattr(import_module(module), name))

@@ -11,17 +11,17 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from lingmix.tracking.flat_config import leaves
-from lingmix.tracking.identity import EMBEDDED, deciding
+from lingmix.tracking.identity import EMBEDDED, deciding_values
 from lingmix.tracking.secrets import mask_all_secrets, mask_secrets
 from lingmix.tracking.store.limits import cut
 
 NAME_LENGTH, SOURCE_LENGTH = 500, 65_535
 LIES_AT = ("path", "folder", "data_dir", "download_dir", "url", "checksum")
-"""Options that say where a source lies, and not what of it is read."""
+"""Options that locate a source and do not say what of it is read."""
 
 
 class Input(TypedDict):
-    """What a run reads; sources and their types as `mlflow.data` writes them."""
+    """A dataset of a run; sources and their types as `mlflow.data` writes them."""
 
     name: str
     digest: str
@@ -31,17 +31,19 @@ class Input(TypedDict):
     context: str
 
 
-def inputs(config: Mapping[str, Any]) -> list[Input]:
-    """Each source, known by what it holds and by what of it is read: not by where it lies, and not
-    by which languages or how much of it a run takes, which params say."""
-    return [_input(*one) for one in _sources(config)]
+def dataset_inputs(config: Mapping[str, Any]) -> list[Input]:
+    """Return the datasets of a run, identified by their contents and by what of them is read.
+
+    Neither their location counts nor the languages or the share that a run uses, which are params.
+    """
+    return [_input(*source) for source in _sources(config)]
 
 
 def log_inputs(client: MlflowClient, run_id: str, logged: list[Input]) -> None:
-    """Once, however often it is called: MLflow knows those that the run has."""
+    """Log the datasets; idempotent, as MLflow ignores those that the run already has."""
     datasets = []
-    for one in logged:
-        fields: dict[str, Any] = {**one}
+    for dataset in logged:
+        fields: dict[str, Any] = {**dataset}
         tag = InputTag("mlflow.data.context", fields.pop("context"))
         datasets.append(DatasetInput(Dataset(**fields), tags=[tag]))
     if datasets:
@@ -51,27 +53,27 @@ def log_inputs(client: MlflowClient, run_id: str, logged: list[Input]) -> None:
 def _sources(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], str]]:
     data = config.get("data", {})
     for node in data.get("train", ()):
-        for one in _one_by_one(node):
-            yield _name(one), one, "training"
+        for source in _split_paths(node):
+            yield _name(source), source, "training"
     if development := data.get("development"):
         yield "development", development, "development"
     for name, node in config.get("evaluation", {}).items():
         yield name, node, "test"
 
 
-def _one_by_one(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """A source for each of the files that one reads."""
+def _split_paths(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A source for each file of a node that reads several."""
     path = node.get("path")
-    return [{**node, "path": one} for one in path] if isinstance(path, list) else [node]
+    return [{**node, "path": file} for file in path] if isinstance(path, list) else [node]
 
 
 def _input(name: str, node: Mapping[str, Any], context: str) -> Input:
-    counted = json.dumps(deciding({"data": node}), sort_keys=True, default=str)
+    identifying = json.dumps(deciding_values({"data": node}), sort_keys=True, default=str)
     kind, source = _source(node)
     options = {key: value for key, value in node.items() if not key.startswith((*LIES_AT, "_"))}
     return {
         "name": cut(name, NAME_LENGTH),
-        "digest": hashlib.sha256(counted.encode()).hexdigest()[:16],
+        "digest": hashlib.sha256(identifying.encode()).hexdigest()[:16],
         "source_type": kind,
         "source": cut(json.dumps(source), SOURCE_LENGTH),
         "profile": json.dumps({"reader": _reader(node), **mask_all_secrets(options)}, default=str),
@@ -89,8 +91,8 @@ def _source(node: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if url := next((values[key] for key in values if key.rpartition(".")[2] == "url"), None):
         return "http", {"url": mask_secrets(str(url))}
     package = EMBEDDED.get(str(node.get("_target_")).rpartition(".")[0])
-    held = f"{package} {version(package)}" if package else None
-    return "code", {"tags": {"reader": node.get("_target_"), "package": held}}
+    release = f"{package} {version(package)}" if package else None
+    return "code", {"tags": {"reader": node.get("_target_"), "package": release}}
 
 
 def _is_there(path: Path) -> bool:
@@ -98,7 +100,7 @@ def _is_there(path: Path) -> bool:
 
 
 def _name(node: Mapping[str, Any]) -> str:
-    """Of a file its folder's name, too: `pairs.jsonl` is what many are called."""
+    """The name of a dataset; of a file with its folder's, as many are called `pairs.jsonl`."""
     place = node.get("path") or node.get("folder")
     if place:
         return "/".join(Path(str(place)).parts[-2:])

@@ -1,4 +1,4 @@
-"""What a run ran on, and with which packages."""
+"""The machine and the installed packages of a run."""
 
 import platform
 from collections import Counter
@@ -13,8 +13,8 @@ GIB = 2**30
 
 
 def environment() -> dict[str, Any]:
-    """Never an environment variable: they hold secrets."""
-    packages = {one.metadata["Name"]: one.version for one in distributions()}
+    """Return the machine and package versions; no environment variables, which may be secrets."""
+    packages = {package.metadata["Name"]: package.version for package in distributions()}
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -23,12 +23,12 @@ def environment() -> dict[str, Any]:
         "memory_gib": round(psutil.virtual_memory().total / GIB, 1),
         "gpus": _gpus(),
         "cuda": torch.version.cuda,
-        "packages": dict(sorted(packages.items(), key=lambda one: one[0].lower())),
+        "packages": dict(sorted(packages.items(), key=lambda item: item[0].lower())),
     }
 
 
 def hardware() -> str:
-    """What computes, in a line."""
+    """Return the GPUs, or the cores and processor, as one line."""
     gpus = Counter(_gpus())
     if gpus:
         return ", ".join(f"{count} x {name}" for name, count in gpus.items())
@@ -40,13 +40,13 @@ def _gpus() -> list[str]:
 
 
 def _cores() -> int:
-    """That this process may use."""
+    """The cores that this process may use."""
     process = psutil.Process()
     return len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else psutil.cpu_count()
 
 
 def _processor() -> str:
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text("utf-8").splitlines() if told.exists() else []
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text("utf-8").splitlines() if info.exists() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.processor() or platform.machine())

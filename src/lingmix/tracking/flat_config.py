@@ -1,11 +1,11 @@
-"""Configurations as MLflow has them: a value for each dotted key."""
+"""Configurations flattened for MLflow: one value for each dotted key."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def leaves(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The values of a nested configuration by dotted key; a list of plain values is one value."""
+    """Return the values of a nested configuration by dotted key; a list of plain values is one."""
     flat: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Runs found again."""
+"""Queries for recorded runs, and tables of them."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from lingmix.tracking.generation import generation, named
+from lingmix.tracking.generation import column_label, generation
 from lingmix.tracking.identity import ASKED, CODE, DATA, HASH, VERSIONS
 from lingmix.tracking.lifecycle import COMMAND, COMPLETE, KIND, STATE, SWEEP
-from lingmix.tracking.versions import as_setting, from_words, in_words
+from lingmix.tracking.versions import as_setting, format_versions, parse_versions
 
 
 def runs(client: MlflowClient, experiment: str, query: str = "") -> Iterator[Run]:
-    """All runs of an experiment, newest first, that match an MLflow search string."""
+    """Yield all runs of an experiment that match an MLflow search string, the newest first."""
     token = None
     while True:
         page = client.search_runs(
@@ -26,7 +26,7 @@ def runs(client: MlflowClient, experiment: str, query: str = "") -> Iterator[Run
 
 
 def complete_runs(client: MlflowClient, experiment: str) -> dict[str, Run]:
-    """The newest complete run of each configuration hash."""
+    """Return the newest complete run of each configuration hash."""
     found: dict[str, Run] = {}
     for run in runs(client, experiment, f"tags.`{STATE}` = '{COMPLETE}' and tags.`{HASH}` != ''"):
         found.setdefault(run.data.tags[HASH], run)
@@ -34,36 +34,37 @@ def complete_runs(client: MlflowClient, experiment: str) -> dict[str, Run]:
 
 
 def complete_run(client: MlflowClient, experiment: str, identity: str) -> Run | None:
-    """The newest complete run of a configuration hash."""
+    """Return the newest complete run of a configuration hash, or None."""
     query = f"tags.`{STATE}` = '{COMPLETE}' and tags.`{HASH}` = '{identity}'"
     return next(runs(client, experiment, query), None)
 
 
 def lacks_run_files(run: Run, asked: int | None) -> bool:
-    """Whether a complete run was made without the run files that are asked for now: they change no
-    figure, so it is the same run."""
+    """Whether a complete run lacks the run files requested now, which are not part of its hash."""
     return asked is not None and run.data.params.get("run_files") != str(asked)
 
 
-def as_before(client: MlflowClient, experiment: str, tags: Mapping[str, str]) -> list[str]:
-    """`changes` of one run that is not complete."""
+def changes_since(client: MlflowClient, experiment: str, tags: Mapping[str, str]) -> list[str]:
+    """Return the `changes` since complete runs for the tags of one run that is not complete."""
     query = f"tags.`{STATE}` = '{COMPLETE}' and tags.`{ASKED}` = '{tags[ASKED]}'"
     return changes(runs(client, experiment, query), [tags])
 
 
-def newest(found: Iterable[Run]) -> list[Run]:
-    """Without runs that a newer run of the same configuration replaces, which is of other code,
-    libraries or data; `found` has the newest first."""
-    kept: dict[str, Run] = {}
+def newest_generation(found: Iterable[Run]) -> list[Run]:
+    """Return the newest run of each configuration, whatever its code, libraries or data.
+
+    `found` has the newest first.
+    """
+    latest: dict[str, Run] = {}
     for run in found:
-        kept.setdefault(_configuration(run), run)
-    return list(kept.values())
+        latest.setdefault(_configuration(run), run)
+    return list(latest.values())
 
 
-def replaced(client: MlflowClient, experiment: str) -> list[str]:
-    """The runs that `newest` leaves out: how many, and what of them is no longer so."""
+def replaced_runs(client: MlflowClient, experiment: str) -> list[str]:
+    """Return lines on the runs that `newest_generation` leaves out: how many, and what changed."""
     complete = [*complete_runs(client, experiment).values()]
-    latest = {_configuration(run): run for run in newest(complete)}
+    latest = {_configuration(run): run for run in newest_generation(complete)}
     changed: Counter[str] = Counter()
     for run in complete:
         if run is not (now := latest[_configuration(run)]):
@@ -73,12 +74,16 @@ def replaced(client: MlflowClient, experiment: str) -> list[str]:
 
 def _changed(there: Mapping[str, str], now: Mapping[str, str]) -> str:
     names = [name for name in there if there[name] != now.get(name)]
-    return ", ".join(f"{named(name)} {there[name]}" for name in names) or "of the same settings"
+    return (
+        ", ".join(f"{column_label(name)} {there[name]}" for name in names) or "of the same settings"
+    )
 
 
 def changes(complete: Iterable[Run], missing: Sequence[Mapping[str, str]]) -> list[str]:
-    """What is complete in the same words, but of other code, libraries or data, a line for each;
-    `missing` are the identity tags of what is not complete."""
+    """Return lines on complete runs of the same settings, but of other code, libraries or data.
+
+    `missing` are the identity tags of runs that are not complete.
+    """
     asked = {tags[ASKED]: tags for tags in missing}
     latest = {run.data.tags.get(ASKED, ""): run.data.tags for run in reversed([*complete])}
     both = [(there, asked[key]) for key, there in latest.items() if key in asked]
@@ -102,16 +107,16 @@ def changes(complete: Iterable[Run], missing: Sequence[Mapping[str, str]]) -> li
 
 
 def _upgraded(there: Mapping[str, str], here: Mapping[str, str]) -> tuple[str, str]:
-    """The libraries whose versions differ between two runs' tags, in words."""
-    then, now = (from_words(tags.get(VERSIONS, "")) for tags in (there, here))
+    """The libraries whose versions differ between two runs' tags, as text."""
+    then, now = (parse_versions(tags.get(VERSIONS, "")) for tags in (there, here))
     moved = [name for name in then if name in now and then[name] != now[name]]
-    return in_words({name: then[name] for name in moved}), in_words(
+    return format_versions({name: then[name] for name in moved}), format_versions(
         {name: now[name] for name in moved}
     )
 
 
 def parent_run(client: MlflowClient, experiment: str, sweep: str) -> Run | None:
-    """The parent run of a sweep, if it has one."""
+    """Return the parent run of a sweep, or None."""
     query = f"tags.`{SWEEP}` = '{sweep}' and tags.`{KIND}` = 'sweep'"
     return next(runs(client, experiment, query), None)
 
@@ -122,16 +127,16 @@ def _configuration(run: Run) -> str:
 
 
 def commands(client: MlflowClient, experiment: str) -> list[str]:
-    """What was typed to make the sweeps of an experiment, the oldest first."""
+    """Return the commands of the sweeps of an experiment, the oldest first."""
     sweeps = runs(client, experiment, f"tags.`{KIND}` = 'sweep'")
     typed = [run.data.tags[COMMAND] for run in sweeps if COMMAND in run.data.tags]
     return list(dict.fromkeys(reversed(typed)))
 
 
-def unfinished(client: MlflowClient, experiment: str) -> list[str]:
-    """The configurations whose newest run is not complete, unless one of the same hash is."""
+def unfinished_runs(client: MlflowClient, experiment: str) -> list[str]:
+    """Return names and states of the configurations whose newest run is not complete."""
     complete = complete_runs(client, experiment)
-    latest = newest(runs(client, experiment, f"tags.`{HASH}` != ''"))
+    latest = newest_generation(runs(client, experiment, f"tags.`{HASH}` != ''"))
     return sorted(
         f"{run.info.run_name} ({run.data.tags.get(STATE, 'unknown')})"
         for run in latest

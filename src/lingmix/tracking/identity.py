@@ -1,4 +1,4 @@
-"""What makes two runs the same run.
+"""The identity of a run: when two runs count as the same.
 
 Two runs are the same, and have the same hash, if these are equal:
 
@@ -25,19 +25,19 @@ from typing import Any
 
 from lingmix.model.hub import CHECKPOINT, ENCODER_FOLDER, RUNS, commit_of
 from lingmix.tracking.code import code_version, git_tags
-from lingmix.tracking.contents import content_of, is_path
+from lingmix.tracking.contents import content_digest, is_path
 from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.secrets import mask_all_secrets
 from lingmix.tracking.store.limits import TAG_LENGTH
-from lingmix.tracking.versions import counted_versions, in_words, installed
+from lingmix.tracking.versions import format_versions, identity_versions, installed
 
 HASH = "lingmix.config_hash"
-"""Tag: what two runs share that are the same run."""
+"""Tag: the hash that two runs share if they are the same run."""
 
 ASKED, CODE, DATA, RAN = "lingmix.asked", "lingmix.code", "lingmix.data", "lingmix.ran"
 CONTENTS, VERSIONS = "lingmix.contents", "lingmix.versions"
-"""Tags: digests of the configuration as it was written and of what is read, the code that a run
-counts as and the code that ran it; what is read by key, and the libraries."""
+"""Tags: a digest of the settings, the code that a run counts as, a digest of what it reads, the
+code that ran it; digests of what is read by key, and the versions of libraries."""
 
 DECIDES_NOTHING = (
     "name",
@@ -57,15 +57,15 @@ DECIDES_NOTHING = (
 """Keys that change no result: where it is written, how it is shown and what is allowed."""
 
 EMBEDDED = {"lingmix.data.sources.cldr": "babel"}
-"""Sources whose data a package brings along."""
+"""Sources whose data are part of a package, and the package."""
 
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """What tells a run apart, made once when its command starts.
+    """The identity of a run, computed once when its command starts.
 
-    `tags` are those that it is found again by; `configuration` is what the hash is of beside code
-    and versions, as plain values by dotted key, without secrets.
+    `tags` are those that the run is found by. `configuration` is what is hashed beside code and
+    versions: plain values by dotted key, without secrets.
     """
 
     tags: Mapping[str, str]
@@ -78,40 +78,42 @@ class RunIdentity:
 
 def decides(key: str) -> bool:
     """Whether the value of a dotted key can change a run's result."""
-    free = any(key == one or key.startswith(f"{one}.") for one in DECIDES_NOTHING)
+    free = any(key == name or key.startswith(f"{name}.") for name in DECIDES_NOTHING)
     return not free and not key.endswith(".download_dir")  # revisions and checksums decide
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
-    """Of everything that decides the result and nothing that does not."""
+    """Return the hash of everything that decides a run's result."""
     return identify(config).hash
 
 
-def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What the hash is of beside code and versions, as plain values by dotted key."""
-    return _counted(_asked(config))
+def deciding_values(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is hashed beside code and versions: plain values by dotted key."""
+    return _identifying(_asked(config))
 
 
 def identify(config: Mapping[str, Any]) -> RunIdentity:
-    """Reads the files that the configuration names. The tags also tell the run from one that was
-    asked for in the same words, but is of other code, data or libraries."""
+    """Return the identity of a run; reads the files that the configuration names.
+
+    The tags also distinguish runs of the same settings, but of other code, data or libraries.
+    """
     flat, asked = leaves(config), _asked(config)
-    code, versions = str(flat.get("tracking.code") or code_version()), counted_versions(flat)
-    counted = _counted(asked)
-    read = {key: value for key, value in counted.items() if value not in (None, asked.get(key))}
+    code, versions = str(flat.get("tracking.code") or code_version()), identity_versions(flat)
+    hashed = _identifying(asked)
+    read = {key: value for key, value in hashed.items() if value not in (None, asked.get(key))}
     tags = {
-        HASH: _digest({"config": counted, "code": code, "versions": versions}),
+        HASH: _digest({"config": hashed, "code": code, "versions": versions}),
         ASKED: _digest(asked),
         CODE: code,
         DATA: _digest(read),
         CONTENTS: _contents(read),
-        VERSIONS: in_words(versions),
+        VERSIONS: format_versions(versions),
     }
-    return RunIdentity(tags, mask_all_secrets(counted))
+    return RunIdentity(tags, mask_all_secrets(hashed))
 
 
 def provenance() -> dict[str, str]:
-    """Tags of the code that runs here, whatever code a run counts as."""
+    """Return tags of the code that runs here, whatever code the run counts as."""
     return {RAN: code_version(), **git_tags()}
 
 
@@ -144,7 +146,7 @@ def _asked(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(value: object) -> object:
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_plain(part) for part in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -167,7 +169,7 @@ def _choices(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _languages(values: Mapping[str, Any]) -> dict[str, set[str]]:
-    """What each source and evaluation set names as its `languages`; empty for one that does not."""
+    """The `languages` of each source and evaluation set; empty where they are not stated."""
     found = {}
     for key in values:
         node, _, last = key.rpartition(".")
@@ -179,31 +181,34 @@ def _languages(values: Mapping[str, Any]) -> dict[str, set[str]]:
 
 
 def _union(sets: Iterable[set[str]]) -> set[str]:
-    """Empty where one of them is."""
+    """The union of the sets; empty where one of them is."""
     found = [*sets]
     return set().union(*found) if all(found) else set()
 
 
-def _counted(asked: Mapping[str, Any]) -> dict[str, Any]:
-    values = {key: _read(key, value, asked) for key, value in asked.items()}
+def _identifying(asked: Mapping[str, Any]) -> dict[str, Any]:
+    values = {key: _read_contents(key, value, asked) for key, value in asked.items()}
     return values | _encoder(asked) | _embedded(asked)
 
 
-def _read(key: str, value: object, asked: Mapping[str, Any]) -> object:
-    """What a file or folder holds, where the value names one."""
+def _read_contents(key: str, value: object, asked: Mapping[str, Any]) -> object:
+    """The value; a digest of the contents where it names a file or folder."""
     if isinstance(value, list):
-        return [_read(key, one, asked) for one in value]
-    return _held(str(value)) if is_path(key, value, asked) else value
+        return [_read_contents(key, part, asked) for part in value]
+    return _content(str(value)) if is_path(key, value, asked) else value
 
 
-def _held(place: str) -> str:
+def _content(place: str) -> str:
     path = Path(place).expanduser()
-    return content_of(path) if path.exists() else place
+    return content_digest(path) if path.exists() else place
 
 
 def _encoder(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What stands behind `encoder.name`. The name itself is all there is to say of an encoder that
-    starts from scratch, of a lexical one and of a recorded run's model, which never changes."""
+    """What `encoder.name` refers to: the contents of a folder or checkpoint, a commit on the hub.
+
+    The name itself identifies an encoder from scratch, a lexical one, and the model of a recorded
+    run, which never changes.
+    """
     name = asked.get("encoder.name")
     if not isinstance(name, str):
         return {}
@@ -212,18 +217,18 @@ def _encoder(asked: Mapping[str, Any]) -> dict[str, Any]:
         return {"encoder.name": name}
     path = Path(name).expanduser()
     if name.endswith(CHECKPOINT):
-        return {"encoder.name": [_held(name), _held(str(path.with_name(ENCODER_FOLDER)))]}
+        return {"encoder.name": [_content(name), _content(str(path.with_name(ENCODER_FOLDER)))]}
     if path.exists():
-        return {"encoder.name": content_of(path)}
+        return {"encoder.name": content_digest(path)}
     try:
         commit = commit_of(name, asked.get("encoder.revision"))
-    except (OSError, ValueError):  # whoever loads it says what is wrong
+    except (OSError, ValueError):  # loading the encoder reports what is wrong
         return {"encoder.name": name}
     return {"encoder.name": f"{name}@{commit}", "encoder.revision": None}
 
 
 def _embedded(asked: Mapping[str, Any]) -> dict[str, str]:
-    """Versions of the packages that bring the data of a source along, by `<source>._package_`."""
+    """Versions of the packages that contain the data of a source, by `<source>._package_`."""
     targets = {key: str(value) for key, value in asked.items() if key.endswith("._target_")}
     return {
         f"{key.removesuffix('._target_')}._package_": f"{package} {installed(package)}"

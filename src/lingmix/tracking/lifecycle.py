@@ -24,17 +24,17 @@ log = logging.getLogger(__name__)
 STATE, KIND = "lingmix.state", "lingmix.kind"
 SWEEP, COMMAND, ERROR = "lingmix.sweep", "lingmix.command", "lingmix.error"
 JOURNAL_ID = "lingmix.journal"
-"""Tag: which folder of a run recorded it; one that is removed and made again is another."""
+"""Tag: the id of the run's journal; a folder that is removed and made again gets a new one."""
 
 COMPLETE, INTERRUPTED, FAILED, PRUNED = "complete", "interrupted", "failed", "pruned"
 RUNNING, SUPERSEDED = "running", "superseded"
 STATUS = {COMPLETE: "FINISHED", INTERRUPTED: "KILLED", FAILED: "FAILED", PRUNED: "KILLED"}
 NOTE = "mlflow.note.content"
-PARAMS_A_CALL = 100
+PARAMS_PER_CALL = 100
 
 
 class Ending(TypedDict):
-    """The state that a run came to, and why."""
+    """The state in which a run ended, and its error."""
 
     state: str
     error: str | None
@@ -51,18 +51,21 @@ def begin_run(
     at: int | None = None,
     known: str | None = None,
 ) -> str | None:
-    """The `known` run goes on, else one of the same hash and `output_dir` that the same folder
-    recorded. Where a folder was removed the run is trained anew: as a run of its own, so that no
-    figure of the old one stays in it, and the old one is marked superseded; but None where that is
-    complete, which was not known while its store was away. So this can be repeated where an answer
-    was lost: the run that it made then is found."""
+    """Begin or resume a run and return its id, or None where a complete run makes it superfluous.
+
+    The run `known` is resumed, else one of the same hash and `output_dir` that the same journal has
+    recorded. Another run of that hash is of a folder that was removed: if it is complete, which an
+    unavailable store may have hidden, nothing is begun; else it is marked superseded and a new run
+    begins, so that no metric of the old one remains in it. The call is idempotent, as a run that an
+    earlier call created is found.
+    """
     found = [client.get_run(known)] if known else []
-    alike = found or _alike(client, experiment, tags[HASH], str(params.get("output_dir")))
-    begun = found or [one for one in alike if _goes_on(one, tags.get(JOURNAL_ID), at=at)]
-    complete = [one for one in alike if one.data.tags.get(STATE) == COMPLETE]
+    alike = found or _same_runs(client, experiment, tags[HASH], str(params.get("output_dir")))
+    begun = found or [run for run in alike if _belongs_to(run, tags.get(JOURNAL_ID), at=at)]
+    complete = [run for run in alike if run.data.tags.get(STATE) == COMPLETE]
     if complete and not begun:
         log.warning(
-            "complete already (run %s): what is trained again is not recorded as a second run",
+            "complete already (run %s): this training is not recorded as a second run",
             complete[0].info.run_id,
         )
         return None
@@ -80,7 +83,7 @@ def begin_run(
 
 
 def ending(error: BaseException | None) -> Ending:
-    """What `end_run` is to write of a run that this has stopped, or nothing."""
+    """Return the ending of a run that `error` has stopped, or that is complete (None)."""
     if error is None:
         return {"state": COMPLETE, "error": None}
     if isinstance(error, PrunedError):
@@ -92,7 +95,7 @@ def ending(error: BaseException | None) -> Ending:
 def end_run(
     client: MlflowClient, run_id: str, *, state: str, error: str | None, at: int | None = None
 ) -> None:
-    """`lingmix.state` is complete last of all, and of a run that was taken for dead too."""
+    """Write how a run ended; the state `complete` is written last, after everything else."""
     if state == COMPLETE:
         _clear_error(client, client.get_run(run_id))
         client.set_terminated(run_id, STATUS[state], at)
@@ -135,21 +138,20 @@ def _clear_error(client: MlflowClient, run: Run) -> None:
         client.delete_tag(run.info.run_id, ERROR)
 
 
-def _alike(client: MlflowClient, experiment: str, identity: str, output_dir: str) -> list[Run]:
-    """The runs of this hash, the newest first; another machine may be at work on one that lies
-    elsewhere."""
+def _same_runs(client: MlflowClient, experiment: str, identity: str, output_dir: str) -> list[Run]:
+    """The runs of this hash and `output_dir`, the newest first; others may be of other machines."""
     found = client.search_runs([experiment], filter_string=f"tags.`{HASH}` = '{identity}'")
     return [run for run in found if run.data.params.get("output_dir", output_dir) == output_dir]
 
 
-def _goes_on(run: Run, journal: str | None, *, at: int | None) -> bool:
-    """Whether what a folder records belongs to this run: it began it, or the run is no more than
-    the word of a cell that failed. A journal of an older version has no id, and goes on with a
-    run that is not complete now, or was not yet `at` that time."""
-    there, complete = run.data.tags.get(JOURNAL_ID), run.data.tags.get(STATE) == COMPLETE
+def _belongs_to(run: Run, journal: str | None, *, at: int | None) -> bool:
+    """Whether a journal's records belong to this run: it began the run, or the run is only the
+    record of a failed cell. A journal of an older version has no id, and belongs to a run that is
+    not complete now, or was not yet at the time `at`."""
+    recorded_by, complete = run.data.tags.get(JOURNAL_ID), run.data.tags.get(STATE) == COMPLETE
     if journal is None:
-        return not complete or _lasted(run, at)
-    return there == journal or (there is None and not complete and not run.data.metrics)
+        return not complete or _was_running(run, at)
+    return recorded_by == journal or (recorded_by is None and not complete and not run.data.metrics)
 
 
 def _supersede(client: MlflowClient, run: Run, *, by: str) -> None:
@@ -158,9 +160,9 @@ def _supersede(client: MlflowClient, run: Run, *, by: str) -> None:
     client.set_terminated(run.info.run_id, "KILLED")
 
 
-def _lasted(run: Run, at: int | None) -> bool:
-    """Whether a run that has ended was under way at that time: its folder is one process' own, so
-    what was recorded then is of this run."""
+def _was_running(run: Run, at: int | None) -> bool:
+    """Whether a run that has ended was running at that time: one process at a time has its folder,
+    so what was recorded then is of this run."""
     return at is not None and run.info.start_time <= at <= run.info.end_time
 
 
@@ -170,11 +172,11 @@ def _tags(tags: Mapping[str, str], parent: str | None) -> dict[str, str]:
 
 
 def _log_params(client: MlflowClient, run: Run, params: Mapping[str, Any]) -> None:
-    """Those that are not there yet: a param is written once."""
+    # without those that the run has: a param is written once
     values = {
         mlflow_key(name): cut_distinct(str(value), PARAM_LENGTH)
         for name, value in leaves(params).items()
     }
     whole = [Param(name, values[name]) for name in values if name not in run.data.params]
-    for start in range(0, len(whole), PARAMS_A_CALL):
-        client.log_batch(run.info.run_id, params=whole[start : start + PARAMS_A_CALL])
+    for start in range(0, len(whole), PARAMS_PER_CALL):
+        client.log_batch(run.info.run_id, params=whole[start : start + PARAMS_PER_CALL])

@@ -1,4 +1,4 @@
-"""A run's recorder as the logger that Lightning takes."""
+"""The Lightning logger that writes to a run's recorder."""
 
 from collections.abc import Mapping
 

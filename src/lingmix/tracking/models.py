@@ -1,4 +1,4 @@
-"""Models that runs left behind."""
+"""Models of recorded runs."""
 
 from functools import partial
 
@@ -11,12 +11,14 @@ from lingmix.model.hub import RUNS
 from lingmix.tracking.store.client import open_store
 
 LONGEST = 3600.0
-"""Seconds that a model may take to be fetched."""
+"""Seconds that the download of a model may take."""
 
 
 def model_folder(uri: str, name: str) -> str:
-    """`runs:/<run id>` is the model of that run, fetched where artifacts lie elsewhere; any other
-    name stays what it is."""
+    """Return the folder of the model `runs:/<run id>`, downloaded if needed; any other name as is.
+
+    Raises InputError where the run has no model or it cannot be fetched.
+    """
     if not name.startswith(RUNS):
         return name
     run_id = name.removeprefix(RUNS).strip("/")

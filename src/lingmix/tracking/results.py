@@ -1,4 +1,4 @@
-"""What a finished run leaves behind: metrics, per-query results, configuration, model."""
+"""The results of a run: metrics, per-query scores, configuration and model."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The folder of a run that is under way."""
+"""The folder of a run in progress: its lock, its configuration, its removal."""
 
 import logging
 import shutil
@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from lingmix.atomic import atomic_file, opened
+from lingmix.atomic import atomic_file, open_no_symlink
 from lingmix.errors import InputError, require_same_configuration
 from lingmix.locks import exclusive
 from lingmix.tracking.outbox.journal import JOURNAL, count_unsent
@@ -18,25 +18,24 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def work_folder(config: Mapping[str, Any], identity: str) -> Iterator[Path]:
-    """One process' own until the block ends; gone when it ends well and all of it is recorded.
+def run_folder(config: Mapping[str, Any], identity: str) -> Iterator[Path]:
+    """Lock the run's folder for the block; remove it where the block succeeds and all is sent.
 
-    A cell of a sweep waits for another process at work on the same, a run of its own does not.
+    Where another process has the lock, a cell of a sweep waits; any other run raises InputError.
     """
     folder = _folder(config, identity)
     if folder.is_symlink():
         raise InputError(f"{folder}: must be a folder, got a symbolic link; remove it")
-    with locked(folder, wait=config["tracking"]["parent"] is not None):
+    with lock_folder(folder, wait=config["tracking"]["parent"] is not None):
         yield folder
         if not count_unsent(folder):
-            remove(folder)
+            remove_folder(folder)
 
 
 def remove_recorded(config: Mapping[str, Any], identity: str) -> None:
-    """What a kill has left of the folder of a run that is recorded, unless another process is at
-    work there or something is still to be sent."""
+    """Remove what a kill has left of a recorded run's folder, unless it is locked or unsent."""
     if _folder(config, identity).exists():
-        with suppress(InputError), work_folder(config, identity):
+        with suppress(InputError), run_folder(config, identity):
             pass
 
 
@@ -45,15 +44,15 @@ def _folder(config: Mapping[str, Any], identity: str) -> Path:
 
 
 @contextmanager
-def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """Raises InputError where another process is at work there, unless this one is to `wait`."""
+def lock_folder(folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """Lock a run's folder for the block; raise InputError where it is locked, or `wait`."""
     lock = folder.with_suffix(".lock")
 
     def busy() -> None:
-        found = f"{folder}: another process is at work on this configuration"
+        message = f"{folder}: another process is at work on this configuration"
         if not wait:
-            raise InputError(f"{found}; wait for it, or stop it")
-        log.warning("%s; this cell waits for it", found)
+            raise InputError(f"{message}; wait for it, or stop it")
+        log.warning("%s; this cell waits for it", message)
 
     with exclusive(lock, busy=busy):
         try:
@@ -63,11 +62,11 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
                 lock.unlink(missing_ok=True)
 
 
-def claim(folder: Path, configuration: Mapping[str, Any]) -> None:
-    """Says in `config.yaml` whose folder it is; what is there must be of the same configuration."""
+def claim_folder(folder: Path, configuration: Mapping[str, Any]) -> None:
+    """Write `config.yaml`; raise InputError where the folder is of another configuration."""
     path = folder / "config.yaml"
     if path.exists():
-        with opened(path, "rb") as file:
+        with open_no_symlink(path, "rb") as file:
             require_same_configuration(yaml.safe_load(file) or {}, configuration, where=path)
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,15 +74,15 @@ def claim(folder: Path, configuration: Mapping[str, Any]) -> None:
         yaml.safe_dump(dict(configuration), file, allow_unicode=True, encoding="utf-8")
 
 
-def remove(folder: Path) -> None:
-    """The journal first: what is left of a folder without one is sent by nobody, so that a kill in
-    between does not have half a run sent over the whole one."""
+def remove_folder(folder: Path) -> None:
+    """Remove a run's folder."""
+    # the journal first: where a kill leaves half the folder, nothing of it is sent again
     (folder / JOURNAL).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def emptied(folder: Path) -> Path:
-    """The folder, made anew; raises InputError where it is a symbolic link."""
+def empty_folder(folder: Path) -> Path:
+    """Return the folder, created anew; raise InputError where it is a symbolic link."""
     if folder.is_symlink():
         raise InputError(f"{folder}: must be a folder, got a symbolic link; remove it")
     shutil.rmtree(folder, ignore_errors=True)

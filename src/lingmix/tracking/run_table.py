@@ -9,7 +9,7 @@ from mlflow.entities import Run
 
 from lingmix.evaluation.metric_names import TEST, parsed
 from lingmix.tracking.generation import generation, is_generation
-from lingmix.tracking.history import complete_runs, newest
+from lingmix.tracking.history import complete_runs, newest_generation
 from lingmix.tracking.identity import decides
 from lingmix.tracking.lifecycle import KIND
 from lingmix.tracking.pair_scores import with_pair_scores
@@ -43,7 +43,7 @@ def cells(
 ) -> pl.DataFrame:
     """One row a complete cell that has an alpha: what it was, `param.<key>` columns where cells
     differ, metrics; of the largest scales `pair_metrics` of each language pair."""
-    complete = newest(complete_runs(client, experiment).values())
+    complete = newest_generation(complete_runs(client, experiment).values())
     rows = [_cell(run) for run in complete if _has_alpha(run)]
     table = _table(CELL, with_pair_scores(client, rows, pair_metrics))
     same = [
@@ -74,7 +74,7 @@ def evaluations(
 ) -> pl.DataFrame:
     """One row a complete evaluation of an encoder, the newest first: its name, `param.<key>` for
     all else that decides the result, metrics, and `pair_metrics` of each language pair."""
-    complete = newest(complete_runs(client, experiment).values())
+    complete = newest_generation(complete_runs(client, experiment).values())
     rows = [_evaluation(run) for run in complete if run.data.tags.get(KIND) == "evaluation"]
     return _table(EVALUATION, with_pair_scores(client, rows, pair_metrics))
 

@@ -1,4 +1,4 @@
-"""What no record, log or screen may show: passwords and tokens in URIs."""
+"""Masking of secrets: passwords and tokens in URIs, which no record, log or screen may show."""
 
 import re
 from typing import Any
@@ -6,21 +6,21 @@ from typing import Any
 HIDDEN = "***"
 
 URI_VARIABLE = "LINGMIX_TRACKING_URI"
-"""Hands the URI of the store by the environment, which other users cannot read: `conf/tracking`
-and Slurm jobs take it from there."""
+"""Environment variable with the URI of the store: other users cannot read it there, `conf/tracking`
+and Slurm jobs do."""
 
 PASSWORD = re.compile(r"(\w://[^:/?#@\s]*:).+@")
-"""As SQLAlchemy reads a database's URI: after the first colon and to the last @ there may be
-anything, blanks, # and / too."""
+"""The password of a database URI, as SQLAlchemy reads it: anything after the first colon and before
+the last @, also blanks, # and /."""
 
 USER = re.compile(r"(\bhttps?://)[^/?#\n]+@")
-"""All that stands before the host: of a server the user's name may be the token."""
+"""User and password before the host of a server, where the user's name may be a token."""
 
 QUERY = re.compile(r"([?&;][^=&\s]*(?:pass|pwd|token|secret|key|sig)[^=&\s]*=)[^&\n]+", re.I)
 
 
 def mask_secrets(text: str) -> str:
-    """The text with `***` for the secrets of any URI in it; rather too much than a part of one."""
+    """Return the text with `***` for the secrets of any URI in it; in doubt, more is masked."""
     for secret in (QUERY, USER):
         text = secret.sub(_hidden, text)
     return PASSWORD.sub(_hidden, text)

@@ -1,4 +1,4 @@
-"""The load of the machine while a run is at work, for the UI's "System metrics"."""
+"""The load of the machine during a run, for the page "System metrics" of MLflow."""
 
 import logging
 import threading
@@ -20,8 +20,8 @@ SYSTEM = "system/"
 
 
 @contextmanager
-def watched_machine(recorder: RunRecorder, *, every: float | None) -> Iterator[None]:
-    """Recorded every so many seconds, and once more at the end; None: never."""
+def record_system_metrics(recorder: RunRecorder, *, every: float | None) -> Iterator[None]:
+    """Record the load `every` so many seconds during the block and at its end; None: never."""
     if every is None:
         yield
         return
@@ -55,7 +55,9 @@ def _watch(recorder: RunRecorder, *, every: float, ended: threading.Event) -> No
 
 
 def _monitors() -> list[BaseMetricsMonitor]:
-    logging.getLogger("mlflow.system_metrics").setLevel(logging.ERROR)  # what a GPU cannot tell
+    logging.getLogger("mlflow.system_metrics").setLevel(
+        logging.ERROR
+    )  # metrics that a GPU does not have
     found = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
     for gpu in (GPUMonitor, ROCMMonitor):
         try:

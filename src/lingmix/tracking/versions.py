@@ -1,4 +1,4 @@
-"""Versions of the libraries that decide what a run gives."""
+"""Versions of the libraries that decide the result of a run."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,7 +19,7 @@ BUILDS = {"faiss": ("faiss-cpu", "faiss-gpu")}
 """Libraries that are installed under another name."""
 
 
-def counted_versions(flat: Mapping[str, Any]) -> dict[str, str]:
+def identity_versions(flat: Mapping[str, Any]) -> dict[str, str]:
     """The libraries that a run uses, each with the version that it counts as: the one installed, or
     the one that `tracking.versions` names.
 
@@ -32,25 +32,25 @@ def counted_versions(flat: Mapping[str, Any]) -> dict[str, str]:
 
 @cache
 def installed(library: str) -> str:
-    """`missing` where it is not there, which whoever needs it says."""
+    """Return the version of a library, or `missing`, which the code that needs it reports."""
     for name in BUILDS.get(library, (library,)):
         with suppress(PackageNotFoundError):
             return version(name).partition("+")[0]
     return "missing"
 
 
-def in_words(versions: Mapping[str, str]) -> str:
+def format_versions(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {versions[name]}" for name in sorted(versions))
 
 
-def from_words(text: str) -> dict[str, str]:
-    """What `in_words` has written."""
-    return dict(one.split(" ", 1) for one in text.split(", ") if one)
+def parse_versions(text: str) -> dict[str, str]:
+    """Return the versions that `format_versions` has written."""
+    return dict(part.split(" ", 1) for part in text.split(", ") if part)
 
 
 def as_setting(text: str) -> str:
-    """The same as the entries of `tracking.versions`."""
-    return ", ".join(f"{name}: {version}" for name, version in from_words(text).items())
+    """Return the text of `format_versions` as entries of `tracking.versions`."""
+    return ", ".join(f"{name}: {version}" for name, version in parse_versions(text).items())
 
 
 def _used(flat: Mapping[str, Any]) -> set[str]:

@@ -17,7 +17,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 
 from lingmix.errors import InputError
-from lingmix.launchers import launcher
+from lingmix.launchers import detect_launcher
 from lingmix.training.rank_group import ARRIVAL, RankGroup, torchrun_serves_the_store
 
 
@@ -73,7 +73,7 @@ def refuse_several(command: str) -> None:
 def _environment() -> ClusterEnvironment | None:
     warnings.filterwarnings("ignore", message="The `srun` command is available")
     try:
-        match launcher():
+        match detect_launcher():
             case "torchrun":
                 return TorchElasticEnvironment()
             case "srun":

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from lingmix.atomic import atomic_file, no_follow, opened
+from lingmix.atomic import atomic_file, no_follow, open_no_symlink
 from lingmix.errors import InputError
 
 JOURNAL, SENT = "journal.jsonl", "sent.json"
@@ -127,7 +127,7 @@ def read_records(folder: Path, start: int = 0) -> Iterator[tuple[Record, int]]:
     path = folder / JOURNAL
     if not path.exists():
         return
-    with opened(path, "rb") as file:
+    with open_no_symlink(path, "rb") as file:
         file.seek(start)
         for line in file:
             if (record := _record(line)) is None or record["from"] != start:
@@ -148,7 +148,7 @@ def find_damage(folder: Path) -> Damage | None:
     path = folder / JOURNAL
     if not path.exists():
         return None
-    with opened(path, "rb") as file:
+    with open_no_symlink(path, "rb") as file:
         lines = [n for n, line in enumerate(file, 1) if line.endswith(b"\n") and not _record(line)]
         file.seek(0)
         found = _in_place(file)
@@ -195,7 +195,7 @@ def read_progress(folder: Path) -> Mapping[str, Any]:
     """Return how far the journal was sent: the store's `uri`, the `run_id` there, and the `end` of
     the last record sent; empty where the file is missing or damaged, as sending is idempotent."""
     try:
-        with opened(folder / SENT, "rb") as file:
+        with open_no_symlink(folder / SENT, "rb") as file:
             return _record(file.readline()) or {}
     except FileNotFoundError:
         return {}

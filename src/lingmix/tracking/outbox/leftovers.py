@@ -15,7 +15,7 @@ from lingmix.tracking.outbox.journal import (
     read_progress,
 )
 from lingmix.tracking.outbox.sender import send_unsent
-from lingmix.tracking.run_folder import locked, remove
+from lingmix.tracking.run_folder import lock_folder, remove_folder
 from lingmix.tracking.secrets import mask_secrets
 from lingmix.tracking.store.bounded import UnavailableError
 from lingmix.tracking.store.client import open_store
@@ -29,7 +29,7 @@ def send_all(folders: Sequence[Path], *, uri: str | None, wait: float) -> int:
     left = 0
     for number, folder in enumerate(folders):
         try:
-            with locked(folder):
+            with lock_folder(folder):
                 if line := send_leftover(folder, uri=uri, wait=wait):
                     say(line)
         except InputError as error:
@@ -50,7 +50,7 @@ def send_leftover(folder: Path, *, uri: str | None, wait: float) -> str:
         return ""
     name, run_id = _send(folder, uri=uri, wait=wait)
     if run_id is None:
-        remove(folder)
+        remove_folder(folder)
         return f"{name}: complete in the store already, not sent a second time"
     if damage := find_damage(folder):
         raise InputError(
@@ -58,7 +58,7 @@ def send_leftover(folder: Path, *, uri: str | None, wait: float) -> str:
             "you need nothing else of it, and run its command to train anew"
         )
     if state == COMPLETE:
-        remove(folder)
+        remove_folder(folder)
         return f"{name}: sent (run {run_id})"
     if state is None:
         raise InputError(

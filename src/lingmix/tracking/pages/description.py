@@ -1,4 +1,4 @@
-"""What MLflow shows as the description of a run, in Markdown."""
+"""Descriptions of runs and sweeps for MLflow's pages, in Markdown."""
 
 import getpass
 import math
@@ -19,7 +19,7 @@ BEST_SHOWN = 5
 
 
 def run_note(command: str, tags: Mapping[str, str]) -> str:
-    """What makes the run again, and of which code it is."""
+    """Return the description of a run: the command that repeats it, and its code."""
     commit = tags.get("mlflow.source.git.commit")
     edited = ", edited since" if tags.get("mlflow.source.git.dirty") == "true" else ""
     code = f"commit `{commit[:10]}`{edited}" if commit else "an installed package"
@@ -34,11 +34,13 @@ def sweep_note(
     report: str | None,
     view: str | None,
 ) -> str:
-    """What came of the sweep, and what makes it again; `front` is the table of a study's best,
-    `report` and `view` are links."""
+    """Return the description of a sweep: its best runs so far, and the command that repeats it.
+
+    `front` is the table of a study's Pareto front; `report` and `view` are links.
+    """
     parts, score = [], selection_metric(complete)
     if score and (found := rank_runs(complete)):
-        parts.append(_best(found, score=score, of=len(complete)))
+        parts.append(_best(found, score=score, count=len(complete)))
         parts.append(_links(report=report, view=view))
         parts.append(_varied(complete))
         parts.append(_table(found[:BEST_SHOWN], "development" if score == KEPT_SCORE else score))
@@ -49,32 +51,32 @@ def sweep_note(
 
 
 def rank_runs(complete: Sequence[Run]) -> list[tuple[float, Run]]:
-    """Runs by the score to choose one by, the best first."""
+    """Return the runs that have the selection metric, with its value, the best first."""
     score = selection_metric(complete)
     if score is None:
         return []
     scored = [(run.data.metrics.get(score, math.nan), run) for run in complete]
     found = [(value, run) for value, run in scored if math.isfinite(value)]
-    return sorted(found, key=lambda one: (-one[0], one[1].info.run_name))
+    return sorted(found, key=lambda scored: (-scored[0], scored[1].info.run_name))
 
 
 def source_tags(command: str) -> dict[str, str]:
-    """Tags that MLflow shows beside a run: which command, of whom."""
+    """Return the tags of MLflow's source columns: the command and the user."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container may have a number alone
+    except (KeyError, OSError, ImportError):  # a container may know only the number of its user
         user = "unknown"
     return {"mlflow.source.name": command, "mlflow.source.type": "LOCAL", "mlflow.user": user}
 
 
 def link(run: Run, *path: str) -> str:
-    """To a page of the UI, from within it."""
+    """Return a relative link to a run's page in MLflow's UI."""
     info = run.info
     return "/".join((f"#/experiments/{info.experiment_id}/runs/{info.run_id}", *path))
 
 
 def selection_metric(complete: Sequence[Run]) -> str | None:
-    """The metric to choose by: a test score only where there is no development set."""
+    """Return the metric to select runs by: a test score only where there is no development set."""
     names = {name for run in complete for name in run.data.metrics}
     if KEPT_SCORE in names:
         return KEPT_SCORE
@@ -85,10 +87,10 @@ def selection_metric(complete: Sequence[Run]) -> str | None:
 
 
 def varied_params(complete: Sequence[Run]) -> dict[str, list[str]]:
-    """Params that decide a result and differ between runs, with their values."""
+    """Return the params that decide a result and differ between runs, with their sorted values."""
     params = [run.data.params for run in complete]
-    keys = sorted({key for one in params for key in one if decides(key)})
-    values = {key: {one.get(key, "") for one in params} for key in keys}
+    keys = sorted({key for run_params in params for key in run_params if decides(key)})
+    values = {key: {run_params.get(key, "") for run_params in params} for key in keys}
     return {key: sorted(values[key], key=_by_number) for key in keys if len(values[key]) > 1}
 
 
@@ -101,8 +103,8 @@ def _by_number(value: str) -> tuple[float, str]:
 
 def _varied(complete: Sequence[Run]) -> str:
     varied = varied_params(complete).items()
-    told = (f"`{key}` {cut(', '.join(values), VALUES_LENGTH)}" for key, values in varied)
-    return f"Varied: {'; '.join(told)}." if varied else ""
+    texts = (f"`{key}` {cut(', '.join(values), VALUES_LENGTH)}" for key, values in varied)
+    return f"Varied: {'; '.join(texts)}." if varied else ""
 
 
 def _links(*, report: str | None, view: str | None) -> str:
@@ -111,16 +113,16 @@ def _links(*, report: str | None, view: str | None) -> str:
     return f"See {' and '.join(found)}." if found else ""
 
 
-def _best(found: Sequence[tuple[float, Run]], *, score: str, of: int) -> str:
+def _best(found: Sequence[tuple[float, Run]], *, score: str, count: int) -> str:
     best = found[0][1]
     by = f"{score}, for want of a development set"
     if score == KEPT_SCORE:
         by = f"development {best.data.params.get('data.development_score', 'score')}"
-    told = f"**Best of {of} complete runs** by {by}: [{best.info.run_name}]({link(best)})"
+    line = f"**Best of {count} complete runs** by {by}: [{best.info.run_name}]({link(best)})"
     if best.data.tags.get(KIND) == "evaluation":
-        return told
+        return line
     return (
-        f"{told}, [its model]({link(best, 'artifacts', 'model')}), for `lingmix-evaluate "
+        f"{line}, [its model]({link(best, 'artifacts', 'model')}), for `lingmix-evaluate "
         f"encoder.name=runs:/{best.info.run_id}`"
     )
 
@@ -139,7 +141,7 @@ def _table(found: Sequence[tuple[float, Run]], score: str) -> str:
 
 
 def _test_maps(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Means over the evaluation sets, by setting."""
+    """Mean mAP over the evaluation sets, by setting."""
     by_setting: dict[str, list[float]] = {}
     for name in setting_maps(metrics):
         by_setting.setdefault(str(name.score.scope), []).append(metrics[str(name)])
@@ -147,7 +149,7 @@ def _test_maps(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def _block(command: str) -> str:
-    """In lines, as the page is as wide as the longest; a word is never split."""
+    # broken into lines, as MLflow makes the page as wide as the longest; a word is never split
     lines: list[str] = []
     for word in _words(command):
         if lines and len(lines[-1]) + len(word) < LINE_LENGTH:
@@ -160,5 +162,5 @@ def _block(command: str) -> str:
 def _words(command: str) -> list[str]:
     try:
         return [shlex.quote(word) for word in shlex.split(command)]
-    except ValueError:  # it was too long for a tag, and cut
+    except ValueError:  # the command was cut to fit into a tag
         return [command]

@@ -1,4 +1,4 @@
-"""A report kept beside the runs it tells of."""
+"""The report of an experiment as an artifact of a run."""
 
 from pathlib import Path
 
@@ -10,8 +10,10 @@ from lingmix.tracking.pages.sweep_run import describe_sweep
 
 
 def log_report(client: MlflowClient, experiment: str, *, folder: Path) -> None:
-    """Into the newest sweep of the experiment; into a run of its own where there is none. All
-    sweeps say what came of them by now."""
+    """Log the report to the newest sweep of the experiment, or to a new run where there is none.
+
+    The descriptions of all its sweeps are updated.
+    """
     sweeps = [*runs(client, experiment, f"tags.`{KIND}` = 'sweep'")]
     if sweeps:
         run_id = sweeps[0].info.run_id

@@ -1,5 +1,4 @@
-"""A saved view of MLflow's run table: a sweep's runs, in columns of what differs and what counts,
-and its charts, which begin with the same scores.
+"""A saved view of MLflow's run table: columns and charts of varied params and main scores.
 
 Its form is that of the UI's own "Views"; an MLflow that has another form shows its usual table.
 """
@@ -21,14 +20,14 @@ order; the view keeps its own first."""
 
 
 def save_view(client: MlflowClient, parent: Run, complete: Sequence[Run]) -> str:
-    """Under the sweep's name; the page that shows it."""
+    """Save the view under the sweep's name; return the link to its page."""
     info = parent.info
     name = f"sweep-{info.run_id[:12]}"
     score = selection_metric(complete)
     headline = _headline(complete, score)
     columns = [f"params.`{key}`" for key in varied_params(complete)]
     state = {
-        "selectedColumns": [*columns, *(f"metrics.`{one}`" for one in headline)][:MAX_COLUMNS],
+        "selectedColumns": [*columns, *(f"metrics.`{name}`" for name in headline)][:MAX_COLUMNS],
         "searchFilter": f"tags.`mlflow.parentRunId` = '{info.run_id}'",
         "orderByKey": f"metrics.`{score}`" if score else "attributes.start_time",
         "orderByAsc": False,

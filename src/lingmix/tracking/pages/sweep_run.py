@@ -1,4 +1,4 @@
-"""The parent run of a sweep: which cells it is of, and how it ended."""
+"""The parent run of a sweep: the hashes of its cells, how it ended, and its description."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run, RunTag
 
 from lingmix.tracking.code import git_tags
-from lingmix.tracking.history import complete_runs, newest, parent_run, runs
+from lingmix.tracking.history import complete_runs, newest_generation, parent_run, runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import (
     COMMAND,
@@ -30,7 +30,7 @@ HASHES_PER_TAG = 290
 FRONT, FRONT_TABLE = "lingmix.front", "lingmix.front_table"
 BEST_RUN = "lingmix.best_run"
 DESCRIBED = "lingmix.described"
-"""Tag: of how many complete cells the note of a sweep is."""
+"""Tag: the number of complete cells when the description of a sweep was written."""
 
 RUNS_PER_TAG = 150
 
@@ -38,7 +38,7 @@ RUNS_PER_TAG = 150
 def begin_sweep(
     client: MlflowClient, experiment: str, *, identity: str, name: str, command: str
 ) -> str:
-    """The run of a sweep, which may have begun before."""
+    """Return the id of the sweep's parent run, an existing one where the sweep has begun before."""
     found = parent_run(client, experiment, identity)
     if found is None:
         note = sweep_note(command, [], front=None, report=None, view=None)
@@ -54,7 +54,7 @@ def begin_sweep(
 
 
 def add_cells(client: MlflowClient, parent: str, cells: Sequence[str]) -> None:
-    """To those that the sweep was of before; they are given by their hashes."""
+    """Add cells, by their hashes, to those of the parent run."""
     known = cell_hashes(client.get_run(parent))
     tags = _cell_tags(list(dict.fromkeys([*known, *cells])))
     client.log_batch(parent, tags=[RunTag(*tag) for tag in tags.items()])
@@ -69,7 +69,7 @@ def record_failure(
     tags: Mapping[str, str],
     error: str,
 ) -> None:
-    """Of a cell that has failed before it had a run, or was killed before it could say so."""
+    """Record the failure of a cell that failed before it had a run, or was killed."""
     found = next(runs(client, experiment, f"tags.`{HASH}` = '{tags[HASH]}'"), None)
     if found is None:
         run_id = start_run(
@@ -83,7 +83,7 @@ def record_failure(
 
 
 def record_front(client: MlflowClient, parent: str, front: Sequence[str], *, table: str) -> None:
-    """Ids of the runs that no other of the study is better than, and what is to be read of them."""
+    """Record the Pareto front of a study: the ids of its runs, and `table` for a reader."""
     written = {FRONT: " ".join(front[:RUNS_PER_TAG]), FRONT_TABLE: cut(table, TAG_LENGTH)}
     client.log_batch(parent, tags=[RunTag(*tag) for tag in written.items()])
     describe_sweep(client, parent)
@@ -96,13 +96,13 @@ def end_sweep(client: MlflowClient, run_id: str, state: str) -> None:
 
 
 def describe_sweep(client: MlflowClient, run_id: str) -> None:
-    """Says what came of it by now, and which of its runs is the best."""
+    """Update the description of a sweep from its complete runs, and the tag of its best run."""
     parent = client.get_run(run_id)
     tags, cells = parent.data.tags, set(cell_hashes(parent))
     complete = complete_runs(client, parent.info.experiment_id)
     done = [run for cell, run in complete.items() if cell in cells]
-    found = newest(done)
-    reported = any(one.path == REPORT for one in client.list_artifacts(run_id, "report"))
+    found = newest_generation(done)
+    reported = any(file.path == REPORT for file in client.list_artifacts(run_id, "report"))
     report = link(parent, "artifacts", REPORT) if reported else None
     view = save_view(client, parent, found) if found else None
     front = tags.get(FRONT_TABLE)
@@ -114,15 +114,17 @@ def describe_sweep(client: MlflowClient, run_id: str) -> None:
 
 
 def is_described(client: MlflowClient, run_id: str, complete: Mapping[str, Run]) -> bool:
-    """Whether the note is of all cells that are complete by now; `lingmix-sync` may have sent some
-    since, or the store have been away when the sweep ended."""
+    """Whether the description counts all cells that are complete now.
+
+    `lingmix-sync` may have sent some since, or the store been unavailable when the sweep ended.
+    """
     parent = client.get_run(run_id)
     done = sum(cell in complete for cell in cell_hashes(parent))
     return parent.data.tags.get(DESCRIBED) == str(done)
 
 
 def cell_hashes(parent: Run) -> list[str]:
-    """The hashes of all cells that a sweep was ever of."""
+    """Return the hashes of all cells that a sweep has ever had."""
     tags = parent.data.tags
     parts = sorted(tag for tag in tags if tag.startswith(f"{CELLS}."))
     return [cell for part in parts for cell in tags[part].split()]

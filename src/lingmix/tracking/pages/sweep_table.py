@@ -1,4 +1,4 @@
-"""Recorded sweeps and what became of their cells, as a table."""
+"""A table of recorded sweeps and the states of their cells."""
 
 from collections import Counter
 from pathlib import Path
@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run
 
 from lingmix.errors import InputError
-from lingmix.text_table import in_columns
+from lingmix.text_table import format_table
 from lingmix.tracking.history import runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import (
@@ -29,8 +29,11 @@ STATES = (COMPLETE, PRUNED, FAILED, RUNNING, INTERRUPTED, MISSING)
 
 
 def sweep_table(uri: str, *, name: str | None, output_dir: Path) -> str:
-    """A row a sweep, the newest first, and what goes on with those that are not complete; empty
-    where no sweep is recorded. `name` is an experiment, None all of them."""
+    """Return a row for each sweep, the newest first, and commands that resume unfinished ones.
+
+    Empty where no sweep is recorded. `name` is an experiment, or None for all. Raises InputError
+    where the experiment does not exist.
+    """
     client = open_store(uri)
     rows, unfinished = [], []
     for experiment in _experiments(client, name):
@@ -44,9 +47,9 @@ def sweep_table(uri: str, *, name: str | None, output_dir: Path) -> str:
                 unfinished.append(parent.data.tags.get(COMMAND, ""))
     if not rows:
         return ""
-    told = [f"to go on: {command}" for command in dict.fromkeys(filter(None, unfinished))]
+    resume = [f"to resume: {command}" for command in dict.fromkeys(filter(None, unfinished))]
     return "\n".join(
-        [in_columns(("experiment", "sweep", *STATES), rows, figures=slice(2, None)), *told]
+        [format_table(("experiment", "sweep", *STATES), rows, figures=slice(2, None)), *resume]
     )
 
 
@@ -55,13 +58,13 @@ def _experiments(client: MlflowClient, name: str | None) -> list[Experiment]:
         return [*client.search_experiments()]
     found = client.get_experiment_by_name(name)
     if found is None:
-        known = ", ".join(one.name for one in client.search_experiments())
+        known = ", ".join(experiment.name for experiment in client.search_experiments())
         raise InputError(f"name: no experiment {name!r} is recorded; there are: {known}")
     return [found]
 
 
 def _best(client: MlflowClient, experiment: str) -> dict[str, Run]:
-    """Of each cell its complete run, or its newest."""
+    """The complete run of each cell, or its newest."""
     best: dict[str, Run] = {}
     for run in runs(client, experiment, f"tags.`{HASH}` != ''"):
         cell = run.data.tags[HASH]
@@ -74,11 +77,11 @@ def _state(cell: str, best: dict[str, Run], folder: Path) -> str:
     if cell not in best:
         return MISSING
     state = best[cell].data.tags.get(STATE, INTERRUPTED)
-    return INTERRUPTED if state == RUNNING and not _is_held(folder / f"{cell}.lock") else state
+    return INTERRUPTED if state == RUNNING and not _is_locked(folder / f"{cell}.lock") else state
 
 
-def _is_held(lock: Path) -> bool:
-    """Whether a process is at work behind it; one that was killed has said nothing."""
+def _is_locked(lock: Path) -> bool:
+    """Whether a process runs the cell; one that was killed has left its state at running."""
     if not lock.exists():
         return False
     try:
