@@ -7,6 +7,7 @@ list metrics one by one.
 import json
 import logging
 import math
+import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
@@ -46,6 +47,7 @@ def with_pair_scores(
 ) -> list[Row]:
     """The rows of runs, those of the largest scales with these metrics of their language pairs,
     which are read from a run's artifact where it has not recorded them as metrics."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one a file
     largest = _largest_scales(rows)
     ends = time.monotonic() + READING
     filled, unread = [], 0

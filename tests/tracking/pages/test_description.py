@@ -130,6 +130,8 @@ def test_a_sweep_s_view_shows_what_differs_and_its_scores(client, experiment, sw
     columns = ["params.`seed`", f"metrics.`{KEPT_SCORE}`", f"metrics.`{TESTED}`"]
     assert state["selectedColumns"] == columns
     assert [chart["metricKey"] for chart in state["compareRunCharts"]] == [KEPT_SCORE, TESTED]
+    titles = [chart["displayName"] for chart in state["compareRunCharts"]]
+    assert titles == [KEPT_SCORE, "multilingual mAP, set"]
     sections = {chart["metricSectionId"] for chart in state["compareRunCharts"]}
     assert sections == {section["uuid"] for section in state["compareRunSections"]}
     assert f"viewStateShareKey={view.removeprefix(VIEW)}" in note(client, sweep)

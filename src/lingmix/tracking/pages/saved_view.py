@@ -55,9 +55,15 @@ def _chart(metric: str) -> dict[str, object]:
         "type": "BAR",
         "uuid": metric,
         "metricKey": metric,
-        "displayName": metric,
+        "displayName": _title(metric),
         "metricSectionId": HEADLINE,
         "runsCountToCompare": 10,
         "deleted": False,
         "isGenerated": False,
     }
+
+
+def _title(metric: str) -> str:
+    """What tells charts apart comes first: their titles are cut after some ten letters."""
+    maps = setting_maps([metric])
+    return f"{maps[0].score.scope} mAP, {maps[0].set}" if maps else metric
