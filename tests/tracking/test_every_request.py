@@ -69,6 +69,7 @@ def impatient(monkeypatch) -> None:
     """A store that hangs or is gone is given up sooner."""
     monkeypatch.setattr(bounded, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(store, "TRY", 2.0)
+    monkeypatch.setattr(sender, "BEGIN_TIMEOUT", 1.0)
     monkeypatch.setattr(bounded, "CALL", 5.0)  # an upload
     monkeypatch.setattr(sender, "STOP_TIMEOUT", 0.5)
     monkeypatch.setattr(store, "ANSWER", 1.0)

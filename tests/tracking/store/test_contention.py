@@ -3,10 +3,12 @@
 import multiprocessing
 import os
 import signal
+import sqlite3
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Param
 from mlflow.exceptions import MlflowException
 
 from lingmix.tracking.history import complete_runs
@@ -114,3 +116,19 @@ def test_no_other_error_is_tried_again(client):
 
 def test_every_call_that_is_tried_again_is_one_of_the_client():
     assert all(hasattr(MlflowClient, name) for name in contention.CALLS)
+
+
+def test_params_that_an_earlier_try_of_the_call_writes_at_the_same_time_are_found(tmp_path):
+    """A server that was slow refused the second as a bad request, and so the run."""
+    path = tmp_path / "mlflow.db"
+    client = open_store(f"sqlite:///{path}")
+    run_id = client.create_run(experiment_of(client, "one", output_dir=tmp_path)).info.run_id
+
+    def earlier(_: object) -> None:
+        with sqlite3.connect(path) as other:
+            other.execute("INSERT INTO params (key, value, run_uuid) VALUES ('a', 1, ?)", [run_id])
+
+    with counted() as statements:
+        statements.arm(earlier, at=1, writes=True)
+        client.log_batch(run_id, params=[Param("a", "1"), Param("b", "2")])
+    assert client.get_run(run_id).data.params == {"a": "1", "b": "2"}

@@ -31,9 +31,15 @@ CALLS = (
 )
 """Calls of the client that may be retried: one that met a locked store has written nothing."""
 
-BUSY = ("database is locked", "UNIQUE constraint failed: datasets.", 'constraint "dataset_pk"')
-"""Messages of a locked SQLite file, and of SQLite and PostgreSQL where two runs log the same new
-data set at once: a retry then finds it."""
+BUSY = (
+    "database is locked",
+    "UNIQUE constraint failed: datasets.",
+    "UNIQUE constraint failed: params.",
+    'constraint "dataset_pk"',
+    'constraint "param_pk"',
+)
+"""Messages of a locked SQLite file, and of SQLite and PostgreSQL where the same new rows are
+written at once: a data set by two runs, params by a call and its retry; a retry finds them."""
 
 TRANSIENT = (
     "database is locked",
