@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from mlflow import MlflowClient
 
-from lingmix.analysis.metric_columns import measures
+from lingmix.analysis.groups import measured
 from lingmix.analysis.plots.heatmap import pair_scores
 from lingmix.commands.analyze import analyze
 from lingmix.commands.evaluate import evaluate
@@ -76,7 +76,7 @@ def test_languages_are_called_the_same_from_the_data_to_the_report(
         name for name in run.data.metrics if name.endswith("/map") and "/pair/" in name
     } == pairs
     recorded = cells(client, experiment)
-    scores = pair_scores(recorded.select(measures(recorded, "beir")), "map")
+    scores = pair_scores(measured(recorded, "beir"), "map")
     assert scores.queries == scores.passages == CODES
     for (q, query), (p, passage) in product(enumerate(CODES), enumerate(CODES)):
         name = f"test/beir/pair/{query}-{passage}/map"

@@ -9,6 +9,7 @@ from lingmix.analysis.findings import findings
 from lingmix.analysis.generations import generations
 from lingmix.analysis.groups import measured
 from lingmix.analysis.report import write_report
+from lingmix.analysis.results import results_of
 from lingmix.analysis.significance import compare
 from lingmix.analysis.summary import summarise
 from lingmix.tracking import contents
@@ -95,7 +96,7 @@ def test_strategies_of_two_generations_are_not_compared(client, experiment, reco
     record(0.6, alpha=0.5, **other)
     runs = measured(cells(client, experiment), "toy")
     assert compare(runs).is_empty()
-    assert len(findings(runs)) == 2
+    assert len(findings(runs, summarise(runs))) == 2
 
 
 def test_a_grid_that_newer_code_ran_in_part_keeps_each_cell_s_newest(
@@ -151,8 +152,7 @@ def test_the_page_and_the_terminal_say_of_what_the_figures_are(
     assert "torch 2.8.0" in told["Libraries"]
     assert told["Data"].endswith(" (data.train.0.path)")
     [path, *_] = write_report(
-        table,
-        evaluations(client, experiment),
+        results_of(table, evaluations(client, experiment)),
         name="x",
         folder=tmp_path / "report",
         left_out=replaced_runs(client, experiment),

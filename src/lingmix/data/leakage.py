@@ -119,12 +119,11 @@ def refuse_leakage(*, overlaps: Sequence[Overlap], allowed: Sequence[str]) -> No
 
 def _log_shared_passages(overlaps: Sequence[Overlap]) -> None:
     shared = {(one.evaluation_set, one.evaluation_id) for one in overlaps if not one.is_leak}
-    for name, count in Counter(name for name, _ in shared).items():
+    if counts := Counter(name for name, _ in sorted(shared)):
         log.warning(
-            "evaluation set %s: %d of its passages stand in the training data too: its figures are "
-            "of a corpus that training has seen",
-            name,
-            count,
+            "training data hold passages that are searched: %s; figures on them are of a corpus "
+            "that training has seen",
+            ", ".join(f"{count} of {name}" for name, count in counts.items()),
         )
 
 
