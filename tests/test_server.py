@@ -161,7 +161,7 @@ def test_a_server_absent_from_beginning_to_end_misses_nothing_once_synced(
     ours = run(proxy.uri)
     told = ours.train(wait=0.5)
     assert "mAP" in told
-    assert "records wait in" in told
+    assert "records are pending in" in told
     assert f"`lingmix-sync output_dir={ours.output_dir}`" in told
     assert caplog.text.count("no MLflow server answers at") == 1
     with pytest.raises(SystemExit, match="1 runs have something left to send"):
@@ -208,7 +208,7 @@ def test_a_server_that_hangs_does_not_hold_up_the_run(server, run, alone):
             told = ours.train(wait=1.0)  # to its end, while the server still hangs
     finally:
         server.tell(signal.SIGCONT)
-    assert "records wait in" in told
+    assert "records are pending in" in told
     ours.train()
     ours.assert_whole(alone)
 
@@ -229,7 +229,7 @@ def test_postgresql_has_the_run_once(postgres, run, alone):
 
 def test_a_database_that_is_away_misses_nothing_once_synced(postgres, run, alone, capsys):
     ours = run(f"postgresql://me:secret@127.0.0.1:{free_port()}/postgres")
-    assert "records wait in" in ours.train(wait=0.0)
+    assert "records are pending in" in ours.train(wait=0.0)
     with pytest.raises(SystemExit):
         ours.sync()
     assert "set tracking.uri, with its password" in capsys.readouterr().out
