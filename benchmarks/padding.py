@@ -23,7 +23,7 @@ from benchmarks.harness.encoder import loaded, save_encoder
 from benchmarks.harness.training import Work, work_of
 from benchmarks.harness.xquad_r import monolingual_pairs
 from benchmarks.training_throughput import DATA
-from lingmix.assembly.parts import trained_on
+from lingmix.assembly.parts import load_training_pairs
 from lingmix.data.tokens import Role
 from lingmix.model.encoder import Encoder
 from lingmix.model.packed import attention_sizes, rounded_up
@@ -42,7 +42,7 @@ def compare() -> list[Row]:
     FOLDER.mkdir(parents=True, exist_ok=True)
     return [
         *_rows("XQuAD-R, batch 64", work_of(xquad_r, monolingual_pairs())),
-        *_rows("real pairs, batch 512", work_of(real, trained_on(real, held_out=[]))),
+        *_rows("real pairs, batch 512", work_of(real, load_training_pairs(real, held_out=[]))),
     ]
 
 

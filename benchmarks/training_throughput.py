@@ -45,7 +45,7 @@ from benchmarks.harness.encoder import loaded, save_encoder
 from benchmarks.harness.peer_training import train_peer
 from benchmarks.harness.training import Steps, Work, train_lingmix, work_of
 from benchmarks.harness.xquad_r import monolingual_pairs
-from lingmix.assembly.parts import trained_on
+from lingmix.assembly.parts import load_training_pairs
 from lingmix.cli.config import build
 from lingmix.data.training_pairs import TrainingPairs
 from lingmix.model.precision import fastest_device, fastest_precision
@@ -124,7 +124,7 @@ def _static_rows(output_dir: Path) -> list[Row]:
         f"data_dir={DATA}",
         f"trainer.max_steps={STATIC_STEPS}",
     )
-    pairs = trained_on(config, held_out=[])
+    pairs = load_training_pairs(config, held_out=[])
     texts = sorted({*pairs.queries, *pairs.passages})
     cache = output_dir / "cache"
     make = partial(build(config["encoder"]), texts=texts, cache=cache, seed=config["seed"])

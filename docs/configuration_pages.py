@@ -288,7 +288,7 @@ def _of_target(key: str, choice: Choice, group: str) -> str:
     above, _, mapping = place.rpartition(".")
     for at, argument in ((place, name), (above, mapping)):
         if target := _target(at, choice, group):
-            built = arguments.found(target, at=key)
+            built = arguments.locate(target, at=key)
             hints = get_type_hints(
                 built.__init__ if isinstance(built, type) else built, include_extras=True
             )

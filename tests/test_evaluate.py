@@ -87,7 +87,7 @@ def load_module(tmp_path) -> DualEncoder:
 
 
 @pytest.mark.parametrize("kind", ["tiny", "static", "hugging_face"])
-def test_a_runs_model_scores_the_same_in_the_evaluate_door(
+def test_a_runs_model_scores_the_same_by_the_evaluate_command(
     configure, kind, tmp_path, hugging_face_folder
 ):
     quick = [one for one in QUICK if kind != "hugging_face" or "scratch" not in one]
@@ -118,7 +118,7 @@ def test_a_runs_model_scores_the_same_in_the_evaluate_door(
     assert "complete already" in evaluate(evaluated)
 
 
-def test_a_lexical_row_is_scored_by_the_same_door(configure):
+def test_a_lexical_row_is_scored_by_the_same_command(configure):
     config = configure("evaluate", "encoder=tfidf", "languages=[en,de]")
     evaluate(config)
     (run,) = records(config)

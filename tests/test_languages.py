@@ -17,7 +17,6 @@ from lingmix.commands.evaluate import evaluate
 from lingmix.commands.train import train
 from lingmix.errors import InputError
 from lingmix.tracking.history import complete_runs
-from lingmix.tracking.run_table import cells
 from tests.conftest import QUICK
 
 CODES = ("NA", "en-US", "nan", "no", "null", "zh-Hans")

@@ -10,12 +10,28 @@ from mlflow import MlflowClient
 from lingmix.commands.evaluate import evaluate
 from lingmix.commands.train import train
 from lingmix.errors import InputError
-from lingmix.launchers import MEETING, RANKS, SIZES, SRUN, TORCHRUN, detect_launcher, is_follower
+from lingmix.launchers import (
+    RANK_VARIABLES,
+    RENDEZVOUS_VARIABLES,
+    SIZE_VARIABLES,
+    SRUN,
+    TORCHRUN,
+    detect_launcher,
+    is_follower,
+)
 from lingmix.training import rank_group, ranks
 from lingmix.training.ranks import environments, launched
 from tests.conftest import QUICK
 
-VARIABLES = (*RANKS, *SIZES, *MEETING, SRUN, TORCHRUN, "SLURM_JOB_NAME", "SLURM_NTASKS_PER_NODE")
+VARIABLES = (
+    *RANK_VARIABLES,
+    *SIZE_VARIABLES,
+    *RENDEZVOUS_VARIABLES,
+    SRUN,
+    TORCHRUN,
+    "SLURM_JOB_NAME",
+    "SLURM_NTASKS_PER_NODE",
+)
 
 LEFT = {
     TORCHRUN: (None, "none"),
@@ -63,7 +79,11 @@ def test_every_combination_is_one_rank_0_or_a_true_member_or_refused_in_one_line
             refused += 1
             continue
         if found is None:
-            assert not [name for name in (*RANKS, *SIZES, *MEETING) if name in os.environ]
+            assert not [
+                name
+                for name in (*RANK_VARIABLES, *SIZE_VARIABLES, *RENDEZVOUS_VARIABLES)
+                if name in os.environ
+            ]
             alone += 1
             continue
         rank, size = {"torchrun": ("RANK", "WORLD_SIZE"), "srun": ("SLURM_PROCID", SRUN)}[found]

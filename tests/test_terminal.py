@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lingmix.cli.arguments import found
+from lingmix.cli.arguments import locate
 from lingmix.cli.config import build, resolved
 from lingmix.cli.entry_point import entry_point
 from lingmix.cli.failures import input_errors
@@ -199,4 +199,4 @@ def test_ctrl_c_while_a_part_is_imported_is_not_taken_for_a_part_that_cannot_be(
     (tmp_path / "interrupted_part.py").write_text("raise KeyboardInterrupt")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        found("interrupted_part.Sampler", at="sampler")
+        locate("interrupted_part.Sampler", at="sampler")

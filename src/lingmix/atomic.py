@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and that no symbolic link leads elsewhere."""
+"""Atomic writes of files, and opening without following symbolic links."""
 
 import errno
 import os
@@ -15,10 +15,10 @@ UNFINISHED = ".unfinished"
 
 @contextmanager
 def atomic_file(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
-    """A file to write into, which takes the name `path` when the block has ended well.
+    """Open a temporary file for writing, which is renamed to `path` when the block succeeds.
 
-    Until then it has a name that nobody can guess, so that another user of the folder cannot put a
-    link there. A `durable` file outlives a power loss.
+    Its temporary name cannot be guessed, so that another user of the folder cannot put a link
+    there. A `durable` file is synced to disk first and survives a power loss.
     """
     unfinished = path.with_name(f"{path.name}.{token_hex(8)}{UNFINISHED}")
     try:
@@ -34,12 +34,12 @@ def atomic_file(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
 
 
 def open_no_symlink(path: Path, mode: str) -> BinaryIO:
-    """A binary file that is no symbolic link; a link is refused in one line."""
+    """Open a file in a binary mode; raise InputError where it is a symbolic link."""
     return open(path, mode, opener=no_follow)  # type: ignore[return-value]
 
 
 def no_follow(path: str | Path, flags: int) -> int:
-    """The descriptor of a file, as `os.open` gives it, unless it is a symbolic link."""
+    """Return the descriptor of a file as `os.open` does; raise InputError for a symbolic link."""
     try:
         return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Calls that end: a server may answer a byte at a time, or never."""
+"""Calls with a deadline: a server may answer one byte at a time, or never."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:
-    """What the call gives; raises TimeoutError once the seconds are over.
+    """Return the result of the call; raise TimeoutError after `seconds`.
 
-    The call goes on in a thread that the end of the process does not wait for. A time limit of the
-    connection itself would not do: it begins anew with every byte.
+    The call then continues in a daemon thread. A timeout of the connection itself would not do, as
+    it starts again with every byte.
     """
     outcome: Future[T] = Future()
 
@@ -26,6 +26,6 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     try:
         return outcome.result(timeout=seconds)
     except TimeoutError:
-        if outcome.done():  # the call's own
+        if outcome.done():  # raised by the call itself
             raise
         raise TimeoutError(f"no answer within {seconds:g} s") from None

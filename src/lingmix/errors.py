@@ -1,4 +1,4 @@
-"""The one error a user can mend, and what is refused most."""
+"""The error that a user can correct, and common checks that raise it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from typing import Any, cast
 
 
 class InputError(ValueError):
-    """Bad input, told in one line: what, where, the rule, the value, what to do.
+    """Bad input, described in one line: the key, the rule, the value, what to do.
 
     A command prints the message alone and exits with status 1; any other exception is a fault of
     the package and keeps its traceback.
@@ -16,7 +16,7 @@ class InputError(ValueError):
 
 
 def require_int(key: str, value: object, *, at_least: int, or_null: bool = False) -> None:
-    """Raises InputError unless the value is a whole number of at least so much; a bool is none."""
+    """Raise InputError unless the value is an int, and not a bool, of at least `at_least`."""
     if or_null and value is None:
         return
     if type(value) is not int or value < at_least:
@@ -25,21 +25,21 @@ def require_int(key: str, value: object, *, at_least: int, or_null: bool = False
 
 
 def require_number(key: str, value: object, rule: str, lies: Callable[[float], bool]) -> None:
-    """`rule` says in words where a finite number `lies`."""
+    """Raise InputError unless the value is a finite number that `lies` in range, see `rule`."""
     number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     if not number or not lies(cast("float", value)):
         raise InputError(f"{key}: must be {rule}, got {value!r}")
 
 
 def require_choice(key: str, value: object, choices: Sequence[str]) -> None:
-    """Raises InputError if the value is none of the choices."""
+    """Raise InputError where the value is none of the choices."""
     if value not in choices:
         raise InputError(f"{key}: must be one of {', '.join(choices)}, got {value!r}")
 
 
 @contextmanager
 def library_failure(what: str) -> Iterator[None]:
-    """Turns whatever a library raises in the block into an InputError: `what`, and its reason."""
+    """Raise an InputError, `what` and the reason, for whatever a library raises in the block."""
     try:
         yield
     except InputError:
@@ -52,7 +52,7 @@ def library_failure(what: str) -> Iterator[None]:
 def require_same_configuration(
     found: Mapping[str, Any], wanted: Mapping[str, Any], *, where: Path
 ) -> None:
-    """Raises InputError where `where`, which lies on disk, was made under another configuration."""
+    """Raise InputError where the file `where` is of another configuration."""
     keys = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
     if keys:
         differences = ", ".join(

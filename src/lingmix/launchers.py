@@ -1,5 +1,4 @@
-"""Which launcher started this process, by the variables that it set; those of another are not
-believed."""
+"""Detection of the launcher of this process, torchrun or srun, by its environment variables."""
 
 import os
 from typing import Literal
@@ -11,25 +10,28 @@ Launcher = Literal["torchrun", "srun"]
 TORCHRUN, SRUN = "TORCHELASTIC_RUN_ID", "SLURM_NTASKS"
 RANK_OF: dict[Launcher, str] = {"torchrun": "RANK", "srun": "SLURM_PROCID"}
 
-INTERACTIVE = ("bash", "interactive")
-"""Names of Slurm jobs that are a person's shell: Lightning's rule."""
+INTERACTIVE_JOBS = ("bash", "interactive")
+"""Names of Slurm jobs that are interactive shells, as Lightning defines them."""
 
-RANKS = (
+RANK_VARIABLES = (
     *("RANK", "LOCAL_RANK", "GROUP_RANK", "NODE_RANK"),
     *("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID"),
     *("JSM_NAMESPACE_RANK", "JSM_NAMESPACE_LOCAL_RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK"),
 )
-SIZES = (
+SIZE_VARIABLES = (
     *("WORLD_SIZE", "LOCAL_WORLD_SIZE"),
     *("JSM_NAMESPACE_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"),
 )
-MEETING = ("MASTER_ADDR", "MASTER_PORT")
+RENDEZVOUS_VARIABLES = ("MASTER_ADDR", "MASTER_PORT")
 
 
 def detect_launcher() -> Launcher | None:
-    """None: the process is alone. Then variables that torchrun, mpirun or a shell of theirs left
-    behind are removed where they say the same, and refused where they do not: PyTorch and Lightning
-    would believe them, and a rank above 0 records nothing."""
+    """Return the launcher of this process, None for a single process.
+
+    In a single process, leftover rank variables, as of mpirun or an earlier torchrun, are removed:
+    PyTorch and Lightning would believe them, and a rank above 0 records nothing. Raises InputError
+    where they contradict a single process, or a launcher's variables each other.
+    """
     if TORCHRUN in os.environ:
         _refuse_impossible(TORCHRUN, rank="RANK", size="WORLD_SIZE", others=("LOCAL_RANK",))
         return "torchrun"
@@ -37,20 +39,20 @@ def detect_launcher() -> Launcher | None:
         others = () if os.environ[SRUN] == "1" else ("SLURM_LOCALID", "SLURM_NODEID")
         _refuse_impossible(SRUN, rank="SLURM_PROCID", size=SRUN, others=others)
         return "srun"
-    for names, alone in ((RANKS, "0"), (SIZES, "1")):
+    for names, single in ((RANK_VARIABLES, "0"), (SIZE_VARIABLES, "1")):
         for name in names:
-            if os.environ.get(name, alone) != alone:
+            if os.environ.get(name, single) != single:
                 raise InputError(
-                    f"{name}: must be unset, or {alone}, in a process that neither torchrun nor "
+                    f"{name}: must be unset, or {single}, in a process that neither torchrun nor "
                     f"srun has started, got {os.environ[name]!r}; run `unset {name}`"
                 )
-    for name in (*RANKS, *SIZES, *MEETING):
+    for name in (*RANK_VARIABLES, *SIZE_VARIABLES, *RENDEZVOUS_VARIABLES):
         os.environ.pop(name, None)
     return None
 
 
 def is_follower() -> bool:
-    """Whether the launcher says that this process has a rank above 0."""
+    """Whether this process has a rank above 0."""
     try:
         found = detect_launcher()
     except InputError:
@@ -59,11 +61,11 @@ def is_follower() -> bool:
 
 
 def _is_batch() -> bool:
-    return os.environ.get("SLURM_JOB_NAME") not in INTERACTIVE
+    return os.environ.get("SLURM_JOB_NAME") not in INTERACTIVE_JOBS
 
 
 def _refuse_impossible(variable: str, *, rank: str, size: str, others: tuple[str, ...]) -> None:
-    """`variable` says which launcher it was."""
+    """Raise InputError for impossible ranks; `variable` is what identifies the launcher."""
     for name in (rank, size, *others):
         if not os.environ.get(name, "").isdecimal():
             raise InputError(

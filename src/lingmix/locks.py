@@ -1,4 +1,4 @@
-"""Work that one process does at a time."""
+"""File locks for work that one process does at a time."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +11,11 @@ from lingmix.signals import stoppable
 
 @contextmanager
 def exclusive(path: Path, *, busy: Callable[[], None]) -> Iterator[None]:
-    """Holds the lock file `path` for the block. Where another process has it, `busy` is called
-    first: it raises, or says so and lets this process wait for its turn, which a signal ends."""
+    """Lock the file `path` for the block.
+
+    Where another process has the lock, `busy` is called first: it raises, or prints a message and
+    this process waits. A signal ends the wait with StoppedError.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:

@@ -1,4 +1,4 @@
-"""A bar on a terminal for what takes longer than a few seconds."""
+"""A progress bar for loops that take longer than a few seconds."""
 
 import time
 from collections.abc import Callable, Generator, Iterable
@@ -21,7 +21,7 @@ def with_progress(
     done: int = 0,
     columns: Iterable[ProgressColumn] = (),
 ) -> Generator[T, None, None]:
-    """The parts themselves; each moves the bar by its `size` once it is dealt with."""
+    """Yield the parts, and advance a bar on the terminal by the `size` of each when it is done."""
     began = time.monotonic()
     bar = Progress(*(columns or Progress.get_default_columns()), transient=True)
     task = bar.add_task(what, total=total, completed=done)

@@ -1,11 +1,11 @@
-"""Numbers as settings and signatures have them, with the range they lie in."""
+"""Number types for settings and signatures, with their ranges."""
 
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Interval
 
 LARGEST = 2**31 - 1
-"""Nothing that is counted here comes near it; libraries count in no more."""
+"""Upper bound of counts, as libraries store them in 32 bits; none comes near it."""
 
 Count = Annotated[int, Interval(ge=1, le=LARGEST)]
 CountOrZero = Annotated[int, Interval(ge=0, le=LARGEST)]

@@ -1,4 +1,4 @@
-"""What a process does when it is told to stop."""
+"""Signals: stopping a process at once, or deferred to a safe point."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from types import FrameType
 
 
 class StoppedError(SystemExit):
-    """Ends the process with the status that a shell gives for the signal."""
+    """Exits the process with the status that a shell gives for the signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
@@ -21,13 +21,13 @@ class StoppedError(SystemExit):
 
 
 class PrunedError(Exception):
-    """Ends a training that is not worth going on with."""
+    """Ends a training that the pruner of its study rejects."""
 
 
 class Stop:
-    """SIGTERM or Ctrl-C: obeyed at once, or while `deferred` where the work asks with `check`.
+    """Handles SIGTERM and Ctrl-C: raises StoppedError at once, or, while `deferred`, at `check`.
 
-    Obeyed once: another signal does not break into what is being put away, unless it is Ctrl-C.
+    A second signal does not interrupt the cleanup after the first, unless it is Ctrl-C.
     """
 
     def __init__(self) -> None:
@@ -35,9 +35,9 @@ class Stop:
         self._deferred = False
 
     def listen(self) -> None:
-        """Takes both signals from whoever handles them now."""
+        """Install the handler for both signals, replacing any other."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._told)
+            signal.signal(number, self._on_signal)
 
     def check(self) -> None:
         if self.number is not None:
@@ -55,34 +55,34 @@ class Stop:
             self._deferred = False
         self.check()
 
-    def again(self, number: int) -> None:
-        """Has the signal sent once more, a little later."""
+    def resend(self, number: int) -> None:
+        """Send the signal to this process again, 0.05 s later."""
         self.number = None
         threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
 
-    def _told(self, number: int, frame: FrameType | None) -> None:
-        again, self.number = self.number is not None, self.number or number
-        impatient = again and number == signal.SIGINT
-        if impatient or not (again or self._deferred):
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        repeated, self.number = self.number is not None, self.number or number
+        forced = repeated and number == signal.SIGINT
+        if forced or not (repeated or self._deferred):
             self.check()
 
 
 @contextmanager
 def stoppable() -> Iterator[Stop]:
-    """Signals are answered by the `Stop` until the end of the block."""
+    """Let a `Stop` handle signals for the block, and restore the former handlers."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     hook = sys.unraisablehook
     stop = Stop()
 
-    def insist(unraisable: "sys.UnraisableHookArgs") -> None:
-        """Python drops what is raised in a finalizer."""
+    def resend_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+        # Python drops an exception that is raised in a finalizer
         if isinstance(unraisable.exc_value, StoppedError):
-            stop.again(unraisable.exc_value.number)
+            stop.resend(unraisable.exc_value.number)
         else:
             hook(unraisable)
 
     stop.listen()
-    sys.unraisablehook = insist
+    sys.unraisablehook = resend_unraisable
     try:
         yield stop
     finally:

@@ -1,4 +1,4 @@
-"""Tables for a terminal."""
+"""Text tables for a terminal."""
 
 from collections.abc import Iterable, Sequence
 from io import StringIO
@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.table import Table
 
 WIDTH = 400
-"""Letters that a row may have before it is broken."""
+"""Characters of a row before it is wrapped."""
 
 
 def format_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, figures: slice) -> str:
-    """With the columns of `figures` to the right."""
+    """Return the rows as aligned text; the columns of the slice `figures` are right-aligned."""
     table = Table(*head, box=None, padding=(0, 2, 0, 0))
     for column in table.columns[figures]:
         column.justify = "right"

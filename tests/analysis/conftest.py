@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from lingmix.tracking.run_table import CELL, EVALUATION
+from lingmix.tracking.run_table import CELL_COLUMNS, EVALUATION_COLUMNS
 
 Cell = dict[str, object]
 
@@ -75,8 +75,8 @@ def frame(*rows: Cell) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-NO_CELLS = pl.DataFrame(schema=CELL)
-NO_EVALUATIONS = pl.DataFrame(schema=EVALUATION)
+NO_CELLS = pl.DataFrame(schema=CELL_COLUMNS)
+NO_EVALUATIONS = pl.DataFrame(schema=EVALUATION_COLUMNS)
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from lingmix.tracking.history import complete_runs, runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import COMPLETE, ERROR, KIND, STATE, end_run, start_run
 from lingmix.tracking.pages.sweep_run import FRONT
-from lingmix.tracking.run_table import cells
+from lingmix.tracking.run_table import cell_table
 from lingmix.tracking.store.client import experiment_of, open_store
 from tests.changes import killing
 from tests.conftest import FAILING, FAILURE
@@ -216,7 +216,7 @@ def test_the_front_is_the_runs_that_no_other_beats(searched, capsys):
             for other in scores.values()
         )
     }
-    assert sorted(cells(study.client, study.experiment)["run_id"]) == sorted(scores)
+    assert sorted(cell_table(study.client, study.experiment)["run_id"]) == sorted(scores)
     parent = parent_of(study)
     assert set(parent.data.tags[FRONT].split()) == unbeaten
     assert parent.data.tags[STATE] == "complete"
@@ -256,13 +256,13 @@ def test_an_objective_that_no_run_can_have_is_refused_before_any_trains(searched
 
 def test_an_objective_is_of_a_set_that_some_cell_has():
     tracking = {"pair_metrics": {"test": ["map"], "val": []}}
-    cells = [
+    cell_table = [
         {"evaluation": {"a": {}}, "data": {"development": None}, "tracking": tracking},
         {"evaluation": {"b": {}}, "tracking": tracking},
     ]
-    check_objectives(["test/a/pair/en-de/map", "test/b/multilingual/peer"], cells)
+    check_objectives(["test/a/pair/en-de/map", "test/b/multilingual/peer"], cell_table)
     with pytest.raises(InputError, match=f"no run has '{MONO}'; the nearest scores are test/"):
-        check_objectives([MONO], cells)
+        check_objectives([MONO], cell_table)
     developed = {"evaluation": {}, "data": {"development": {"split": "dev"}}, "tracking": tracking}
     check_objectives([MONO], [developed])
 

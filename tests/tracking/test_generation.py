@@ -17,7 +17,7 @@ from lingmix.tracking.generation import HARDWARE, hardware_kind
 from lingmix.tracking.history import replaced_runs, unfinished_runs
 from lingmix.tracking.identity import identify
 from lingmix.tracking.lifecycle import KIND
-from lingmix.tracking.run_table import cells, evaluations
+from lingmix.tracking.run_table import cell_table, evaluation_table
 from tests.analysis.test_report import Page
 from tests.tracking.conftest import run_of
 
@@ -53,7 +53,7 @@ def record(client, experiment, tmp_path):
 @pytest.fixture
 def summary(client, experiment):
     def rows(*columns):
-        runs = measured(cells(client, experiment), "toy")
+        runs = measured(cell_table(client, experiment), "toy")
         return summarise(runs).select("seeds", "multilingual", *columns).rows()
 
     return rows
@@ -94,7 +94,7 @@ def test_seeds_of_two_generations_are_told_apart_and_not_averaged(
 def test_strategies_of_two_generations_are_not_compared(client, experiment, record, other):
     record(0.2, alpha=1)
     record(0.6, alpha=0.5, **other)
-    runs = measured(cells(client, experiment), "toy")
+    runs = measured(cell_table(client, experiment), "toy")
     assert compare(runs).is_empty()
     assert len(findings(runs, summarise(runs))) == 2
 
@@ -135,7 +135,7 @@ def test_other_files_that_a_sweep_asks_for_are_a_setting_and_no_generation(
         tags = identify(config).tags
         with run_of(client, experiment, params=config, tags=tags) as run_id:
             client.log_metric(run_id, "test/toy/multilingual/map", 0.5)
-    runs = measured(cells(client, experiment), "toy")
+    runs = measured(cell_table(client, experiment), "toy")
     assert [c for c in runs.columns if c.startswith("param.")] == ["param.data.train.0.path"]
 
 
@@ -145,7 +145,7 @@ def test_the_page_and_the_terminal_say_of_what_the_figures_are(
     record(0.1, seed=0, data="older")
     record(0.2, seed=0)
     record(0.6, seed=1, code="B")
-    table = cells(client, experiment)
+    table = cell_table(client, experiment)
     told = dict(generations(table))
     assert told["Code"] == "A; B; runs that differ in it are neither averaged nor compared"
     assert told["Hardware"] == "EPYC, bf16-mixed"
@@ -195,7 +195,7 @@ def test_evaluations_say_of_what_they_are_where_they_differ(client, experiment, 
             client.log_metric(run_id, "test/toy/multilingual/map", 0.5)
 
     def labels():
-        found = evaluated(evaluations(client, experiment), "toy")
+        found = evaluated(evaluation_table(client, experiment), "toy")
         return [label(row) for row in found.iter_rows(named=True)]
 
     for name in ("m", "n"):

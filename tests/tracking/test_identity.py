@@ -16,7 +16,7 @@ from lingmix.tracking.identity import (
     identify,
     provenance,
 )
-from lingmix.tracking.run_table import cells
+from lingmix.tracking.run_table import cell_table
 from tests.tracking.conftest import run_of
 
 PAIRS = "lingmix.data.sources.pair_rows.read_pairs"
@@ -156,7 +156,7 @@ def test_a_run_complete_with_other_code_is_said_once_and_reported_as_the_newest(
     kept = identify(config(tracking={"code": older})).tags
     assert complete_run(client, experiment, kept[HASH]).info.run_id == first
     second = record(client, experiment, config())
-    assert cells(client, experiment)["run_id"].to_list() == [second]
+    assert cell_table(client, experiment)["run_id"].to_list() == [second]
 
 
 def test_a_run_that_newer_code_completed_is_not_missed_any_more(client, experiment, sources):

@@ -7,7 +7,7 @@ from lingmix.tracking.history import complete_runs, parent_run, unfinished_runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import ERROR, KIND, STATE, SWEEP, begin_run, start_run
 from lingmix.tracking.pages.sweep_run import record_failure
-from lingmix.tracking.run_table import cells
+from lingmix.tracking.run_table import cell_table
 from tests.tracking.conftest import run_of
 
 
@@ -138,7 +138,7 @@ def test_more_params_than_a_call_takes_all_arrive(client, experiment):
 def test_cells_hold_what_differs_and_test_metrics(client, experiment):
     record(client, experiment, "a", config(1.0, loss={"t": 1}, lr=5), score=0.5)
     record(client, experiment, "b", config(0.0, loss={"t": 2}, lr=5), score=0.75)
-    table = cells(client, experiment).sort("alpha")
+    table = cell_table(client, experiment).sort("alpha")
     assert table.columns[:6] == ["run_id", "run_name", "alpha", "scale", "seed", "pairs"]
     assert table["alpha"].to_list() == [0.0, 1.0]
     assert table["scale"].to_list() == [None, None]

@@ -7,7 +7,7 @@ import pytest
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import KIND
 from lingmix.tracking.pair_scores import SCORES, as_metrics
-from lingmix.tracking.run_table import cells, evaluations
+from lingmix.tracking.run_table import cell_table, evaluation_table
 from tests.tracking.conftest import run_of
 
 SET = "test/set"
@@ -91,21 +91,21 @@ def test_pair_scores_are_read_of_the_largest_scale_and_of_evaluations(client, ex
     recorded({f"{SET}/multilingual/map": 0.2}, {PAIR: 0.2, f"{SET}/pair/en-de/map": 9}, **params(9))
     encoder = {"encoder": {"name": "bm25"}}
     recorded({f"{SET}/multilingual/map": 0.3}, {PAIR: 0.3}, kind="evaluation", **encoder)
-    found = cells(client, experiment, ["excess_share"]).sort("scale")
+    found = cell_table(client, experiment, ["excess_share"]).sort("scale")
     assert found[PAIR].to_list() == [None, 0.2]
     assert f"{SET}/pair/en-de/map" not in found.columns
-    assert evaluations(client, experiment, ["excess_share"])[PAIR].to_list() == [0.3]
-    assert PAIR not in cells(client, experiment).columns
+    assert evaluation_table(client, experiment, ["excess_share"])[PAIR].to_list() == [0.3]
+    assert PAIR not in cell_table(client, experiment).columns
 
 
 def test_an_older_run_that_has_them_as_metrics_needs_no_artifact(client, experiment, recorded):
     recorded({PAIR: 0.4}, {PAIR: 0.9}, **params(0))
-    assert cells(client, experiment, ["excess_share"])[PAIR].to_list() == [0.4]
+    assert cell_table(client, experiment, ["excess_share"])[PAIR].to_list() == [0.4]
 
 
 def test_a_run_without_the_artifact_is_left_out_and_said(client, experiment, recorded, caplog):
     recorded({f"{SET}/multilingual/map": 0.1}, None, **params(0))
     recorded({f"{SET}/multilingual/map": 0.2}, {PAIR: 0.2}, **params(0, alpha=1.0))
-    found = cells(client, experiment, ["excess_share"]).sort("alpha")
+    found = cell_table(client, experiment, ["excess_share"]).sort("alpha")
     assert found[PAIR].to_list() == [None, 0.2]
     assert "1 runs have no readable scores.json" in caplog.text

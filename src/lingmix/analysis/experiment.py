@@ -8,7 +8,7 @@ from lingmix.analysis.results import in_tables, results_of
 from lingmix.errors import InputError
 from lingmix.tracking.history import commands, replaced_runs, unfinished_runs
 from lingmix.tracking.pages.report_run import log_report
-from lingmix.tracking.run_table import cells, evaluations, without_alpha
+from lingmix.tracking.run_table import cell_table, evaluation_table, without_alpha
 from lingmix.tracking.store.client import open_store
 
 
@@ -21,8 +21,8 @@ def report_experiment(name: str, *, uri: str, folder: Path) -> str:
         known = ", ".join(one.name for one in client.search_experiments())
         raise InputError(f"name: no experiment {name!r} is recorded; there are: {known}")
     results = results_of(
-        cells(client, experiment.experiment_id, PAIR_METRICS),
-        evaluations(client, experiment.experiment_id, PAIR_METRICS),
+        cell_table(client, experiment.experiment_id, PAIR_METRICS),
+        evaluation_table(client, experiment.experiment_id, PAIR_METRICS),
     )
     left_out = [
         *replaced_runs(client, experiment.experiment_id),

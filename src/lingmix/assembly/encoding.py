@@ -1,4 +1,4 @@
-"""The encoder that a command names, ready to encode."""
+"""Loading of the encoder that a command names."""
 
 from pathlib import Path
 
@@ -7,15 +7,15 @@ from lingmix.model.embed import CachedEncoder, cached_encoder
 from lingmix.model.precision import fastest_device, precision_of
 
 
-def encoding_of(config: Config, folder: str) -> CachedEncoder:
-    """The encoder in `folder`, on the fastest device; vectors are kept where `embeddings` says."""
+def load_cached_encoder(config: Config, folder: str) -> CachedEncoder:
+    """Load the encoder in `folder` on the fastest device; `embeddings` is its cache of vectors."""
     encoder = build(config["encoder"] | {"name": folder})(
         texts=(), cache=Path(config["output_dir"]) / "cache", seed=0
     )
-    kept = config["embeddings"]
+    embeddings = config["embeddings"]
     return cached_encoder(
         encoder.to(fastest_device("auto")),
         name=config["encoder"]["name"],
         precision=precision_of(config["precision"]),
-        folder=None if kept is None else Path(kept),
+        folder=None if embeddings is None else Path(embeddings),
     )

@@ -1,4 +1,4 @@
-"""A run's training and its measurement, as its configuration says."""
+"""Training and evaluation of a run, as its configuration says."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ProgressBar
 
-from lingmix.assembly.parts import Parts, entropy_temperature, ranks_of
+from lingmix.assembly.parts import Parts, entropy_temperature, rank_count
 from lingmix.cli.config import Config, build
 from lingmix.evaluation.evaluator import RunFiles, evaluate_encoder
 from lingmix.evaluation.metric_names import KEPT_SCORE
@@ -40,9 +40,12 @@ def fit(
     ranks: RankGroup,
     stop: Stop,
 ) -> None:
-    """Trains, from the newest checkpoint where there is one, and leaves rank 0 the weights that
-    scored best on the development set. Checkpoints are of `configuration`, and of no other."""
-    start = ranks.on_rank_zero(partial(begin, parts, work=work, configuration=configuration))
+    """Train, resuming from the newest checkpoint; rank 0 ends with the best weights.
+
+    The best are those that scored highest on the development set. Checkpoints in `work` must be of
+    `configuration`. Raises StoppedError after a signal, PrunedError where a study rejects the run.
+    """
+    start = ranks.on_rank_zero(partial(find_start, parts, work=work, configuration=configuration))
     checkpoints = Checkpoints(
         work,
         **config["checkpoint"],
@@ -52,7 +55,7 @@ def fit(
         stop=stop,
     )
     pl.seed_everything(config["seed"], verbose=False)
-    trainer = trainer_of(parts, config=config, recorder=recorder, checkpoints=checkpoints)
+    trainer = make_trainer(parts, config=config, recorder=recorder, checkpoints=checkpoints)
     with stop.deferred():
         trainer.fit(parts.module, parts.datamodule, ckpt_path=start or None, weights_only=True)
         stop.check()
@@ -60,7 +63,9 @@ def fit(
         if parts.monitor is None or recorder is None:
             return
         best, last = checkpoints.best_score, -math.inf
-        if trainer.global_step % interval_of(config):  # the last steps were not validated yet
+        if trainer.global_step % validation_interval(
+            config
+        ):  # the last steps were not validated yet
             trainer.validate(parts.module, parts.datamodule, verbose=False)
             last = float(trainer.callback_metrics[parts.monitor])
         recorder.log_metrics({KEPT_SCORE: max(best, last)}, trainer.global_step)
@@ -70,18 +75,18 @@ def fit(
     parts.module.load_state_dict(state)
 
 
-def begin(parts: Parts, *, work: Path, configuration: Mapping[str, Any]) -> str:
-    """The checkpoint to go on from, empty for none."""
+def find_start(parts: Parts, *, work: Path, configuration: Mapping[str, Any]) -> str:
+    """Save the encoder as it starts, and return the checkpoint to resume from, empty for none."""
     parts.module.encoder.save(work / ENCODER_FOLDER)
     return str(newest_state(work, configuration) or "")
 
 
-def trainer_of(
+def make_trainer(
     parts: Parts, *, config: Config, recorder: RunRecorder | None, checkpoints: Checkpoints
 ) -> pl.Trainer:
     settings = dict(config["trainer"])
     callbacks = build(settings.pop("callbacks"))
-    if ranks_of(settings) > 1 and settings["strategy"] == "auto":
+    if rank_count(settings) > 1 and settings["strategy"] == "auto":
         settings["strategy"] = SummedDDP.name
     settings["precision"] = precision_of(settings["precision"])
     return build(settings)(
@@ -90,42 +95,43 @@ def trainer_of(
         else RunLogger(recorder, pair_metrics=config["tracking"]["pair_metrics"]),
         callbacks=[
             *callbacks.values(),
-            *step_bar(config["trainer"], callbacks.values()),
+            *step_bars(config["trainer"], callbacks.values()),
             LossMonitor(),
             GradientMonitor(noise_scale_window=config["noise_scale_window"]),
             SpeedMonitor(
                 embedder=parts.module.encoder.embedder,
                 micro_batch_tokens=config["micro_batch_tokens"],
             ),
-            *pruning(config, recorder=recorder, folder=checkpoints.folder),
+            *pruning_callbacks(config, recorder=recorder, folder=checkpoints.folder),
             checkpoints,
         ],
         plugins=[DurableFiles(), *environments()],
         default_root_dir=checkpoints.folder,
-        val_check_interval=interval_of(config) * settings["accumulate_grad_batches"],
+        val_check_interval=validation_interval(config) * settings["accumulate_grad_batches"],
         limit_val_batches=0 if parts.monitor is None else None,
     )
 
 
-def step_bar(trainer: Config, callbacks: Iterable[pl.Callback]) -> list[pl.Callback]:
-    """None where no bar is asked for, or the user has one."""
-    asked = trainer["enable_progress_bar"]
-    own = any(isinstance(one, ProgressBar) for one in callbacks)
-    return [StepBar()] if asked and not own else []
+def step_bars(trainer: Config, callbacks: Iterable[pl.Callback]) -> list[pl.Callback]:
+    """Return a bar, unless it is turned off or the user's callbacks have one."""
+    has_bar = any(isinstance(callback, ProgressBar) for callback in callbacks)
+    return [StepBar()] if trainer["enable_progress_bar"] and not has_bar else []
 
 
-def pruning(config: Config, *, recorder: RunRecorder | None, folder: Path) -> list[pl.Callback]:
-    """What a study has a cell told."""
-    asked = config["tracking"]["pruning"]
-    if asked is None:
+def pruning_callbacks(
+    config: Config, *, recorder: RunRecorder | None, folder: Path
+) -> list[pl.Callback]:
+    """Return the pruning callback of a cell of a study."""
+    settings = config["tracking"]["pruning"]
+    if settings is None:
         return []
     from lingmix.sweep.pruning import Pruning, study_storage  # noqa: PLC0415 - needs Optuna
 
     return [
         Pruning(
-            study=asked["study"],
-            objectives=asked["objectives"],
-            pruner=build(asked["pruner"]),
+            study=settings["study"],
+            objectives=settings["objectives"],
+            pruner=build(settings["pruner"]),
             studies=partial(study_storage, config, sweep=config["tracking"]["parent"]),
             folder=folder,
             flush=recorder.flush if recorder else lambda: None,
@@ -133,13 +139,13 @@ def pruning(config: Config, *, recorder: RunRecorder | None, folder: Path) -> li
     ]
 
 
-def interval_of(config: Config) -> int:
-    """Steps between validations; Lightning itself counts batches."""
+def validation_interval(config: Config) -> int:
+    """Return the optimizer steps between validations; Lightning itself counts batches."""
     return min(config["trainer"]["val_check_interval"], config["trainer"]["max_steps"])
 
 
 def measure(parts: Parts, *, config: Config, run_files: Path) -> list[SetScores]:
-    """All settings of all evaluation sets, from one encoding of each text."""
+    """Score all settings of all evaluation sets; each text is encoded once."""
     encoder = parts.module.encoder.merge_lora().to(fastest_device(config["trainer"]["accelerator"]))
     encode = cached_encoder(
         encoder,

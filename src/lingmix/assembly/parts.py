@@ -1,4 +1,4 @@
-"""What a training run is made of, as its configuration says."""
+"""The parts of a training run, built as its configuration says."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,11 +26,11 @@ from lingmix.model.precision import fastest_device
 from lingmix.training.loss import require_loss
 from lingmix.training.module import DualEncoder
 
-USUAL_TEMPERATURE = 0.05
+DEFAULT_TEMPERATURE = 0.05
 
 
 class Parts(NamedTuple):
-    """What a run is made of."""
+    """The parts of a training run; `monitor` is the metric that checkpoints are selected by."""
 
     datamodule: HybridDataModule
     module: DualEncoder
@@ -39,14 +39,14 @@ class Parts(NamedTuple):
 
 
 def prepare(config: Config) -> Parts:
-    """Everything that can be wrong with the input is found here, before a run is recorded."""
+    """Build the parts of a run; raises InputError for any bad input, before the run is recorded."""
     data, seed = config["data"], config["seed"]
     refuse_unsupported(config)
     loss = build(config["loss"])
     pl.seed_everything(seed, verbose=False)
     sets = evaluation_sets(config["evaluation"], languages=config["languages"])
     development = development_set(config, apart_from=sets)
-    pairs = trained_on(config, held_out=[*sets, development] if development else sets)
+    pairs = load_training_pairs(config, held_out=[*sets, development] if development else sets)
     max_steps = config["trainer"]["max_steps"]
     accumulated = config["trainer"]["accumulate_grad_batches"]
     schedule = build(config["sampler"])(pairs=pairs, seed=seed, steps=max_steps * accumulated)
@@ -59,10 +59,10 @@ def prepare(config: Config) -> Parts:
         loss=loss,
         optimizer=build(config["optimizer"]),
         max_steps=max_steps,
-        development=None if development is None else scores_of(development, config),
+        development=None if development is None else development_scores(development, config),
         micro_batch_tokens=config["micro_batch_tokens"],
     )
-    module.configure_optimizers()  # finds what is wrong with them; the training makes its own
+    module.configure_optimizers()  # raises for bad settings now; the training calls it again
     datamodule = HybridDataModule(
         pairs=pairs,
         schedule=schedule,
@@ -74,13 +74,13 @@ def prepare(config: Config) -> Parts:
         max_steps=max_steps,
         development=development,
     )
-    datamodule.refuse_starved(ranks=ranks_of(config["trainer"]), accumulated=accumulated)
+    datamodule.refuse_starved(ranks=rank_count(config["trainer"]), accumulated=accumulated)
     monitor = None if development is None else on_development_set(data["development_score"])
     return Parts(datamodule, module, sets, monitor)
 
 
 def refuse_unsupported(config: Config) -> None:
-    """What this machine, or no run, could do."""
+    """Raise InputError for settings that this machine does not support, or no run."""
     trainer, score = config["trainer"], config["data"]["development_score"]
     on_cpu = fastest_device(trainer["accelerator"]).type == "cpu"
     if on_cpu and trainer["precision"] in ("16-mixed", "16-true"):
@@ -95,12 +95,15 @@ def refuse_unsupported(config: Config) -> None:
         )
 
 
-def ranks_of(trainer: Config) -> int:
+def rank_count(trainer: Config) -> int:
     return trainer["devices"] * trainer["num_nodes"]
 
 
 def development_set(config: Config, *, apart_from: Sequence[EvaluationSet]) -> EvaluationSet | None:
-    """Weights are chosen by it, so it may not hold queries of the sets measured on."""
+    """Build the development set, which selects the weights.
+
+    Raises InputError where it shares queries with the evaluation sets `apart_from`.
+    """
     node = config["data"]["development"]
     if node is None:
         return None
@@ -112,8 +115,11 @@ def development_set(config: Config, *, apart_from: Sequence[EvaluationSet]) -> E
     return development
 
 
-def trained_on(config: Config, *, held_out: Sequence[EvaluationSet]) -> TrainingPairs:
-    """All sources, with as much augmentation as asked for, in the languages asked for."""
+def load_training_pairs(config: Config, *, held_out: Sequence[EvaluationSet]) -> TrainingPairs:
+    """Build the training pairs of all sources, augmented and restricted to the run's languages.
+
+    Raises InputError where they overlap with the evaluation sets `held_out`.
+    """
     data, languages = config["data"], config["languages"]
     items = [item for source in build(data["train"]) for item in source]
     items = scaled_items(items, **config["augmentation"])
@@ -129,12 +135,12 @@ def trained_on(config: Config, *, held_out: Sequence[EvaluationSet]) -> Training
     )
 
 
-def scores_of(development: EvaluationSet, config: Config) -> RetrievalScores:
+def development_scores(development: EvaluationSet, config: Config) -> RetrievalScores:
     return RetrievalScores(
         development, depth=config["depth"], temperature=entropy_temperature(config), seed=0
     )
 
 
 def entropy_temperature(config: Config) -> float:
-    """That of the softmax of the contrastive entropy, a loss without one having the usual."""
-    return config["temperature"] or config["loss"].get("temperature") or USUAL_TEMPERATURE
+    """Return the temperature of the contrastive entropy: set, that of the loss, or the default."""
+    return config["temperature"] or config["loss"].get("temperature") or DEFAULT_TEMPERATURE

@@ -1,4 +1,4 @@
-"""Whether what a `_target_` names takes the keys beside it: its signature says so."""
+"""Checks of the keys beside a `_target_` against the signature of what it names."""
 
 import pydoc
 from collections.abc import Callable, Collection, Mapping
@@ -14,9 +14,9 @@ FREE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
 def check_arguments(node: Mapping[str, Any], *, at: str, given: Collection[str] = ()) -> None:
-    """Raises InputError for a key that the target of `node` does not take, misses, or takes as
-    another type. `given` is what the code adds; a partial node's may miss any."""
-    target = found(node["_target_"], at=at)
+    """Raise InputError for a key that the target of `node` does not take, requires, or takes as
+    another type. `given` are arguments that the code adds; a partial node may leave out any."""
+    target = locate(node["_target_"], at=at)
     try:
         taken = signature(target).parameters
     except (TypeError, ValueError):  # of a function in C
@@ -44,16 +44,16 @@ def check_arguments(node: Mapping[str, Any], *, at: str, given: Collection[str] 
                 continue  # a type that plain values cannot be compared with
 
 
-def found(path: str, *, at: str) -> Callable[..., Any]:
-    """The class or function of that dotted name."""
+def locate(path: str, *, at: str) -> Callable[..., Any]:
+    """Return the class or function of a dotted name; raise InputError where there is none."""
     try:
         target: Any = pydoc.locate(path)
     except pydoc.ErrorDuringImport as error:
         cause = error.value
         if isinstance(cause, KeyboardInterrupt | SystemExit):  # Ctrl-C, or SIGTERM
             raise cause from None
-        told = " ".join(str(error).split())
-        raise InputError(f"{at}._target_: cannot be imported ({told:.300})") from error
+        reason = " ".join(str(error).split())
+        raise InputError(f"{at}._target_: cannot be imported ({reason:.300})") from error
     if not callable(target):
         raise InputError(f"{at}._target_: must be a class or a function, got {path}")
     return target
@@ -70,7 +70,7 @@ def _types(target: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _builds(value: Any) -> bool:
-    """Whether it holds a node of its own."""
+    """Whether the value contains a node with a `_target_`."""
     if isinstance(value, Mapping):
         return "_target_" in value or any(map(_builds, value.values()))
     return isinstance(value, list) and any(map(_builds, value))

@@ -1,4 +1,4 @@
-"""Whether settings are what a command takes, each alone and together."""
+"""Checks of a command's settings, each by itself and in combination."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,11 +18,11 @@ SHORTENED_BY = (
     *("fast_dev_run", "limit_train_batches", "limit_val_batches", "overfit_batches", "barebones"),
     *("max_epochs", "max_time", "min_epochs", "min_steps", "reload_dataloaders_every_n_epochs"),
 )
-"""Lightning's keys that have less trained, or less looked at, than `trainer.max_steps` says."""
+"""Keys of Lightning's Trainer that shorten a training, which `trainer.max_steps` limits."""
 
 
 def check_settings(values: Config, command: str) -> None:
-    """Raises InputError, before anything is imported that takes seconds, read or written."""
+    """Raise InputError for settings that the command refuses, before heavy imports and any I/O."""
     if command == "train":
         _refuse_shortened(values.get("trainer"))
     check(values, COMMANDS[command], known=f"; `lingmix-{command} --cfg job` shows all there are")
@@ -43,8 +43,8 @@ def check_settings(values: Config, command: str) -> None:
 
 
 def _light_nodes(values: Config) -> Iterator[tuple[str, Config, tuple[str, ...]]]:
-    """What is imported in no time: its key, itself, and the arguments that it gets from us. The
-    others are compared with their signatures when they are built."""
+    """Nodes whose targets import quickly: key, node, and the arguments that the code adds. Others
+    are checked against their signatures when they are built."""
     data = values.get("data", {"train": [], "development": None})
     for position, source in enumerate(data["train"]):
         yield f"data.train.{position}", source, ()
@@ -93,7 +93,7 @@ def _refuse_lexical(encoder: Config) -> None:
 
 
 def _refuse_unlisted(values: Config) -> None:
-    """Languages that the sources say they do not have; what others have only their files tell."""
+    """Raise InputError for languages that no source lists, where all sources list theirs."""
     sources, languages = values["data"]["train"], values["languages"]
     if languages == "all" or not all("languages" in source for source in sources):
         return
@@ -117,7 +117,7 @@ def _refuse_unmeasured(values: Config) -> None:
 
 
 def _refuse_untrainable(values: Config) -> None:
-    """Settings that would train something else than they say."""
+    """Raise InputError for settings that contradict each other in a training."""
     trainer, encoder = values["trainer"], values["encoder"]
     _refuse_timers(trainer["callbacks"])
     steps, interval = trainer["max_steps"], trainer["val_check_interval"]
@@ -145,13 +145,13 @@ def _refuse_untrainable(values: Config) -> None:
 
 
 def _is_sparse(encoder: Config) -> bool:
-    """Of encoders of our own: what others have for gradients is not known here."""
+    """Whether an encoder of Lingmix has sparse gradients; of others it is not known."""
     ours = encoder["_target_"] == LOAD_ENCODER
     return ours and encoder["name"] == "static" and encoder["scratch"]["sparse"]
 
 
 def _refuse_sharded(values: Config) -> None:
-    """What cannot be where the weights are shared out."""
+    """Raise InputError for settings that do not work with sharded weights (FSDP)."""
     callbacks = values["trainer"]["callbacks"]
     for key, wrong, mend in (
         ("encoder.scratch.sparse", _is_sparse(values["encoder"]), "false"),
@@ -162,8 +162,8 @@ def _refuse_sharded(values: Config) -> None:
     ):
         if wrong:
             raise InputError(
-                f"{key}: does not go with trainer.strategy=summed_fsdp, which shares the weights "
-                f"out; set it to {mend}, or choose trainer.strategy=summed"
+                f"{key}: does not go with trainer.strategy=summed_fsdp, which shards the "
+                f"weights; set it to {mend}, or choose trainer.strategy=summed"
             )
 
 

@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
-from lingmix.cli.arguments import check_arguments, found
+from lingmix.cli.arguments import check_arguments, locate
 from lingmix.cli.checks import check_settings
 from lingmix.cli.shorthand import without_shorthand
 from lingmix.errors import InputError
@@ -26,27 +26,30 @@ if TYPE_CHECKING:
 Config = dict[str, Any]
 
 KERNEL_CACHES = ("LRU_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
-"""Of PyTorch and oneDNN on a CPU, read at the first matrix product: a kernel for each shape met, of
-which batches have no end. 1,024 each, as they come, hold a gigabyte and are no faster than 64; 16
-are too few for the shapes of one step."""
+"""Environment variables of PyTorch and oneDNN on a CPU, read at the first matrix product: sizes of
+caches with a kernel for each shape, of which batches have no end. The defaults of 1,024 take a
+gigabyte and are no faster than 64; 16 are too few for the shapes of one step."""
 
 _INSTALLED = Path(__file__).parents[1] / "conf"
 CONF = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[3] / "conf"
 
 
 OmegaConf.register_new_resolver("at_home", os.path.expanduser, replace=True)
-"""For folders that Hydra itself makes."""
+"""Expands ~ in folders that Hydra itself creates."""
 
 
 def checked(config: DictConfig, command: str) -> Config:
-    """The settings of a command as plain values; raises InputError for what it does not take."""
+    """Return the settings of a command as plain values; raise InputError for what it refuses."""
     values = resolved(config)
     check_settings(values, command)
     return values
 
 
 def resolved(config: DictConfig) -> Config:
-    """Plain values: interpolations filled in, `output_dir` absolute."""
+    """Return plain values, with interpolations resolved and `output_dir` absolute.
+
+    Also limits kernel caches and quiets libraries, before any of them is imported.
+    """
     for cache in KERNEL_CACHES:
         os.environ.setdefault(cache, "64")
     for chatty in (
@@ -63,7 +66,7 @@ def resolved(config: DictConfig) -> Config:
 
 
 def values_of(config: DictConfig) -> Config:
-    """As `resolved`, of a configuration that may be written to."""
+    """Return plain values as `resolved` does; modifies `config`."""
     OmegaConf.set_struct(config, False)
     output_dir = config.get("output_dir")
     if not isinstance(output_dir, str) or not output_dir:
@@ -77,20 +80,21 @@ def values_of(config: DictConfig) -> Config:
 
 
 def _at_home(value: Any) -> Any:
-    """With `~` spelt out in every path, as in `sqlite:///~/mlflow.db`: readers, the hash of the
-    data and MLflow see the same file.
-    """
+    """Expand `~` in every path, also in `sqlite:///~/mlflow.db`, so that readers, hashes and MLflow
+    use the same file."""
     if isinstance(value, dict):
-        return {key: _at_home(one) for key, one in value.items()}
+        return {key: _at_home(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_at_home(one) for one in value]
+        return [_at_home(part) for part in value]
     if isinstance(value, str) and (found := re.fullmatch(r"((?:sqlite:///)?)(~(?:/.*)?)", value)):
         return f"{found[1]}{Path(found[2]).expanduser()}"
     return value
 
 
 def build(node: Any) -> Any:
-    """The object that a `_target_` names, or with `_partial_` a function that still takes some.
+    """Build the object that a `_target_` names; with `_partial_`, a function of further arguments.
+
+    Raises InputError where the arguments do not fit its signature or it refuses them.
 
     Hydra's own names for this call are changing; only this function must follow.
     """
@@ -111,40 +115,40 @@ def _check_nodes(node: Any) -> None:
     if isinstance(node, Mapping) and "_target_" in node:
         check_arguments(node, at=node["_target_"])
     elif isinstance(node, Mapping):
-        for one in node.values():
-            _check_nodes(one)
+        for part in node.values():
+            _check_nodes(part)
     elif isinstance(node, list):
-        for one in node:
-            _check_nodes(one)
+        for part in node:
+            _check_nodes(part)
 
 
 def evaluation_sets(
     nodes: Mapping[str, Config], *, languages: Sequence[str] | str
 ) -> "list[EvaluationSet]":
-    """The sets that `evaluation` names, within `languages` ("all", or a list)."""
+    """Build the sets of `evaluation`, restricted to `languages` ("all", or a list)."""
     if languages == "all":
         return [build(node | {"name": name}) for name, node in nodes.items()]
     return [
-        build(_narrowed(node, languages) | {"name": name}).within(languages)
+        build(_fetching_only(node, languages) | {"name": name}).within(languages)
         for name, node in nodes.items()
     ]
 
 
-def _narrowed(node: Config, languages: Sequence[str] | str) -> Config:
-    """A reader that fetches a language at a time takes those to be fetched as `within`."""
+def _fetching_only(node: Config, languages: Sequence[str] | str) -> Config:
+    """Pass `languages` as `within` to a reader that downloads one language at a time."""
     if node.get("languages") is None or not {"download_dir", "repo"} & set(node):
         return node
-    takes = signature(found(node["_target_"], at=node["_target_"])).parameters
+    takes = signature(locate(node["_target_"], at=node["_target_"])).parameters
     return node | {"within": list(languages)} if "within" in takes else node
 
 
 def overrides() -> list[str]:
-    """The command's own overrides, to write down beside what they led to."""
+    """Return the overrides of the command line."""
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
 
 
 def command_line(entry_point: str) -> list[str]:
-    """The words that compose the same configuration again, the entry point first."""
+    """Return the command that composes the same configuration again, the entry point first."""
     sources = HydraConfig.get().runtime.config_sources if HydraConfig.initialized() else []
-    own = [f"--config-dir={one.path}" for one in sources if one.provider == "command-line"]
-    return [entry_point, *own, *overrides()]
+    typed = [source.path for source in sources if source.provider == "command-line"]
+    return [entry_point, *(f"--config-dir={path}" for path in typed), *overrides()]

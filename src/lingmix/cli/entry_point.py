@@ -1,4 +1,4 @@
-"""The entry points of the commands: bad input ends them in one line, before heavy imports."""
+"""The entry points of the commands: bad input ends one with one line, before heavy imports."""
 
 import os
 import sys
@@ -26,7 +26,7 @@ from lingmix.terminal import (
 
 
 def entry_point(command: str, work: str, *, launched: bool = False) -> Callable[[], None]:
-    """The main function of a console command.
+    """Return the main function of a console command.
 
     Hydra composes `conf/<command>.yaml` and the settings are checked; only then is `work`, a
     function by its place (`module:name`), imported with all that it needs, which takes seconds.
@@ -37,7 +37,7 @@ def entry_point(command: str, work: str, *, launched: bool = False) -> Callable[
 
     def guarded(config: DictConfig) -> None:
         with _one_line(command, of_all_ranks=True):
-            _refuse_one_of_many(command)
+            _refuse_sweep_without_multirun(command)
             checked(config, command)
             if launched:
                 detect_launcher()
@@ -65,8 +65,11 @@ def entry_point(command: str, work: str, *, launched: bool = False) -> Callable[
 
 @contextmanager
 def _one_line(command: str, *, of_all_ranks: bool = False) -> Iterator[None]:
-    """`of_all_ranks`: every rank of a run meets the same error, unless it is the machine's, and
-    rank 0 alone says it."""
+    """End the process with one line for an InputError.
+
+    `of_all_ranks`: every rank of a run meets the same error, unless it is the machine's, so that
+    only rank 0 prints it.
+    """
     try:
         with input_errors(command):
             yield
@@ -80,8 +83,8 @@ def _one_line(command: str, *, of_all_ranks: bool = False) -> Iterator[None]:
         exit_with_error(f"lingmix-{command}: {error}")
 
 
-def _refuse_one_of_many(command: str) -> None:
-    """A grid that is asked for without `-m` would be one ordinary run."""
+def _refuse_sweep_without_multirun(command: str) -> None:
+    """Raise InputError for a sweep without `-m`, which Hydra would start as one ordinary run."""
     hydra_config = HydraConfig.get()
     if hydra_config.runtime.choices.get("sweep") or hydra_config.sweeper.get("params"):
         raise InputError(

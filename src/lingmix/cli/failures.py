@@ -1,4 +1,4 @@
-"""What the machine and the libraries refuse, as the one line that a user can act on."""
+"""Errors of the machine and of libraries as one line that a user can act on."""
 
 import re
 from collections.abc import Iterator
@@ -23,14 +23,14 @@ UNWRITABLE = (EACCES, EDQUOT, EFBIG, ENOSPC, EROFS)
 
 CONFIGURATION = {"hydra", "omegaconf", "antlr4"}
 LIGHTNING = {"pytorch_lightning", "lightning_fabric"}
-"""Packages that an error counts as refused by where they raise it themselves."""
+"""Packages whose own errors, raised in their code, count as refused settings."""
 
 
 @contextmanager
 def input_errors(command: str) -> Iterator[None]:
-    """Raises InputError where the machine, or a library that has looked at its settings, refuses.
+    """Raise InputError for errors of the machine, and of libraries that refuse their settings.
 
-    What our own code gets wrong is raised as it is.
+    Other exceptions, such as faults of Lingmix itself, pass unchanged.
     """
     try:
         yield
@@ -44,8 +44,8 @@ def input_errors(command: str) -> Iterator[None]:
 
 
 def _refused(error: Exception, command: str) -> str | None:
-    """None where neither a library nor the machine refuses."""
-    if isinstance(error, BrokenPipeError):  # whoever reads has seen enough
+    """The line of the error; None where it is a fault of Lingmix."""
+    if isinstance(error, BrokenPipeError):  # the reader of a pipe has closed it
         return None
     raised_by = _package(error)
     if isinstance(error, HydraException | OmegaConfBaseException) or raised_by in CONFIGURATION:
@@ -69,7 +69,7 @@ def _package(error: BaseException) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """The library's own words, without where Hydra has looked."""
+    """The library's message, without Hydra's search path."""
     text = " ".join(str(error).partition("Config search path")[0].split())
     return f"{text or type(error).__name__:.400}"
 
@@ -98,10 +98,10 @@ def _not_composed(error: Exception, command: str) -> str:
 
 
 def _unread(error: OverrideParseException) -> str:
-    """What Hydra's grammar says, without its picture of the place and its link."""
+    """The message of Hydra's grammar, without its marker of the position and its link."""
     first, *more = error.message.splitlines()
     if first.startswith("LexerNoViableAlt"):
-        return "some letter of it is none that it knows"
+        return "it has a letter that Hydra does not know"
     return more[0] if first.startswith("Error parsing override") else first
 
 

@@ -1,4 +1,4 @@
-"""The settings of what starts the cells of a sweep, and of what proposes them."""
+"""The settings of launchers, which run the cells of a sweep, and of studies, which propose them."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any

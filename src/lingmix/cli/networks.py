@@ -1,4 +1,4 @@
-"""The settings of what learns: encoders, losses and optimizers, ours and a user's own."""
+"""The settings of encoders, losses and optimizers, of Lingmix and of users."""
 
 from typing import Annotated, Any, Literal
 
@@ -31,7 +31,7 @@ class Lora(Settings):
 
 
 class Model(Node, extra="forbid"):
-    """What every encoder of ours says."""
+    """The keys of every encoder of Lingmix."""
 
     name: Text
     revision: Text | None
@@ -76,7 +76,7 @@ class Lexical(Settings):
     lexical: Literal["bm25", "tfidf"]
 
 
-class OwnEncoder(Node):
+class CustomEncoder(Node):
     name: Text
 
 
@@ -84,7 +84,7 @@ def _encoder(node: Any) -> str:
     if not isinstance(node, dict) or "lexical" in node:
         return "lexical"
     if node.get("_target_") != LOAD_ENCODER:
-        return "own"
+        return "custom"
     return node["name"] if node.get("name") in ("static", "tiny") else "pretrained"
 
 
@@ -93,7 +93,7 @@ Encoder = Annotated[
     | Annotated[Static, Tag("static")]
     | Annotated[Tiny, Tag("tiny")]
     | Annotated[Lexical, Tag("lexical")]
-    | Annotated[OwnEncoder, Tag("own")],
+    | Annotated[CustomEncoder, Tag("custom")],
     Discriminator(_encoder),
 ]
 
@@ -101,11 +101,11 @@ Encoder = Annotated[
 def _target(node: Any) -> str:
     target = node.get("_target_") if isinstance(node, dict) else None
     known = ("lingmix.training.loss.InfoNCE", "lingmix.training.optimizer.adamw")
-    return target if target in (*known, "lingmix.training.optimizer.sparse_adam") else "own"
+    return target if target in (*known, "lingmix.training.optimizer.sparse_adam") else "custom"
 
 
-class OwnLoss(Node):
-    """The contrastive entropy of the evaluation is taken at its temperature, if it has one."""
+class CustomLoss(Node):
+    """A loss of a user; its temperature, if any, is also that of the contrastive entropy."""
 
     temperature: Positive | None = None
 
@@ -118,7 +118,7 @@ class InfoNCE(Node, extra="forbid"):
 
 
 Loss = Annotated[
-    Annotated[InfoNCE, Tag("lingmix.training.loss.InfoNCE")] | Annotated[OwnLoss, Tag("own")],
+    Annotated[InfoNCE, Tag("lingmix.training.loss.InfoNCE")] | Annotated[CustomLoss, Tag("custom")],
     Discriminator(_target),
 ]
 
@@ -139,6 +139,6 @@ class AdamW(SparseAdam):
 Optimizer = Annotated[
     Annotated[AdamW, Tag("lingmix.training.optimizer.adamw")]
     | Annotated[SparseAdam, Tag("lingmix.training.optimizer.sparse_adam")]
-    | Annotated[Node, Tag("own")],
+    | Annotated[Node, Tag("custom")],
     Discriminator(_target),
 ]

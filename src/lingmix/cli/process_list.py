@@ -1,4 +1,4 @@
-"""The machine's process list shows every user the arguments of a command and of its children."""
+"""Keeping secrets out of process lists, which show every user the arguments of a command."""
 
 import os
 import re
@@ -14,19 +14,19 @@ _URI = re.compile(r"(\+{0,2}tracking\.uri=).+", re.DOTALL)
 
 
 def hide_secret(arguments: Sequence[str]) -> list[str]:
-    """The arguments with the store's URI handed by the environment, if it has a secret.
+    """Return the arguments; a store's URI with a secret moves to an environment variable.
 
-    A process that was started with the secret starts itself anew without it.
+    A process that was started with the secret replaces itself by one without it.
     """
-    hidden = [_hidden(one) for one in arguments]
-    command = [_hidden(one) for one in sys.orig_argv]
+    hidden = [_hidden(argument) for argument in arguments]
+    command = [_hidden(argument) for argument in sys.orig_argv]
     if command != sys.orig_argv:
         os.execv(sys.executable, command)  # noqa: S606 - the command itself
     return hidden
 
 
 def _hidden(argument: str) -> str:
-    """With a reference to the environment in place of a URI with a secret; any other as it is."""
+    """The argument, with a reference to the environment in place of a URI with a secret."""
     found = _URI.fullmatch(argument)
     if found is None or mask_secrets(argument) == argument:
         return argument

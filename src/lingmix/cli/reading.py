@@ -1,4 +1,4 @@
-"""How YAML files and overrides are read: what names a language stays the text that it is."""
+"""Reading of YAML files and overrides, in which a language code always stays a text."""
 
 import re
 from argparse import ArgumentError
@@ -35,8 +35,8 @@ _NOT_A_TEXT = re.compile(
 
 
 class _Loader(get_yaml_loader()):  # type: ignore[misc]
-    """YAML 1.2's booleans, `true` and `false` alone: `no` is Norwegian. All keys are texts, and so
-    is whatever stands below one of `LANGUAGES`: `nan` is Min Nan."""
+    """Loads only `true` and `false` as booleans, as YAML 1.2 does: `no` is Norwegian. Keys are
+    texts, and so are all values below one of `LANGUAGES`: `nan` is Min Nan."""
 
     def construct_document(self, node: yaml.Node) -> Any:
         _read_texts(node, language=False)
@@ -64,7 +64,7 @@ def _read_texts(node: yaml.Node, *, language: bool) -> None:
 
 
 class FileConfigSource(file_config_source.FileConfigSource):
-    """Hydra's, which takes a second one of the same name for itself."""
+    """Hydra's source of configuration files, with our loader; Hydra finds it by its name."""
 
     def load_config(self, config_path: str) -> ConfigResult:
         path = Path(self.path, self._normalize_file_name(config_path))
@@ -101,9 +101,9 @@ def _problem(error: Exception) -> str:
 
 
 def arguments(given: Sequence[str]) -> list[str]:
-    """As Hydra takes them: options before overrides, texts in quotes where it would read a number.
+    """Return the arguments with options before overrides, and language codes quoted.
 
-    Raises InputError where an option is not Hydra's.
+    Raises InputError where an option is not Hydra's, or an override adds nothing.
     """
     parser = get_args_parser()
     parser.exit_on_error = False
@@ -123,11 +123,11 @@ def arguments(given: Sequence[str]) -> list[str]:
     options = list(given)
     for override in overrides:
         options.remove(override)
-    return [*options, *(as_texts(one) for one in overrides)]
+    return [*options, *map(as_texts, overrides)]
 
 
 def as_texts(override: str) -> str:
-    """`languages=[nan]` as `languages=['nan']`."""
+    """Return `languages=[nan]` as `languages=['nan']`, and other overrides unchanged."""
     key = _LANGUAGE_OVERRIDE.match(override)
     if not key:
         return override

@@ -1,4 +1,4 @@
-"""What a setting must be, by its type, and the one line that says so where it is not."""
+"""Checks of settings against types, and the one line of error for a setting that does not fit."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,17 +30,17 @@ WORDS: dict[Any, str] = {
 }
 
 ENDS = ("ge", "gt", "le", "lt")
-"""Of an interval, as annotated_types calls them."""
+"""Attributes of an interval in annotated_types."""
 
 
 class Settings(BaseModel):
-    """A mapping whose keys are all known."""
+    """A mapping that forbids unknown keys."""
 
     model_config = STRICT
 
 
 class Node(Settings):
-    """What is built from a `_target_`: its signature says what keys it may have beside."""
+    """A node with a `_target_`, whose signature says which other keys it may have."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -50,21 +50,21 @@ class Node(Settings):
 
 @dataclass(frozen=True)
 class Rule:
-    """Annotates a type with the words for it, where those that its parts make are too many."""
+    """Annotates a type with a shorter text for errors than its parts would make."""
 
     words: str
 
 
 def check(value: Any, model: Any, *, at: str = "", known: str = "") -> None:
-    """Raises InputError for the first part of `value` that is not what `model` says of it.
+    """Raise InputError for the first part of `value` that does not fit `model`.
 
-    `at` is the key that the value stands at, `known` what shows the keys that there are.
+    `at` is the key of the value; `known` ends the error of an unknown key: how to list keys.
     """
     try:
         _adapter(model).validate_json(json.dumps(value, default=str), strict=True)
     except ValidationError as error:
-        found = [one for one in error.errors() if one["type"] != "needs_python_object"]
-        unknown = [one for one in found if one["type"] == "extra_forbidden"]
+        found = [detail for detail in error.errors() if detail["type"] != "needs_python_object"]
+        unknown = [detail for detail in found if detail["type"] == "extra_forbidden"]
         if found:
             first = (unknown or found)[0]
             line = _line(first, value, model, at=at, known=known)
@@ -91,23 +91,23 @@ def _line(error: ErrorDetails, value: Any, model: Any, *, at: str, known: str) -
 
 
 def shortened(value: object) -> str:
-    """As YAML writes it, where it is a truth or nothing."""
+    """Return the value as text of at most 200 letters; booleans and null as YAML writes them."""
     text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
     return text if len(text) <= 200 else f"{text[:200]} ..."
 
 
 def nearest(key: str, known: Sequence[str]) -> str:
-    """A key of a like name, beside it or, where it is more alike, elsewhere; empty for none."""
+    """Return a note on a similar key, in the same place or elsewhere; empty for none."""
     place, _, name = key.rpartition(".")
     for below, cutoff in ((f"{place}." if place else "", 0.6), ("", 0.8)):
-        names = {one.rpartition(".")[2]: one for one in known if one.startswith(below)}
+        names = {path.rpartition(".")[2]: path for path in known if path.startswith(below)}
         if near := get_close_matches(name, names, n=1, cutoff=cutoff):
             return f"; the nearest is {names[near[0]]}"
     return ""
 
 
 def keys_of(model: Any, at: str = "") -> list[str]:
-    """All keys that a model knows, dotted."""
+    """Return all dotted keys of a model."""
     return [f"{at}.{key}" if at else key for key in _keys(model)]
 
 
@@ -120,7 +120,7 @@ def _keys(model: Any) -> Iterator[str]:
 
 
 def _found(location: Sequence[int | str], value: Any, model: Any) -> tuple[list[str], Any, Any]:
-    """The keys of an error as a user knows them, what must stand there, and what does."""
+    """The keys of an error without names of types, the type expected there, and the value."""
     keys: list[str] = []
     for part in location:
         for choice in _choices(model):
@@ -138,7 +138,7 @@ def _found(location: Sequence[int | str], value: Any, model: Any) -> tuple[list[
 
 
 def _inner(model: Any, part: int | str) -> Any:
-    """What must stand at `part`; None where `part` is the name of a type, and no key."""
+    """The type expected at `part`; None where `part` is the name of a type and not a key."""
     choices = [_bare(choice) for choice in _choices(model)]
     for choice in choices:
         if _is_model(choice):
@@ -153,10 +153,10 @@ def _inner(model: Any, part: int | str) -> Any:
 
 
 def _choices(model: Any) -> list[Any]:
-    """The members of a union, but null; the type itself where it is none."""
+    """The members of a union without null; the type itself where it is no union."""
     bare = _bare(model)
     if get_origin(bare) in (Union, UnionType):
-        return [one for one in get_args(bare) if one is not NoneType]
+        return [member for member in get_args(bare) if member is not NoneType]
     return [model]
 
 
@@ -185,15 +185,15 @@ def _at(value: Any, part: int | str) -> Any:
 
 
 def words(model: Any) -> str:
-    """The rule that a type is, as it stands in an error."""
+    """Return the rule of a type as text for an error."""
     origin, inner = get_origin(model), get_args(model)
     if origin is Annotated:
-        said = [mark.words for mark in inner[1:] if isinstance(mark, Rule)]
-        return said[-1] if said else _ranged(inner[0], inner[1:])
+        rules = [mark.words for mark in inner[1:] if isinstance(mark, Rule)]
+        return rules[-1] if rules else _ranged(inner[0], inner[1:])
     if origin in (Union, UnionType):
-        return ", or ".join(dict.fromkeys(words(one) for one in inner))
+        return ", or ".join(dict.fromkeys(words(member) for member in inner))
     if origin is Literal:
-        texts = [json.dumps(one) if isinstance(one, bool) else str(one) for one in inner]
+        texts = [json.dumps(value) if isinstance(value, bool) else str(value) for value in inner]
         return f"one of {', '.join(texts)}" if len(texts) > 1 else texts[0]
     if isinstance(origin, type) and issubclass(origin, Sequence):
         return f"a list, each {words(inner[0])}"
@@ -201,7 +201,7 @@ def words(model: Any) -> str:
 
 
 def _ranged(model: Any, marks: Sequence[Any]) -> str:
-    """In words as `above 0 and finite`, or as an interval where it has two ends."""
+    """A text such as `above 0 and finite`, or an interval where there are two ends."""
     parts = [
         part
         for mark in marks

@@ -1,8 +1,7 @@
-"""The settings of every command: their types, their ranges, and where null is meant.
+"""The settings of every command: their types, their ranges, and which may be null.
 
-`conf/` says their values and what they mean. What a `_target_` names adds keys of its own, which
-`arguments` compares with its signature. No heavy library is imported here: what is wrong is said
-at once.
+`conf/` has their values and their meaning. Further keys of a node with a `_target_` are checked
+against its signature by `arguments`. No heavy library is imported here: errors come at once.
 """
 
 import re
@@ -25,15 +24,15 @@ Pairs = Annotated[
     Rule("all, or a list of language pairs such as [en-de, en-en]"),
 ]
 Precision = Literal["auto", "bf16-mixed", "bf16-true", "16-mixed", "16-true", "32-true", "64-true"]
-"""By Lightning's full names, which the rest of the code knows them by."""
+"""Precisions by Lightning's full names."""
 
 EncodingPrecision = Literal["auto", "bf16-mixed", "16-mixed", "32-true"]
-"""What texts are encoded in where nothing is trained."""
+"""Precisions for encoding without training."""
 
 
 def _refuse_in_memory(uri: str) -> str:
     if re.fullmatch(r"sqlite[^/]*:/{0,3}(file:)?(:memory:)?(\?.*)?", uri):
-        raise ValueError(uri)  # it would be gone with the process
+        raise ValueError(uri)  # the records would be lost with the process
     return uri
 
 
@@ -68,7 +67,7 @@ class Tracking(Settings):
 
 
 class TrackingOfRuns(Tracking):
-    """Null is the store that each run was started with."""
+    """A null URI means the store that each run was started with."""
 
     uri: Store | None  # type: ignore[assignment]
 
@@ -101,8 +100,8 @@ class Hybrid(Node):
     alpha_end: Share | None
 
 
-class OwnSampler(Node):
-    """A run is named after its alpha, if it has one."""
+class CustomSampler(Node):
+    """A sampler of a user; a run is named after its alpha, if it has one."""
 
     alpha: Share | None = None
     alpha_end: Share | None = None
@@ -110,16 +109,18 @@ class OwnSampler(Node):
 
 def _sampler(node: Any) -> str:
     target = node.get("_target_") if isinstance(node, dict) else None
-    return "hybrid" if target == "lingmix.data.schedule.HybridSchedule" else "own"
+    return "hybrid" if target == "lingmix.data.schedule.HybridSchedule" else "custom"
 
 
 Sampler = Annotated[
-    Annotated[Hybrid, Tag("hybrid")] | Annotated[OwnSampler, Tag("own")], Discriminator(_sampler)
+    Annotated[Hybrid, Tag("hybrid")] | Annotated[CustomSampler, Tag("custom")],
+    Discriminator(_sampler),
 ]
 
 
 class Trainer(Node, extra="forbid"):
-    """Lightning's, but for keys that change what a complete run is; the last four may be added."""
+    """Keys of Lightning's Trainer that do not change what a complete run is; the last four are
+    optional."""
 
     max_steps: Count
     val_check_interval: Count

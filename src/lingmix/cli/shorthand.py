@@ -1,7 +1,7 @@
 """Keys at the top of a choice that the sources below it read by interpolation.
 
-`data.path` and `evaluation.folder` spare a user to know how sources nest. Once they are read they
-are dropped, so that a run is described, compared and recorded in one way.
+`data.path` and `evaluation.folder` hide how sources are nested. They are dropped once they are
+resolved, so that each run is described, compared and recorded in one way.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ SHORTHAND = {
 
 
 def without_shorthand(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Raises InputError for a key that no source reads."""
+    """Return the settings without shorthand; raise InputError for one that no source reads."""
     return {key: _read(key, value) for key, value in values.items()}
 
 
@@ -27,16 +27,16 @@ def _read(group: str, value: Any) -> Any:
     for key in short:
         if not any(key in source for source in _sources(value)):
             raise InputError(f"{group}.{key}: no source of `{group}` reads it; leave it out")
-    return {key: one for key, one in value.items() if key not in short}
+    return {key: part for key, part in value.items() if key not in short}
 
 
 def _sources(value: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     train = value.get("train")
-    for one in (*value.values(), *(train if isinstance(train, list) else ())):
-        if isinstance(one, dict):
-            yield one
+    for source in (*value.values(), *(train if isinstance(train, list) else ())):
+        if isinstance(source, dict):
+            yield source
 
 
 def _is_plain(value: Any) -> bool:
-    """No source of that name."""
+    """Whether the value is a setting and not a source of the same name."""
     return not isinstance(value, dict)

@@ -1,4 +1,4 @@
-"""lingmix-analyze: recorded runs -> the trade-off report."""
+"""The command lingmix-analyze, which writes the trade-off report of recorded runs."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from lingmix.tracking.store.local import require_store
 
 
 def analyze(composed: DictConfig) -> str:
-    """Writes the report of an experiment's complete runs and logs it to their sweep."""
+    """Write the report of an experiment's complete runs and log it; return a message."""
     config = checked(composed, "analyze")
     name, uri = config["name"], config["tracking"]["uri"]
     require_store(uri, name)

@@ -1,11 +1,11 @@
-"""lingmix-evaluate: any encoder, any evaluation sets -> the same scores."""
+"""The command lingmix-evaluate, which scores any encoder on any evaluation sets."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
 
-from lingmix.assembly.encoding import encoding_of
+from lingmix.assembly.encoding import load_cached_encoder
 from lingmix.cli.config import (
     Config,
     build,
@@ -35,19 +35,21 @@ from lingmix.training.ranks import refuse_several
 
 
 def evaluate(composed: DictConfig) -> str:
-    """Scores one encoder and records them, unless they are recorded already."""
+    """Score an encoder and record the scores, unless they are recorded already; return a table."""
     refuse_several("evaluate")
     config = checked(composed, "evaluate")
     encoder, identity = config["encoder"], identify(config)
     name = f"evaluate {encoder['name']}"
     with run_folder(config, identity.hash) as work:
-        if known := find_complete(config, identity, work=work):
-            return f"{name}: {known.message}\n{score_table(recorded_scores(known.metrics))}"
+        if complete := find_complete(config, identity, work=work):
+            return f"{name}: {complete.message}\n{score_table(recorded_scores(complete.metrics))}"
         encode = None
         if "lexical" not in encoder:
-            encode = encoding_of(config, model_folder(config["tracking"]["uri"], encoder["name"]))
-        left = empty_folder(work / "left")
-        scores = list(measured(config, encode, run_files=left / "runs"))
+            encode = load_cached_encoder(
+                config, model_folder(config["tracking"]["uri"], encoder["name"])
+            )
+        artifacts = empty_folder(work / "artifacts")
+        scores = list(compute_scores(config, encode, run_files=artifacts / "runs"))
         with record_run(
             config,
             identity,
@@ -60,20 +62,22 @@ def evaluate(composed: DictConfig) -> str:
             log_results(
                 recorder,
                 scores,
-                folder=left,
+                folder=artifacts,
                 config=config,
                 overrides=overrides(),
                 save_model=None,
             )
-        texts = f"\n{encode.encoded} texts encoded, {encode.cached} known already" if encode else ""
+        texts = (
+            f"\n{encode.encoded} texts encoded, {encode.cached} from the cache" if encode else ""
+        )
         return f"{name}\n{score_table(scores)}{texts}{pending_note(work)}"
 
 
-def measured(
+def compute_scores(
     config: Config, encode: CachedEncoder | None, *, run_files: Path
 ) -> Iterator[SetScores]:
     sets = evaluation_sets(config["evaluation"], languages=config["languages"])
-    refuse_absent(config["languages"], sets)
+    require_languages(config["languages"], sets)
     depth = config["depth"]
     files = RunFiles(run_files, config["run_files"]) if config["run_files"] else None
     if encode is None:
@@ -89,11 +93,11 @@ def measured(
     )
 
 
-def refuse_absent(languages: Sequence[str] | str, sets: Sequence[EvaluationSet]) -> None:
-    """Languages that are asked for and in none of the sets."""
-    there = {language for one in sets for language in one.languages}
-    if languages != "all" and (absent := sorted(set(languages) - there)):
+def require_languages(languages: Sequence[str] | str, sets: Sequence[EvaluationSet]) -> None:
+    """Raise InputError for requested languages that no set has."""
+    known = {language for evaluation_set in sets for language in evaluation_set.languages}
+    if languages != "all" and (absent := sorted(set(languages) - known)):
         raise InputError(
             f"languages: no evaluation set has {', '.join(absent)}; leave it out (of those asked "
-            f"for they have {', '.join(sorted(there))})"
+            f"for they have {', '.join(sorted(known))})"
         )

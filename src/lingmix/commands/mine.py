@@ -1,4 +1,4 @@
-"""lingmix-mine: training data, any encoder -> the same pairs with hard negatives."""
+"""The command lingmix-mine, which adds hard negatives, by any encoder, to training pairs."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from lingmix.assembly.encoding import encoding_of
+from lingmix.assembly.encoding import load_cached_encoder
 from lingmix.cli.config import Config, build, checked
 from lingmix.data.content_groups import content_groups
 from lingmix.data.scales import scaled_items
@@ -19,12 +19,12 @@ from lingmix.tracking.models import model_folder
 
 
 def mine_negatives(composed: DictConfig) -> str:
-    """Writes the pairs with their negatives; says how many there are and what was passed over."""
+    """Write the pairs with their hard negatives; return how many were found and left out."""
     config = checked(composed, "mine")
     data, languages, path = config["data"], config["languages"], Path(config["path"]).absolute()
     rules = MiningRules(**config["mining"])
     refuse_unwritable(path)
-    refuse_input(path, {key: config[key] for key in ("data", "encoder")})
+    require_other_file(path, {key: config[key] for key in ("data", "encoder")})
     items = [item for source in build(data["train"]) for item in source]
     mined_items = scaled_items(items, **config["augmentation"])
     pairs = training_pairs(
@@ -33,7 +33,7 @@ def mine_negatives(composed: DictConfig) -> str:
         pairs=config["pairs"],
         expand_pairs=data["expand_pairs"],
     )
-    encode = encoding_of(config, folder_of(config))
+    encode = load_cached_encoder(config, encoder_folder(config))
     mined = mine(
         pairs,
         content_groups(items, queries=pairs.queries, passages=pairs.passages),
@@ -46,26 +46,30 @@ def mine_negatives(composed: DictConfig) -> str:
     return f"{report(mined)}\n{path}"
 
 
-def refuse_input(path: Path, read: Config) -> None:
-    """Whether it is one of the files that are read, or in a folder that is, by any name."""
+def require_other_file(path: Path, read: Config) -> None:
+    """Raise InputError where `path` is a file that is read, or in a folder that is."""
     for key, value in leaves(read).items():
-        for one in value if isinstance(value, list) else [value]:
-            if one and isinstance(one, str) and any(_is_same(path, file) for file in _files(one)):
-                raise InputError(f"path: {path} is what is read ({key}={one}); name another file")
+        for name in value if isinstance(value, list) else [value]:
+            if (
+                name
+                and isinstance(name, str)
+                and any(_is_same(path, file) for file in _files(name))
+            ):
+                raise InputError(f"path: {path} is read by {key}={name}; name another file")
 
 
 def _is_same(path: Path, other: Path) -> bool:
-    """A file has several names by links, hard or symbolic."""
-    there = path.exists() and other.exists() and path.samefile(other)
-    return there or path.resolve() == other.resolve()
+    """Whether both paths are the same file, also by a hard or symbolic link."""
+    linked = path.exists() and other.exists() and path.samefile(other)
+    return linked or path.resolve() == other.resolve()
 
 
 def _files(name: str) -> Iterator[Path]:
-    place = Path(name)
-    with suppress(OSError, ValueError):  # a text that can be no name of a file
-        yield place
-        yield from place.rglob("*")
+    path = Path(name)
+    with suppress(OSError, ValueError):  # a text that cannot be the name of a file
+        yield path
+        yield from path.rglob("*")
 
 
-def folder_of(config: Config) -> str:
+def encoder_folder(config: Config) -> str:
     return model_folder(config["tracking"]["uri"], config["encoder"]["name"])

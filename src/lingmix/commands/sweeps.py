@@ -1,4 +1,4 @@
-"""lingmix-sweeps: recorded sweeps -> what became of their cells."""
+"""The command lingmix-sweeps, which lists recorded sweeps and the states of their cells."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from lingmix.tracking.store.local import is_missing, require_store
 
 
 def sweeps(composed: DictConfig) -> str:
-    """A row a sweep, the newest first, and what goes on with those that are not complete."""
+    """Return a row for each sweep, the newest first, and commands that resume unfinished ones."""
     config = checked(composed, "sweeps")
     uri, name, table = config["tracking"]["uri"], config["name"], ""
     if name is not None:

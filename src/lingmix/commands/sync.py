@@ -1,4 +1,4 @@
-"""lingmix-sync: what runs recorded while their store was away -> the store."""
+"""The command lingmix-sync, which sends what runs recorded while their store was unavailable."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from lingmix.tracking.outbox.journal import JOURNAL
 
 
 def sync(composed: DictConfig) -> str:
-    """Says a line a run; ends with status 1 if something is left, or cannot be read."""
+    """Print a line for each run; exit with status 1 where something cannot be read or sent."""
     config = checked(composed, "sync")
     tracking, runs = config["tracking"], Path(config["output_dir"], "runs")
     if folders := [path.parent for path in sorted(runs.glob(f"*/*/{JOURNAL}"))]:

@@ -1,4 +1,4 @@
-"""lingmix-train: build what conf describes, fit, evaluate, record."""
+"""The command lingmix-train, which trains an encoder, evaluates it and records the run."""
 
 from functools import partial
 from pathlib import Path
@@ -22,9 +22,9 @@ from lingmix.training.ranks import launched
 
 
 def train(composed: DictConfig) -> str:
-    """One run, unless the same configuration is recorded complete already; says how it went.
+    """Train and evaluate, unless the same run is recorded complete already; return a message.
 
-    Where a launcher has started several processes, rank 0 keeps the record, and speaks.
+    Where a launcher has started several processes, only rank 0 records and returns a message.
     """
     with stoppable() as stop, launched() as ranks:
         config = checked(composed, "train")
@@ -55,8 +55,8 @@ def follow(config: Config, *, ranks: RankGroup, stop: Stop) -> None:
 def lead(config: Config, *, ranks: RankGroup, stop: Stop) -> str:
     name, identity = run_name(config), identify(config)
     with run_folder(config, identity.hash) as work:
-        if known := find_complete(config, identity, work=work):
-            return f"{name}: {known.message}"
+        if complete := find_complete(config, identity, work=work):
+            return f"{name}: {complete.message}"
         ranks.broadcast(str(work))
         parts = ranks.on_all_ranks(partial(prepare, config))
         with record_run(
@@ -83,12 +83,12 @@ def lead(config: Config, *, ranks: RankGroup, stop: Stop) -> str:
 def record_scores(
     parts: Parts, *, config: Config, recorder: RunRecorder, work: Path
 ) -> list[SetScores]:
-    left = empty_folder(work / "left")
-    scores = measure(parts, config=config, run_files=left / "runs")
+    artifacts = empty_folder(work / "artifacts")
+    scores = measure(parts, config=config, run_files=artifacts / "runs")
     log_results(
         recorder,
         scores,
-        folder=left,
+        folder=artifacts,
         config=config,
         overrides=overrides(),
         save_model=parts.module.encoder.merge_lora().save,
@@ -97,7 +97,7 @@ def record_scores(
 
 
 def run_name(config: Config) -> str:
-    """What tells this run from its neighbours."""
+    """Return the name of a run: the settings that usually differ between runs."""
     scale = config["augmentation"]["scale"]
     sampler = config["sampler"]
     alphas = [sampler[key] for key in ("alpha", "alpha_end") if sampler.get(key) is not None]

@@ -34,8 +34,8 @@ from lingmix.tracking.pages.sweep_run import (
     record_failure,
 )
 from lingmix.tracking.run_folder import remove_recorded
-from lingmix.tracking.run_table import cells as cells_of
-from lingmix.tracking.run_table import evaluations
+from lingmix.tracking.run_table import cell_table as cells_of
+from lingmix.tracking.run_table import evaluation_table
 from lingmix.tracking.secrets import mask_secrets
 from lingmix.tracking.store.bounded import startup_deadline, with_retries
 from lingmix.tracking.store.client import experiment_of, open_store, store_errors
@@ -58,7 +58,7 @@ class Sweep:
         self.client, self.experiment, self.parent = client, experiment, parent
         self.failed: list[Outcome] = []
         self.changed = False
-        self._keys, self._compose, self._door, self._run_all = keys, compose, command, run_all
+        self._keys, self._compose, self._command, self._run_all = keys, compose, command, run_all
 
     def run(self, grid: Sequence[Plan], name: str) -> None:
         """Run the cells of the grid that are not recorded complete; `failed` collects failures."""
@@ -81,7 +81,7 @@ class Sweep:
         ]
         tags = {plan.identity: plan.run.tags for plan in missing}
         with (
-            closing(self._run_all(cells, self._door)) as running,
+            closing(self._run_all(cells, self._command)) as running,
             show_progress(cells, running) as outcomes,
         ):
             for count, outcome in enumerate(outcomes, 1):
@@ -136,7 +136,7 @@ def run_grid(grid: Sequence[Plan], *, compose: Compose, command: str, run_all: C
         from lingmix.analysis.results import in_tables, results_of  # noqa: PLC0415 - seconds
 
         client, experiment = sweep.client, sweep.experiment
-        recorded = cells_of(client, experiment), evaluations(client, experiment)
+        recorded = cells_of(client, experiment), evaluation_table(client, experiment)
         say(in_tables(results_of(*recorded)))
 
 

@@ -14,10 +14,10 @@ from lingmix.tracking.identity import decides
 from lingmix.tracking.lifecycle import KIND
 from lingmix.tracking.pair_scores import with_pair_scores
 
-NAMED = ("sampler.alpha", "augmentation.scale", "seed", "pairs")
-"""Params with a column of their own."""
+NAMED_PARAMS = ("sampler.alpha", "augmentation.scale", "seed", "pairs")
+"""Params that are columns of `CELL_COLUMNS` and not `param.<key>`."""
 
-CELL = pl.Schema(
+CELL_COLUMNS = pl.Schema(
     {
         "run_id": pl.String,
         "run_name": pl.String,
@@ -27,10 +27,10 @@ CELL = pl.Schema(
         "pairs": pl.String,
     }
 )
-EVALUATION = pl.Schema({"run_id": pl.String, "encoder": pl.String})
-"""Columns that are there even without a run."""
+EVALUATION_COLUMNS = pl.Schema({"run_id": pl.String, "encoder": pl.String})
+"""Columns of the tables, also of empty ones."""
 
-KEPT_PARAMS = (
+ALWAYS_SHOWN = (
     "param.sampler.alpha_end",
     "param.trainer.max_steps",
     "param.languages",
@@ -38,27 +38,30 @@ KEPT_PARAMS = (
 )
 
 
-def cells(
+def cell_table(
     client: MlflowClient, experiment: str, pair_metrics: Collection[str] = ()
 ) -> pl.DataFrame:
-    """One row a complete cell that has an alpha: what it was, `param.<key>` columns where cells
-    differ, metrics; of the largest scales `pair_metrics` of each language pair."""
+    """Return a row for each complete run with an alpha: its settings and its test metrics.
+
+    Params in which the runs differ are columns `param.<key>`. Runs of the largest scale also have
+    `pair_metrics` of each language pair.
+    """
     complete = newest_generation(complete_runs(client, experiment).values())
     rows = [_cell(run) for run in complete if _has_alpha(run)]
-    table = _table(CELL, with_pair_scores(client, rows, pair_metrics))
+    table = _table(CELL_COLUMNS, with_pair_scores(client, rows, pair_metrics))
     same = [
         name
         for name in table.columns
         if name.startswith("param.")
         and not is_generation(name)
-        and (name not in KEPT_PARAMS or table[name][0] == "None")
+        and (name not in ALWAYS_SHOWN or table[name][0] == "None")
         and table[name].n_unique() == 1
     ]
     return table.drop(same)
 
 
 def without_alpha(client: MlflowClient, experiment: str) -> list[str]:
-    """How many trainings `cells` leaves out, whose samplers have no alpha to compare them by."""
+    """Return a line on the trainings that `cell_table` leaves out: their samplers have no alpha."""
     complete = complete_runs(client, experiment).values()
     trained = [run for run in complete if "sampler._target_" in run.data.params]
     count = sum(not _has_alpha(run) for run in trained)
@@ -69,14 +72,17 @@ def _has_alpha(run: Run) -> bool:
     return run.data.params.get("sampler.alpha", "None") != "None"
 
 
-def evaluations(
+def evaluation_table(
     client: MlflowClient, experiment: str, pair_metrics: Collection[str] = ()
 ) -> pl.DataFrame:
-    """One row a complete evaluation of an encoder, the newest first: its name, `param.<key>` for
-    all else that decides the result, metrics, and `pair_metrics` of each language pair."""
+    """Return a row for each complete evaluation of an encoder, the newest first.
+
+    Columns are the encoder's name, `param.<key>` for all else that decides the result, the test
+    metrics, and `pair_metrics` of each language pair.
+    """
     complete = newest_generation(complete_runs(client, experiment).values())
     rows = [_evaluation(run) for run in complete if run.data.tags.get(KIND) == "evaluation"]
-    return _table(EVALUATION, with_pair_scores(client, rows, pair_metrics))
+    return _table(EVALUATION_COLUMNS, with_pair_scores(client, rows, pair_metrics))
 
 
 def _cell(run: Run) -> dict[str, object]:
@@ -88,8 +94,8 @@ def _cell(run: Run) -> dict[str, object]:
         "alpha": float(params["sampler.alpha"]),
         "scale": None if scale == "None" else int(scale),
         "seed": int(params["seed"]),
-        "pairs": _compact(params.get("pairs", "all")),
-        **_params(run, besides=NAMED),
+        "pairs": _sorted_list(params.get("pairs", "all")),
+        **_params(run, besides=NAMED_PARAMS),
         **_test_metrics(run),
     }
 
@@ -104,10 +110,10 @@ def _evaluation(run: Run) -> dict[str, object]:
 
 
 def _params(run: Run, *, besides: Sequence[str]) -> dict[str, str]:
-    """Those that decide a result, and the generation."""
+    """The params that decide a result, and the generation."""
     deciding = {key: value for key, value in run.data.params.items() if decides(key)}
     if "languages" in deciding:
-        deciding["languages"] = _compact(deciding["languages"])
+        deciding["languages"] = _sorted_list(deciding["languages"])
     params = {f"param.{key}": deciding[key] for key in deciding if key not in besides}
     return params | generation(run.data.tags)
 
@@ -122,8 +128,10 @@ def _table(columns: pl.Schema, rows: list[dict[str, object]]) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=columns), found], how="diagonal_relaxed")
 
 
-def _compact(choices: str) -> str:
-    """MLflow keeps a list as its Python text, of a very long one the beginning; `languages` and
-    `pairs` have no order."""
+def _sorted_list(choices: str) -> str:
+    """A list in sorted order, as `languages` and `pairs` have none.
+
+    MLflow stores it as Python text, and a very long one cut, which is left as it is.
+    """
     listed = choices.startswith("[") and choices.endswith("]")
     return f"[{','.join(sorted({*map(str, ast.literal_eval(choices))}))}]" if listed else choices
