@@ -139,8 +139,8 @@ def test_an_empty_mapping_that_would_change_nothing_is_refused(override):
 @pytest.mark.parametrize(
     ("override", "reason"),
     [
-        ("name=é", "some letter of it is none that it knows"),
-        ("output_dir=~/x", "some letter of it is none that it knows"),
+        ("name=é", "it has a letter that Hydra does not know"),
+        ("output_dir=~/x", "it has a letter that Hydra does not know"),
         ("seed=[0,1", "no viable alternative at input '[0,1'"),
         ("x", "missing EQUAL at '<EOF>'"),
         (

@@ -48,7 +48,7 @@ def evaluate(composed: DictConfig) -> str:
             encode = load_cached_encoder(
                 config, model_folder(config["tracking"]["uri"], encoder["name"])
             )
-        artifacts = empty_folder(work / "artifacts")
+        artifacts = empty_folder(work / "left")
         scores = list(compute_scores(config, encode, run_files=artifacts / "runs"))
         with record_run(
             config,

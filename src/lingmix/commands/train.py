@@ -83,7 +83,7 @@ def lead(config: Config, *, ranks: RankGroup, stop: Stop) -> str:
 def record_scores(
     parts: Parts, *, config: Config, recorder: RunRecorder, work: Path
 ) -> list[SetScores]:
-    artifacts = empty_folder(work / "artifacts")
+    artifacts = empty_folder(work / "left")
     scores = measure(parts, config=config, run_files=artifacts / "runs")
     log_results(
         recorder,
