@@ -17,6 +17,7 @@ from lingmix.commands.evaluate import evaluate
 from lingmix.commands.train import train
 from lingmix.errors import InputError
 from lingmix.tracking.history import complete_runs
+from lingmix.tracking.run_table import cell_table
 from tests.conftest import QUICK
 
 CODES = ("NA", "en-US", "nan", "no", "null", "zh-Hans")
@@ -74,7 +75,7 @@ def test_languages_are_called_the_same_from_the_data_to_the_report(
     assert {
         name for name in run.data.metrics if name.endswith("/map") and "/pair/" in name
     } == pairs
-    recorded = cells(client, experiment)
+    recorded = cell_table(client, experiment)
     scores = pair_scores(measured(recorded, "beir"), "map")
     assert scores.queries == scores.passages == CODES
     for (q, query), (p, passage) in product(enumerate(CODES), enumerate(CODES)):

@@ -152,7 +152,7 @@ def test_the_page_and_the_terminal_say_of_what_the_figures_are(
     assert "torch 2.8.0" in told["Libraries"]
     assert told["Data"].endswith(" (data.train.0.path)")
     [path, *_] = write_report(
-        results_of(table, evaluations(client, experiment)),
+        results_of(table, evaluation_table(client, experiment)),
         name="x",
         folder=tmp_path / "report",
         left_out=replaced_runs(client, experiment),
