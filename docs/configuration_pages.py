@@ -225,7 +225,8 @@ def type_of(name: str, *, choice: Choice, key: str, group: str) -> str:
     if last in ("_target_", "_partial_"):
         return {"_target_": "class or function", "_partial_": "true or false"}[last]
     rules = dict.fromkeys(schema.words(rule) for rule in _declared(name))
-    rule = "; ".join(rules) or _of_target(key, choice, group)
+    wider = [one for one in rules if f"{one}, or null" not in rules]
+    rule = "; ".join(wider) or _of_target(key, choice, group)
     for reader in choice.keys:
         if not rule and reader.value == f"${{{name}}}":
             rule = _of_target(reader.name, choice, group)
