@@ -4,6 +4,7 @@ is from the command to the training loop. Beside it stand the figures before ver
 
 import ast
 import csv
+import re
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,7 +71,24 @@ def figures(root: Path) -> dict[str, float]:
         f"places repeating {REPEATED_LINES} lines or more": len(repeated(every, REPEATED_LINES)),
         "import cycles": len(cycles(package)),
         "code lines from command to loop": sum(starmap(code_lines, command_to_loop(package))),
+        **touched(root),
         "README lines": len((root / "README.md").read_text("utf-8").splitlines()),
+    }
+
+
+def touched(root: Path) -> dict[str, float]:
+    """Files that the recipes of CONTRIBUTING.md add or edit, the test among them, by recipe; nothing
+    where there is none."""
+    recipes = root / "CONTRIBUTING.md"
+    sections = recipes.read_text("utf-8").split("\n### ")[1:] if recipes.is_file() else []
+    titles = {
+        section.splitlines()[0]: set(re.findall(r'^```.*title="([^"]+)"', section, re.MULTILINE))
+        for section in sections
+    }
+    return {
+        f"files touched: {name[0].lower()}{name[1:]}": len(files) + 1
+        for name, files in titles.items()
+        if files
     }
 
 
