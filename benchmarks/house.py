@@ -77,8 +77,7 @@ def figures(root: Path) -> dict[str, float]:
 
 
 def touched(root: Path) -> dict[str, float]:
-    """Files that the recipes of CONTRIBUTING.md add or edit, the test among them, by recipe; nothing
-    where there is none."""
+    """Files that each recipe of CONTRIBUTING.md adds or edits, the test among them."""
     recipes = root / "CONTRIBUTING.md"
     sections = recipes.read_text("utf-8").split("\n### ")[1:] if recipes.is_file() else []
     titles = {
