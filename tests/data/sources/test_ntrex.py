@@ -77,6 +77,13 @@ def test_documents_that_are_held_out_are_asked_for_in_other_languages(source) ->
     }
 
 
+def test_a_document_may_go_on_further_down(source, tmp_path: Path) -> None:
+    documents = tmp_path / "served" / COMMIT / "DOCUMENT_IDS.tsv"
+    documents.write_text("bbc.1\nbbc.1\nrt.com.2\nrt.com.2\nbbc.1\nbbc.1\n")
+    one = ntrex_evaluation_set(name="ntrex", **source, held_out=["bbc.1"])
+    assert one.passages[:2] == ("One. Two. Five.", "Eins. Zwei. Fünf.")
+
+
 def test_files_are_fetched_once_and_another_content_is_found(source) -> None:
     read_ntrex(**source, held_out=[])
     path = source["download_dir"] / "ntrex" / COMMIT / "NTREX-128/newstest2019-src.eng.txt"

@@ -8,7 +8,6 @@ them word for word, for the rest of their block (the inverse cloze task of arXiv
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -131,8 +130,10 @@ def _blocks(url: str, languages: Mapping[str, str], download_dir: Path) -> Itera
                 f"{folder}: line {min(beyond)} of {languages[language]} is of no document; remove "
                 "the folder and run again"
             )
-    for document, numbered in groupby(documents, key=documents.__getitem__):
-        numbers = list(numbered)
+    numbered: dict[str, list[int]] = {}
+    for number, document in documents.items():
+        numbered.setdefault(document, []).append(number)
+    for document, numbers in numbered.items():
         for place, begin in enumerate(range(0, len(numbers), BLOCK)):
             within = numbers[begin : begin + BLOCK]
             sentences = {
