@@ -1,4 +1,4 @@
-"""lingmix-analyze: recorded runs -> the trade-off report."""
+"""The entry point of lingmix-analyze, which writes the trade-off report of recorded runs."""
 
 from lingmix.cli.entry_point import entry_point
 

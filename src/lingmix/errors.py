@@ -10,7 +10,7 @@ from typing import Any, cast
 class InputError(ValueError):
     """Bad input, described in one line: the key, the rule, the value, what to do.
 
-    A command prints the message alone and exits with status 1; any other exception is a fault of
+    A command prints only the message and exits with status 1; any other exception is a fault of
     the package and keeps its traceback.
     """
 

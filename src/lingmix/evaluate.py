@@ -1,4 +1,4 @@
-"""lingmix-evaluate: any encoder, any evaluation sets -> the same scores."""
+"""The entry point of lingmix-evaluate, which scores any encoder on any evaluation sets."""
 
 from lingmix.cli.entry_point import entry_point
 

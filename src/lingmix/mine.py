@@ -1,4 +1,4 @@
-"""lingmix-mine: training data, any encoder -> the same pairs with hard negatives."""
+"""The entry point of lingmix-mine, which adds hard negatives to training pairs."""
 
 from lingmix.cli.entry_point import entry_point
 

@@ -1,4 +1,4 @@
-"""lingmix-sweeps: recorded sweeps -> what became of their cells."""
+"""The entry point of lingmix-sweeps, which lists recorded sweeps."""
 
 from lingmix.cli.entry_point import entry_point
 

@@ -1,4 +1,4 @@
-"""lingmix-sync: what runs recorded while their store was away -> the store."""
+"""The entry point of lingmix-sync, which sends pending records to the store."""
 
 from lingmix.cli.entry_point import entry_point
 

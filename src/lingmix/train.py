@@ -1,4 +1,4 @@
-"""lingmix-train: build what conf describes, fit, evaluate, record."""
+"""The entry point of lingmix-train, which trains an encoder, evaluates it and records the run."""
 
 from lingmix.cli.entry_point import entry_point
 

@@ -22,8 +22,10 @@ def check_arguments(node: Mapping[str, Any], *, at: str, given: Collection[str] 
     except (TypeError, ValueError):  # of a function in C
         return
     named = {key: value for key, value in node.items() if not key.startswith("_")}
-    open_to_all = any(one.kind is Parameter.VAR_KEYWORD for one in taken.values())
-    names = [name for name, one in taken.items() if one.kind not in FREE and name not in given]
+    open_to_all = any(option.kind is Parameter.VAR_KEYWORD for option in taken.values())
+    names = [
+        name for name, option in taken.items() if option.kind not in FREE and name not in given
+    ]
     for key in named:
         if key not in names and not open_to_all:
             near = nearest(f"{at}.{key}", [f"{at}.{name}" for name in names])

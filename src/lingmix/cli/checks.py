@@ -79,8 +79,8 @@ def _refuse_timers(callbacks: Config) -> None:
 
 def _refuse_unknown_metrics(pair_metrics: Mapping[str, Sequence[str] | str]) -> None:
     known = (*METRICS, CONTRASTIVE_ENTROPY, EXCESS_SHARE)
-    for split, asked in pair_metrics.items():
-        if asked != "all" and (unknown := [one for one in asked if one not in known]):
+    for split, metrics in pair_metrics.items():
+        if metrics != "all" and (unknown := [name for name in metrics if name not in known]):
             raise InputError(
                 f"tracking.pair_metrics.{split}: must be all, or a list of {', '.join(known)}, "
                 f"got {unknown[0]}"

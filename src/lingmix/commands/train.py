@@ -39,6 +39,7 @@ def train(composed: DictConfig) -> str:
 
 
 def follow(config: Config, *, ranks: RankGroup, stop: Stop) -> None:
+    """Train as a rank above 0, which records nothing."""
     work = Path(ranks.receive())
     parts = ranks.on_all_ranks(partial(prepare, config))
     fit(
@@ -53,6 +54,7 @@ def follow(config: Config, *, ranks: RankGroup, stop: Stop) -> None:
 
 
 def lead(config: Config, *, ranks: RankGroup, stop: Stop) -> str:
+    """Train, evaluate and record as rank 0, unless the run is complete; return a message."""
     name, identity = run_name(config), identify(config)
     with run_folder(config, identity.hash) as work:
         if complete := find_complete(config, identity, work=work):

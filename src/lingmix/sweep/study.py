@@ -216,7 +216,7 @@ class Study:
         return True
 
     def _add_learning_curves(self, run: Run) -> None:
-        """For pruners to compare with."""
+        """Add the run's validation scores by step, which pruners compare later trials with."""
         objectives = self._settings.validation_objectives
         for objective, study in zip(objectives, self._pruning_studies, strict=True):
             scores = metric_history(self._sweep.client, run, objective)

@@ -13,7 +13,7 @@ Two runs are the same, and have the same hash, if these are equal:
 - the versions of the libraries that compute (see `versions`), which `tracking.versions` may name.
 
 Hardware is not among them: a run is not repeated because another machine is there. It is recorded,
-and reports keep runs of different hardware apart.
+and reports never average runs of different hardware.
 """
 
 import hashlib
@@ -126,7 +126,7 @@ def _text(values: object) -> str:
 
 
 def _contents(read: Mapping[str, Any]) -> str:
-    """By key, so that a reader sees which of them has changed."""
+    """The digests by key, so that a reader sees which file has changed."""
     text = _text({key: _short(value) for key, value in read.items()})
     return text if len(text) <= TAG_LENGTH else _text({"data": _digest(read)})
 
@@ -175,7 +175,9 @@ def _languages(values: Mapping[str, Any]) -> dict[str, set[str]]:
         node, _, last = key.rpartition(".")
         if last == "_target_" and key.startswith(("data.", "evaluation.")):
             named = f"{node}.languages"
-            keys = {one.removeprefix(f"{named}.") for one in values if one.startswith(f"{named}.")}
+            keys = {
+                path.removeprefix(f"{named}.") for path in values if path.startswith(f"{named}.")
+            }
             found[node] = keys or {*map(str, values.get(named) or ())}
     return found
 

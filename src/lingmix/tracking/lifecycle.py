@@ -116,6 +116,7 @@ def start_run(
     parent: str | None = None,
     at: int | None = None,
 ) -> str:
+    """Create a run and return its id; `at` is its start in milliseconds, now by default."""
     name = cut(name, NAME_LENGTH)
     run = client.create_run(experiment, at, run_name=name, tags=_tags(tags, parent))
     _log_params(client, run, params)

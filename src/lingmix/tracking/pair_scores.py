@@ -1,7 +1,7 @@
-"""The scores of language pairs: few of them as metrics, all of them in `scores.json`.
+"""Scores of language pairs: a few of them are recorded as metrics, all of them in `scores.json`.
 
-A set of 11 languages has 121 language pairs and some 850 scores of them, and the pages of a store
-list metrics one by one.
+A set of 11 languages has 121 language pairs with some 850 scores, too many for the pages of MLflow,
+which list metrics one by one.
 """
 
 import json
@@ -25,37 +25,42 @@ from lingmix.evaluation.metric_names import TEST, MetricName, parse, parsed
 log = logging.getLogger(__name__)
 
 SCORES = "scores.json"
-"""Artifact: every score of every evaluation set, under the names of metrics."""
+"""The artifact with every score of every evaluation set, by the name of its metric."""
 
 READING = 120.0
-"""Seconds that the artifacts of a report's runs may take to be read, all together."""
+"""Seconds that reading the artifacts of all runs of a report may take."""
 
 PairMetrics = Mapping[str, Collection[str]]
-"""`tracking.pair_metrics`: which metrics of language pairs are recorded as such, or `all`; of `val`
-and of `test`."""
+"""`tracking.pair_metrics`: for `val` and `test`, the metrics of language pairs that are recorded,
+or `all`."""
 
 Row = dict[str, Any]
 
 
 def as_metrics(scores: Mapping[str, float], pair_metrics: PairMetrics) -> dict[str, float]:
-    """Without what each language or language pair has, but for the metrics asked for."""
+    """Return the scores to record: of languages and language pairs only `pair_metrics`."""
     return {name: scores[name] for name in scores if _is_recorded(parse(name), pair_metrics)}
 
 
 def with_pair_scores(
     client: MlflowClient, rows: Sequence[Row], metrics: Collection[str]
 ) -> list[Row]:
-    """The rows of runs, those of the largest scales with these metrics of their language pairs,
-    which are read from a run's artifact where it has not recorded them as metrics."""
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one a file
+    """Return the rows of runs; those of the largest scale get `metrics` of their language pairs.
+
+    They are read from a run's artifact where the run has not recorded them as metrics. Logs a
+    warning where artifacts are missing or take longer than `READING`.
+    """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar for each file
     largest = _largest_scales(rows)
-    ends = time.monotonic() + READING
+    deadline = time.monotonic() + READING
     filled, unread = [], 0
     for row in rows:
         scores: Mapping[str, float] = {}
         if _scale(row) == largest[_settings(row)] and not {*metrics} <= _pair_metrics(row):
             try:
-                scores = within(ends - time.monotonic(), partial(_scores, client, row["run_id"]))
+                scores = within(
+                    deadline - time.monotonic(), partial(_scores, client, row["run_id"])
+                )
             except (MlflowException, OSError, ValueError):  # no such artifact, or not in time
                 unread += 1
         pairs = [name for name in parsed(scores) if _is_of_pair(name, metrics)]
@@ -70,8 +75,8 @@ def with_pair_scores(
 def _is_recorded(name: MetricName | None, pair_metrics: PairMetrics) -> bool:
     if name is None or name.score.of_each is None:
         return True
-    asked = pair_metrics[name.split]
-    return asked == "all" or name.score.of_each in asked
+    recorded = pair_metrics[name.split]
+    return recorded == "all" or name.score.of_each in recorded
 
 
 def _scores(client: MlflowClient, run_id: str) -> Mapping[str, float]:
@@ -81,7 +86,7 @@ def _scores(client: MlflowClient, run_id: str) -> Mapping[str, float]:
 
 
 def _largest_scales(rows: Sequence[Row]) -> dict[object, float]:
-    """Of runs that differ in alpha, scale and seed alone."""
+    """The largest scale among runs that differ in alpha, scale and seed only."""
     largest: dict[object, float] = {}
     for row in rows:
         settings = _settings(row)

@@ -28,9 +28,11 @@ def log_results(
     """Metrics as `test/<set>/...` (see `as_metrics`); as artifacts all scores, and what lies
     in `folder` already."""
     metrics = {
-        on_test_set(one.name, name): value for one in scores for name, value in one.metrics.items()
+        on_test_set(set_scores.name, name): value
+        for set_scores in scores
+        for name, value in set_scores.metrics.items()
     }
-    counts = {one.name: one.counts for one in scores}
+    counts = {set_scores.name: set_scores.counts for set_scores in scores}
     _write_yaml(folder / "config.yaml", mask_all_secrets(config))
     _write_yaml(folder / "overrides.yaml", mask_all_secrets(overrides))
     for name, value in (
@@ -39,7 +41,7 @@ def log_results(
         ("environment.json", environment()),
     ):
         (folder / name).write_text(json.dumps(value, indent=1), encoding="utf-8")
-    per_query = pl.concat([one.per_query for one in scores], how="diagonal")
+    per_query = pl.concat([set_scores.per_query for set_scores in scores], how="diagonal")
     per_query.write_parquet(folder / "per_query.parquet")
     if save_model is not None:
         save_model(folder / "model")

@@ -98,7 +98,7 @@ def _descriptive_tags(
 ) -> dict[str, str]:
     """Tags for a reader: the command that repeats the run, its hardware and its user."""
     return {
-        NOTE: run_note(shlex.join(mask_secrets(one) for one in command), tags),
+        NOTE: run_note(shlex.join(mask_secrets(word) for word in command), tags),
         HARDWARE: f"{hardware()}, {precision}",
         **source_tags(command[0]),
     }

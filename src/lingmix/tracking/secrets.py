@@ -27,11 +27,11 @@ def mask_secrets(text: str) -> str:
 
 
 def mask_all_secrets(value: Any) -> Any:
-    """Plain nested values with every text as it may be `mask_secrets`."""
+    """Return plain nested values with the secrets of every text masked."""
     if isinstance(value, dict):
-        return {key: mask_all_secrets(one) for key, one in value.items()}
+        return {key: mask_all_secrets(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [mask_all_secrets(one) for one in value]
+        return [mask_all_secrets(part) for part in value]
     return mask_secrets(value) if isinstance(value, str) else value
 
 

@@ -11,7 +11,7 @@ from lingmix.errors import InputError
 NETWORKS = ("tokenizers", "torch", "transformers")
 TRAINING = ("numpy", "pytorch-lightning")
 LEXICAL = {"bm25": ("bm25s", "tokenizers"), "tfidf": ("scikit-learn",)}
-LIBRARIES = {*NETWORKS, *TRAINING, *(one for some in LEXICAL.values() for one in some)} | {
+LIBRARIES = {*NETWORKS, *TRAINING, *(name for names in LEXICAL.values() for name in names)} | {
     "faiss",
     "peft",
 }

@@ -129,7 +129,7 @@ def _best(found: Sequence[tuple[float, Run]], *, score: str, count: int) -> str:
 
 def _table(found: Sequence[tuple[float, Run]], score: str) -> str:
     tested = [_test_maps(run.data.metrics) for _, run in found]
-    settings = list(dict.fromkeys(name for one in tested for name in one))
+    settings = list(dict.fromkeys(name for maps in tested for name in maps))
     head = ["run", score, *(f"test mAP {setting}" for setting in settings)]
     rows = [
         [f"[{run.info.run_name}]({link(run)})", f"{value:.4f}"]

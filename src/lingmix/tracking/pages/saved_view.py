@@ -64,6 +64,6 @@ def _chart(metric: str) -> dict[str, object]:
 
 
 def _title(metric: str) -> str:
-    """What tells charts apart comes first: their titles are cut after some ten letters."""
+    """The title of a chart, distinctive part first, as MLflow cuts it after some ten letters."""
     maps = setting_maps([metric])
     return f"{maps[0].score.scope} mAP, {maps[0].set}" if maps else metric

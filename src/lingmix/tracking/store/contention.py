@@ -58,7 +58,7 @@ itself recognizes lost connections only."""
 def with_lock_retries(client: MlflowClient) -> MlflowClient:
     """Retry the client's calls while the file is locked, and return the client itself.
 
-    MLflow alone gives up after 20 s.
+    MLflow itself gives up after 20 s.
     """
     retrying = retry(
         retry=retry_if_exception(_is_busy),
