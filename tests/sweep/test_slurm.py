@@ -229,7 +229,7 @@ def test_jobs_outlive_the_command_and_the_same_command_follows_them(sweep, undis
     following.kill()
     ended(following)
     again = sweep.start()
-    assert any("1 cells are at work in jobs of an earlier start" in line for line in again.stdout)
+    assert any("1 cells are running in jobs of an earlier start" in line for line in again.stdout)
     slurm("scontrol", "resume", job)
     status, _, wrong = ended(again)
     assert status == 0, wrong

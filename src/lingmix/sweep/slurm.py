@@ -68,7 +68,7 @@ def run_on_slurm(cells: Sequence[Cell], command: str) -> Outcomes:
     try:
         jobs |= _running_jobs(cells, folder)
         if jobs:
-            say(f"{len(jobs)} cells are at work in jobs of an earlier start")
+            say(f"{len(jobs)} cells are running in jobs of an earlier start")
         running = {cell.identity for cell in jobs.values()}
         for array in _arrays([cell for cell in cells if cell.identity not in running]):
             jobs |= _submit(array, command, folder)

@@ -185,14 +185,14 @@ class Study:
         pruned = {trial.user_attrs[CELL] for trial in self._trials(TrialState.PRUNED)}
         seed = self._settings.seed + len(self._trials())
         self._study.sampler = build(self._settings.sampler | {"seed": seed})
-        asked = [self._study.ask(self._space) for _ in range(count)]
-        proposed = self._proposals.plan_cells([trial.params for trial in asked])
-        for trial, plan in zip(asked, proposed, strict=True):
+        trials = [self._study.ask(self._space) for _ in range(count)]
+        proposed = self._proposals.plan_cells([trial.params for trial in trials])
+        for trial, plan in zip(trials, proposed, strict=True):
             trial.set_user_attr(CELL, plan.identity)
         grid = {plan.identity: plan for plan in proposed if plan.identity not in pruned}
         self._sweep.run(list(grid.values()), name)
         with store_errors(self._sweep.client):
-            pairs = zip(asked, proposed, strict=True)
+            pairs = zip(trials, proposed, strict=True)
             late = {plan.identity for trial, plan in pairs if not self._tell(trial, plan.identity)}
         if late:
             raise UnavailableError(

@@ -20,7 +20,7 @@ def content_digest(path: Path) -> str:
     return _content(path.expanduser().resolve())
 
 
-def is_path(key: str, value: object, asked: Mapping[str, Any]) -> bool:
+def is_path(key: str, value: object, settings: Mapping[str, Any]) -> bool:
     """Whether the value of a dotted key is read as a file or folder: it is an absolute path, or an
     option of a reader that names a file, or that the reader's signature types as a Path."""
     if not isinstance(value, str) or "\0" in value:
@@ -28,9 +28,9 @@ def is_path(key: str, value: object, asked: Mapping[str, Any]) -> bool:
     path = Path(value).expanduser()
     if path.is_absolute() or not key.startswith(("data.", "evaluation.")):
         return path.is_absolute()
-    node = _node(key, asked)
+    node = _node(key, settings)
     option = key.removeprefix(f"{node}.").partition(".")[0]
-    return path.is_file() or option in _paths_of(str(asked.get(f"{node}._target_")))
+    return path.is_file() or option in _paths_of(str(settings.get(f"{node}._target_")))
 
 
 @cache
@@ -59,10 +59,10 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield file
 
 
-def _node(key: str, asked: Mapping[str, Any]) -> str:
+def _node(key: str, settings: Mapping[str, Any]) -> str:
     """The innermost node above a key that has a `_target_`."""
     while key := key.rpartition(".")[0]:
-        if f"{key}._target_" in asked:
+        if f"{key}._target_" in settings:
             break
     return key
 

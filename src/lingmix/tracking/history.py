@@ -72,10 +72,11 @@ def replaced_runs(client: MlflowClient, experiment: str) -> list[str]:
     return [f"{count} older runs ({what})" for what, count in changed.items()]
 
 
-def _changed(there: Mapping[str, str], now: Mapping[str, str]) -> str:
-    names = [name for name in there if there[name] != now.get(name)]
+def _changed(recorded: Mapping[str, str], now: Mapping[str, str]) -> str:
+    names = [name for name in recorded if recorded[name] != now.get(name)]
     return (
-        ", ".join(f"{column_label(name)} {there[name]}" for name in names) or "of the same settings"
+        ", ".join(f"{column_label(name)} {recorded[name]}" for name in names)
+        or "of the same settings"
     )
 
 
@@ -86,9 +87,9 @@ def changes(complete: Iterable[Run], missing: Sequence[Mapping[str, str]]) -> li
     """
     asked = {tags[ASKED]: tags for tags in missing}
     latest = {run.data.tags.get(ASKED, ""): run.data.tags for run in reversed([*complete])}
-    both = [(there, asked[key]) for key, there in latest.items() if key in asked]
-    code = Counter((there[CODE], here[CODE]) for there, here in both)
-    libraries = Counter(_upgraded(there, here) for there, here in both)
+    both = [(recorded, asked[key]) for key, recorded in latest.items() if key in asked]
+    code = Counter((recorded[CODE], current[CODE]) for recorded, current in both)
+    libraries = Counter(_upgraded(recorded, current) for recorded, current in both)
     lines = [
         f"complete with other code (then {then}, now {now}): {count}, to run again; "
         f"tracking.code={then} keeps what is there"
@@ -101,14 +102,14 @@ def changes(complete: Iterable[Run], missing: Sequence[Mapping[str, str]]) -> li
         for (then, now), count in libraries.items()
         if then != now
     ]
-    if data := sum(there[DATA] != here[DATA] for there, here in both):
+    if data := sum(recorded[DATA] != current[DATA] for recorded, current in both):
         lines.append(f"complete with other data than there is now: {data}, to run again")
     return lines
 
 
-def _upgraded(there: Mapping[str, str], here: Mapping[str, str]) -> tuple[str, str]:
+def _upgraded(recorded: Mapping[str, str], current: Mapping[str, str]) -> tuple[str, str]:
     """The libraries whose versions differ between two runs' tags, as text."""
-    then, now = (parse_versions(tags.get(VERSIONS, "")) for tags in (there, here))
+    then, now = (parse_versions(tags.get(VERSIONS, "")) for tags in (recorded, current))
     moved = [name for name in then if name in now and then[name] != now[name]]
     return format_versions({name: then[name] for name in moved}), format_versions(
         {name: now[name] for name in moved}

@@ -89,7 +89,7 @@ def config_hash(config: Mapping[str, Any]) -> str:
 
 def deciding_values(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is hashed beside code and versions: plain values by dotted key."""
-    return _identifying(_asked(config))
+    return _identifying(_settings(config))
 
 
 def identify(config: Mapping[str, Any]) -> RunIdentity:
@@ -97,13 +97,13 @@ def identify(config: Mapping[str, Any]) -> RunIdentity:
 
     The tags also distinguish runs of the same settings, but of other code, data or libraries.
     """
-    flat, asked = leaves(config), _asked(config)
+    flat, settings = leaves(config), _settings(config)
     code, versions = str(flat.get("tracking.code") or code_version()), identity_versions(flat)
-    hashed = _identifying(asked)
-    read = {key: value for key, value in hashed.items() if value not in (None, asked.get(key))}
+    hashed = _identifying(settings)
+    read = {key: value for key, value in hashed.items() if value not in (None, settings.get(key))}
     tags = {
         HASH: _digest({"config": hashed, "code": code, "versions": versions}),
-        ASKED: _digest(asked),
+        ASKED: _digest(settings),
         CODE: code,
         DATA: _digest(read),
         CONTENTS: _contents(read),
@@ -136,7 +136,7 @@ def _short(value: object) -> str:
     return text[:12] if len(text) == hashlib.sha256().digest_size * 2 else text
 
 
-def _asked(config: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     flat = leaves(config)
     values = json.loads(_text({key: _plain(flat[key]) for key in flat if decides(key)}))
     if values.get("augmentation.scale") == 0:
@@ -188,16 +188,16 @@ def _union(sets: Iterable[set[str]]) -> set[str]:
     return set().union(*found) if all(found) else set()
 
 
-def _identifying(asked: Mapping[str, Any]) -> dict[str, Any]:
-    values = {key: _read_contents(key, value, asked) for key, value in asked.items()}
-    return values | _encoder(asked) | _embedded(asked)
+def _identifying(settings: Mapping[str, Any]) -> dict[str, Any]:
+    values = {key: _read_contents(key, value, settings) for key, value in settings.items()}
+    return values | _encoder(settings) | _embedded(settings)
 
 
-def _read_contents(key: str, value: object, asked: Mapping[str, Any]) -> object:
+def _read_contents(key: str, value: object, settings: Mapping[str, Any]) -> object:
     """The value; a digest of the contents where it names a file or folder."""
     if isinstance(value, list):
-        return [_read_contents(key, part, asked) for part in value]
-    return _content(str(value)) if is_path(key, value, asked) else value
+        return [_read_contents(key, part, settings) for part in value]
+    return _content(str(value)) if is_path(key, value, settings) else value
 
 
 def _content(place: str) -> str:
@@ -205,16 +205,16 @@ def _content(place: str) -> str:
     return content_digest(path) if path.exists() else place
 
 
-def _encoder(asked: Mapping[str, Any]) -> dict[str, Any]:
+def _encoder(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What `encoder.name` refers to: the contents of a folder or checkpoint, a commit on the hub.
 
     The name itself identifies an encoder from scratch, a lexical one, and the model of a recorded
     run, which never changes.
     """
-    name = asked.get("encoder.name")
+    name = settings.get("encoder.name")
     if not isinstance(name, str):
         return {}
-    loaded = asked.get("encoder.scratch", "") is None
+    loaded = settings.get("encoder.scratch", "") is None
     if not loaded or name.startswith(RUNS):
         return {"encoder.name": name}
     path = Path(name).expanduser()
@@ -223,15 +223,15 @@ def _encoder(asked: Mapping[str, Any]) -> dict[str, Any]:
     if path.exists():
         return {"encoder.name": content_digest(path)}
     try:
-        commit = commit_of(name, asked.get("encoder.revision"))
+        commit = commit_of(name, settings.get("encoder.revision"))
     except (OSError, ValueError):  # loading the encoder reports what is wrong
         return {"encoder.name": name}
     return {"encoder.name": f"{name}@{commit}", "encoder.revision": None}
 
 
-def _embedded(asked: Mapping[str, Any]) -> dict[str, str]:
+def _embedded(settings: Mapping[str, Any]) -> dict[str, str]:
     """Versions of the packages that contain the data of a source, by `<source>._package_`."""
-    targets = {key: str(value) for key, value in asked.items() if key.endswith("._target_")}
+    targets = {key: str(value) for key, value in settings.items() if key.endswith("._target_")}
     return {
         f"{key.removesuffix('._target_')}._package_": f"{package} {installed(package)}"
         for key, target in targets.items()

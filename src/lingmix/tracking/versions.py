@@ -26,8 +26,8 @@ def identity_versions(flat: Mapping[str, Any]) -> dict[str, str]:
     `flat` is the configuration by dotted key. A build for certain hardware, such as the `+cpu` of
     torch, is no other version. Raises InputError for a library that decides nothing.
     """
-    asked = _asked(flat)
-    return {name: asked.get(name, installed(name)) for name in sorted(_used(flat))}
+    pinned = _pinned(flat)
+    return {name: pinned.get(name, installed(name)) for name in sorted(_used(flat))}
 
 
 @cache
@@ -69,21 +69,21 @@ def _used(flat: Mapping[str, Any]) -> set[str]:
     return used
 
 
-def _asked(flat: Mapping[str, Any]) -> dict[str, str]:
+def _pinned(flat: Mapping[str, Any]) -> dict[str, str]:
     key = "tracking.versions"
     if flat.get(key) is not None:
         raise InputError(
             f"{key}: must be a version for a library, such as {{torch: 2.8.0}}, or null, got "
             f"{flat[key]!r}"
         )
-    asked = {
+    pinned = {
         name.removeprefix(f"{key}."): str(value)
         for name, value in flat.items()
         if name.startswith(f"{key}.")
     }
-    if unknown := sorted(asked.keys() - LIBRARIES):
+    if unknown := sorted(pinned.keys() - LIBRARIES):
         raise InputError(
             f"{key}: must name libraries that decide a result ({', '.join(sorted(LIBRARIES))}), "
             f"got {', '.join(unknown)}"
         )
-    return asked
+    return pinned

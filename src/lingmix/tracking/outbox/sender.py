@@ -44,7 +44,7 @@ class Sender:
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
         self._thread = threading.Thread(target=self._work, name="sender", daemon=True)
-        self._asked, self._closed = threading.Event(), threading.Event()
+        self._wake, self._closed = threading.Event(), threading.Event()
         self._answered = threading.Condition()
         self._error: BaseException | None = None
 
@@ -59,13 +59,13 @@ class Sender:
         trace: TracebackType | None,
     ) -> None:
         self._closed.set()
-        self._asked.set()
+        self._wake.set()
         self._thread.join(timeout=1.0)  # a call that hangs is left to the end of the process
 
     def begin(self) -> None:
         """Wait until the store accepts the run or fails to answer; raise where it refuses."""
         with self._answered:
-            self._asked.set()
+            self._wake.set()
             self._answered.wait_for(lambda: self._error or not self._delivery.left, BEGIN_TIMEOUT)
         self.raise_final_error()
         if getattr(self._error, "error_code", None) in REFUSED:
@@ -86,7 +86,7 @@ class Sender:
         With `queue`, a local store that others write to is waited for without limit.
         """
         began = time.monotonic()
-        self._asked.set()
+        self._wake.set()
         while self._delivery.left and not self._is_final():
             waited = time.monotonic() - max(began, self._delivery.progressed_at)
             busy = queue and self._delivery.local and self._error is None
@@ -112,8 +112,8 @@ class Sender:
             self._pause(SECONDS_BETWEEN_CALLS)
 
     def _pause(self, seconds: float) -> None:
-        self._asked.wait(seconds)
-        self._asked.clear()
+        self._wake.wait(seconds)
+        self._wake.clear()
 
     def _succeeded(self) -> None:
         if self._error is not None and not self._closed.is_set():
