@@ -240,7 +240,7 @@ def test_a_text_without_a_known_token_scores_nothing_and_is_told(
 
 def test_a_depth_below_one_is_refused() -> None:
     of = parallel_set(items=2, languages=("en",))
-    with pytest.raises(InputError, match=r"depth must be at least 1, .* got 0"):
+    with pytest.raises(InputError, match=r"depth: must be at least 1, .* got 0"):
         list(evaluate_encoder(Encoder(), [of], depth=0, temperature=0.05, seed=0))
 
 

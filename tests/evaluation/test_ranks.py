@@ -71,7 +71,7 @@ def test_ranks_and_entropies_are_the_same_however_queries_are_chunked(
     of = random_set(rng, queries=50, passages=80)
     scores_QP = rng.standard_normal((50, 80)).round(1)
     whole = ranked_of(of, scores_QP)
-    monkeypatch.setattr(pools, "CHUNK_CELLS", 7 * 80)
+    monkeypatch.setattr(pools, "CHUNK_SCORES", 7 * 80)
     assert same(ranked_of(of, scores_QP), whole)
 
 

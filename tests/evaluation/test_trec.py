@@ -26,7 +26,7 @@ def test_trec_eval_reads_the_files_and_finds_our_figures(
     other_languages_only: bool,
 ) -> None:
     for module in (pools, trec):
-        monkeypatch.setattr(module, "CHUNK_CELLS", 7 * 120)
+        monkeypatch.setattr(module, "CHUNK_SCORES", 7 * 120)
     rng = np.random.default_rng(0)
     of = random_set(rng, queries=40, passages=120, other_languages_only=other_languages_only)
     scores = MatrixScorer(rng.standard_normal((40, 120)).round(1).astype(np.float32))

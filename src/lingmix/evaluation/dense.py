@@ -1,4 +1,4 @@
-"""Scores of embeddings: their inner products."""
+"""Scores queries and passages by the inner products of their embeddings."""
 
 import logging
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from lingmix.evaluation.tally import Matrix
 from lingmix.search.vectors import Vectors
 
 ROWS = 64
-"""Queries multiplied at once."""
+"""Queries in one matrix product."""
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,10 @@ Embeddings = Matrix | Vectors
 
 
 class DenseScorer:
-    """Vectors may lie on disk: of a large pool a block is read at a time."""
+    """Scores vectors in memory or on disk; a large pool is read a block at a time.
+
+    Raises InputError where a vector is not finite, or all of a role are zero.
+    """
 
     def __init__(
         self, evaluation_set: EvaluationSet, queries_QD: Embeddings, passages_PD: Embeddings
@@ -31,7 +34,7 @@ class DenseScorer:
             ("query", queries_QD, evaluation_set.query_ids),
             ("passage", passages_PD, evaluation_set.passage_ids),
         ):
-            refuse_bad(evaluation_set.name, role, vectors, ids)
+            refuse_bad_vectors(evaluation_set.name, role, vectors, ids)
         self._queries_QD, self._passages_PD = queries_QD, passages_PD
 
     def over(self, passages_P: Positions) -> PoolScorer:
@@ -40,8 +43,8 @@ class DenseScorer:
 
 
 class WholePool:
-    """Of a pool whose vectors fit: equal vectors are multiplied once, so that they tie though a
-    matrix product may round two equal columns differently."""
+    """Scores a pool whose vectors fit into memory. Equal vectors are multiplied once, so that they
+    tie, though a matrix product may round two equal columns differently."""
 
     def __init__(
         self, queries_QD: Embeddings, passages_PD: Embeddings, passages_P: Positions
@@ -50,22 +53,22 @@ class WholePool:
         self._queries_QD = queries_QD
         vectors_PD = passages_PD[passages_P]
         first: dict[bytes, int] = {}
-        self._place_P = np.array(
+        self._row_P = np.array(
             [
                 first.setdefault(blake2b(vector, digest_size=16).digest(), len(first))
                 for vector in vectors_PD
             ]
         )
-        self._distinct_UD = vectors_PD[np.unique(self._place_P, return_index=True)[1]]
+        self._distinct_UD = vectors_PD[np.unique(self._row_P, return_index=True)[1]]
 
     def scores(self, queries: Positions, columns: Positions) -> Matrix:
         scores_CU = _products(self._queries_QD[queries], self._distinct_UD)
         whole = len(self._distinct_UD) == len(columns) == self.width
-        return scores_CU if whole else scores_CU.take(self._place_P[columns], axis=1)
+        return scores_CU if whole else scores_CU.take(self._row_P[columns], axis=1)
 
 
 class PoolInBlocks:
-    """Of a pool too large for that: every product has one shape, on which its rounding depends."""
+    """Scores a larger pool. All products have one shape, on which their rounding depends."""
 
     def __init__(
         self, queries_QD: Embeddings, passages_PD: Embeddings, passages_P: Positions
@@ -82,8 +85,8 @@ class PoolInBlocks:
 
 
 def _products(queries_CD: Matrix, vectors_BD: Matrix) -> Matrix:
-    """In pieces of one shape, on which a product's rounding depends: a query scores the same
-    whatever queries are asked with it."""
+    """Multiplies in pieces of one shape, on which a product's rounding depends: the scores of a
+    query do not depend on the other queries."""
     scores_CB = np.empty((len(queries_CD), len(vectors_BD)), dtype=np.float32)
     for begin in range(0, len(queries_CD), ROWS):
         piece_RD = np.zeros((ROWS, queries_CD.shape[1]), dtype=np.float32)
@@ -93,8 +96,9 @@ def _products(queries_CD: Matrix, vectors_BD: Matrix) -> Matrix:
     return scores_CB
 
 
-def refuse_bad(name: str, role: str, vectors_ND: Embeddings, ids: Sequence[str]) -> None:
-    """A text without a token that the encoder knows has a zero vector and scores 0."""
+def refuse_bad_vectors(name: str, role: str, vectors_ND: Embeddings, ids: Sequence[str]) -> None:
+    """Raises InputError where a vector is not finite, or all are zero; warns of zero vectors, as of
+    texts without a known token, which score 0."""
     zero = 0
     for begin in range(0, len(ids), WHOLE):
         slab_ND = vectors_ND[begin : begin + WHOLE]

@@ -1,4 +1,4 @@
-"""Contrastive entropy: the smooth measure that scaling laws are fitted on (arXiv 2403.18684)."""
+"""Contrastive entropy, the smooth measure that scaling laws are fitted on (arXiv 2403.18684)."""
 
 from typing import NamedTuple, Self
 
@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 from lingmix.evaluation.pools import Chunk, Pool, Positions
 
 NEGATIVES = 256
-"""A query's, in each corpus it is ranked against."""
+"""The negatives drawn for a query in each corpus that it is ranked against."""
 
 
 class Negatives(NamedTuple):
-    """Of G corpora of queries: row of the query, negatives as columns of the pool (-1 where all
-    passages are relevant); `corpus_J` is each relevant passage's corpus."""
+    """Negatives for each of G pairs of a query and a corpus that it is ranked against.
+
+    `row_G` is the query's row in the chunk, `column_GN` are the negatives as columns of the pool
+    (-1 where all passages are relevant), `corpus_J` is the pair that a relevant passage belongs to.
+    """
 
     row_G: Positions
     column_GN: Positions
@@ -21,7 +24,7 @@ class Negatives(NamedTuple):
 
     @classmethod
     def of_languages(cls, chunk: Chunk, pool: Pool, draw_CN: NDArray[np.float64]) -> Self:
-        """A corpus is a query's passages of a language in which it has a relevant one."""
+        """Draws from each language in which a query has a relevant passage."""
         column_J = chunk.column_J
         language_J = pool.language_of(column_J)
         new_J = (np.diff(chunk.row_J, prepend=-1) != 0) | (np.diff(language_J, prepend=-1) != 0)
@@ -35,6 +38,7 @@ class Negatives(NamedTuple):
 
     @classmethod
     def of_pool(cls, chunk: Chunk, pool: Pool, draw_CN: NDArray[np.float64]) -> Self:
+        """Draws from the whole pool."""
         C = len(chunk.queries)
         begin_C1, end_C1 = np.zeros((C, 1), dtype=np.int64), np.full((C, 1), pool.end_X[-1])
         column_CN = negatives(draw_CN, chunk.column_CR, begin_C1, end_C1)
@@ -47,8 +51,8 @@ class Negatives(NamedTuple):
         *,
         temperature: float,
     ) -> NDArray[np.float32]:
-        """-log softmax of each relevant passage against the negatives of its corpus; NaN where
-        there are none."""
+        """Returns -log softmax of each relevant passage against the negatives of its corpus; NaN
+        where there are none."""
         logit_GN = score_GN / np.float32(temperature)
         most_G1 = logit_GN.max(1, keepdims=True)
         sum_G = most_G1[:, 0] + np.log(np.exp(logit_GN - most_G1).sum(1))
@@ -60,11 +64,15 @@ class Negatives(NamedTuple):
 def negatives(
     draw_BN: NDArray[np.float64], relevant_BR: Positions, begin_B1: Positions, end_B1: Positions
 ) -> Positions:
-    """Columns from begin up to end, uniform with replacement over those that are not relevant, made
-    of draws in [0, 1); -1 where all are relevant.
+    """Turns draws in [0, 1) into columns from begin up to end that are not relevant, uniform with
+    replacement; -1 where all are relevant.
 
-    Number n of the irrelevant columns is n, and one more for each of the ascending relevant columns
-    c_i (i from 0) with c_i - i <= n.
+    Irrelevant column number n is column n, plus one for each of the ascending relevant columns c_i
+    (i from 0) with c_i - i <= n. Six columns, of which 1 and 4 are relevant (c_i - i is 1 and 3):
+
+        number n    0  1  2  3
+        passed      0  1  1  2
+        column      0  2  3  5
     """
     low_B1 = begin_B1 - (relevant_BR < begin_B1).sum(1, keepdims=True)
     high_B1 = end_B1 - (relevant_BR < end_B1).sum(1, keepdims=True)

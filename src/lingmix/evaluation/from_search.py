@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
-from lingmix.evaluation.dense import refuse_bad
+from lingmix.evaluation.dense import refuse_bad_vectors
 from lingmix.evaluation.metric_names import SEARCH_RECALL
 from lingmix.evaluation.pools import Pool, Positions, pools
 from lingmix.evaluation.ranks import Ranked, with_query_language
 from lingmix.evaluation.scores import SetScores, set_scores
-from lingmix.evaluation.self_matches import own_passages
+from lingmix.evaluation.self_matches import self_matches
 from lingmix.search.exact import Hits, Searcher, merge_hits, recall_against_exact
 from lingmix.search.vectors import Vectors
 
@@ -50,15 +50,15 @@ def searched_scores(
 ) -> SetScores:
     """A passage that is not among the first `depth` found counts as not retrieved, so there are no
     figures that need every rank (rank distance, PEER), nor the contrastive entropy."""
-    refuse_bad(evaluation_set.name, "query", queries, evaluation_set.query_ids)
-    refuse_bad(evaluation_set.name, "passage", passages, evaluation_set.passage_ids)
+    refuse_bad_vectors(evaluation_set.name, "query", queries, evaluation_set.query_ids)
+    refuse_bad_vectors(evaluation_set.name, "passage", passages, evaluation_set.passage_ids)
     relevant, places, recalls = [], [], []
     for pool in pools(evaluation_set):
         asked = depth + evaluation_set.ignore_own
         found = _search(evaluation_set, pool, queries, passages, searcher, depth=asked, seed=seed)
         if evaluation_set.ignore_own:
-            own_Q = own_passages(evaluation_set)[pool.queries]
-            found = _without_own(found, own_Q, depth=depth)
+            match_Q = self_matches(evaluation_set)[pool.queries]
+            found = _without_matches(found, match_Q, depth=depth)
         relevant.append(_relevant(evaluation_set, pool, found, queries, passages))
         places.append(_places(evaluation_set, pool, found, relevant[-1]))
         recalls += found.recalls
@@ -118,16 +118,16 @@ def _positions(hits: Hits, position_P: Positions) -> Hits:
     return Hits(np.where(hits.found, found_QK, -1), hits.score_QK)
 
 
-def _without_own(found: Found, own_Q: Positions, *, depth: int) -> Found:
+def _without_matches(found: Found, match_Q: Positions, *, depth: int) -> Found:
     """At most `depth` hits, none of them the query's own passage: where it was found, the list ends
     in a hit that is not there."""
 
     def without(hits: Hits) -> Hits:
-        own_QK = hits.passage_QK == own_Q[:, None]
-        order_QK = np.argsort(own_QK, axis=1, kind="stable")[:, :depth]
+        match_QK = hits.passage_QK == match_Q[:, None]
+        order_QK = np.argsort(match_QK, axis=1, kind="stable")[:, :depth]
         return Hits(
-            np.take_along_axis(np.where(own_QK, -1, hits.passage_QK), order_QK, axis=1),
-            np.take_along_axis(np.where(own_QK, -np.inf, hits.score_QK), order_QK, axis=1),
+            np.take_along_axis(np.where(match_QK, -1, hits.passage_QK), order_QK, axis=1),
+            np.take_along_axis(np.where(match_QK, -np.inf, hits.score_QK), order_QK, axis=1),
         )
 
     return Found([without(hits) for hits in found.languages], without(found.pool), found.recalls)

@@ -17,20 +17,20 @@ WHOLE = 2**16
 BLOCK = 2**13
 """Passages at a time of a larger one: read from disk in order, few enough for many queries."""
 
-CHUNK_CELLS = 2**22
-"""Queries times passages scored at once."""
+CHUNK_SCORES = 2**22
+"""Queries times passages whose scores are in memory at once."""
 
-
-CELLS_A_LANGUAGE = 512
-"""What a query costs beside its scores: its negatives in each language."""
+COST_A_LANGUAGE = 512
+"""The memory of a query's negatives in each language, in scores."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Pool:
-    """The corpora of `languages` one after the other, passages of each in the set's order.
+    """The passages that queries are ranked against, as columns: language by language, those of each
+    in the set's order.
 
     `queries` and `passages_P` are positions in the evaluation set; a language's columns are
-    `begin_X` up to `end_X`; `tie_P` is a passage's place among equal scores of the whole pool.
+    `begin_X` up to `end_X`; `tie_P` is a passage's rank among equal scores of the whole pool.
     """
 
     queries: Positions
@@ -44,7 +44,7 @@ class Pool:
         return np.searchsorted(self.end_X, columns, side="right")
 
     def segments(self, columns: slice) -> list[tuple[int, slice]]:
-        """The languages among these columns: which, and where counted from the first column."""
+        """Yields each language among these columns, by number, and its part of them."""
         bounds = [
             (language, max(begin, columns.start), min(end, columns.stop))
             for language, (begin, end) in enumerate(zip(self.begin_X, self.end_X, strict=True))
@@ -57,10 +57,18 @@ class Pool:
 
 
 class Chunk(NamedTuple):
-    """C queries of a pool and their J relevant passages; a query's R stand by ascending column.
+    """C queries of a pool, those with the most relevant passages first, and their J relevant
+    passages by query and ascending column.
 
-    Queries with more relevant passages come first. `judgement_J` are positions in the evaluation
-    set's judgements, `row_J` and `slot_J` places in `column_CR`, whose padding goes on from P.
+    `judgement_J` are positions in the evaluation set's judgements. `column_CR` has the columns of a
+    query's relevant passages in a row, padded with P, P + 1 ..., columns that do not exist but
+    still ascend; `row_J` and `slot_J` say where each stands in it. A pool of P = 9 columns, and
+    three queries with relevant passages in columns 1 4 7, 3 8 and 4:
+
+        column_CR   1  4  7      count_C    3 2 1
+                    3  8 11      row_J      0 0 0 1 1 2
+                    4 10 11      slot_J     0 1 2 0 1 0
+                                 column_J   1 4 7 3 8 4
     """
 
     queries: Positions
@@ -73,7 +81,8 @@ class Chunk(NamedTuple):
 
 
 def pools(evaluation_set: EvaluationSet) -> Iterator[Pool]:
-    """One pool of all passages; or, where a query's own language is left out, one a language."""
+    """Yields one pool of all passages; or, where queries are ranked against other languages only,
+    one a query language."""
     languages = np.asarray(evaluation_set.query_languages)
     if not evaluation_set.other_languages_only:
         yield _pool(evaluation_set, np.arange(len(languages)), without=None)
@@ -88,16 +97,16 @@ def _pool(evaluation_set: EvaluationSet, queries: Positions, *, without: str | N
     language_of = np.asarray(evaluation_set.passage_languages)
     languages = tuple(sorted(set(evaluation_set.passage_languages) - {without}))
     language_P = np.searchsorted(languages, language_of)
-    held = np.flatnonzero(language_of != (without or ""))
-    passages_P = held[np.argsort(language_P[held], kind="stable")]
-    size_X = np.bincount(language_P[held], minlength=len(languages))
+    included = np.flatnonzero(language_of != (without or ""))
+    passages_P = included[np.argsort(language_P[included], kind="stable")]
+    size_X = np.bincount(language_P[included], minlength=len(languages))
     by_id = evaluation_set.by_descending_id
-    place = np.empty(len(by_id), dtype=np.int64)
-    place[by_id] = np.arange(len(by_id))
+    rank_of = np.empty(len(by_id), dtype=np.int64)
+    rank_of[by_id] = np.arange(len(by_id))
     return Pool(
         queries=queries,
         passages_P=passages_P,
-        tie_P=place[passages_P],
+        tie_P=rank_of[passages_P],
         languages=languages,
         begin_X=size_X.cumsum() - size_X,
         end_X=size_X.cumsum(),
@@ -105,13 +114,14 @@ def _pool(evaluation_set: EvaluationSet, queries: Positions, *, without: str | N
 
 
 def blocks(pool: Pool, width: int) -> list[slice]:
-    """The pool's columns in pieces of `width`, the last one shorter."""
+    """Cuts the pool's columns into blocks of `width`, the last one shorter."""
     P = len(pool.passages_P)
     return [slice(begin, min(begin + width, P)) for begin in range(0, P, width)]
 
 
 def chunks(evaluation_set: EvaluationSet, pool: Pool, *, width: int) -> Iterator[Chunk]:
-    """All queries with a relevant passage in the pool, as many at once as `width` allows."""
+    """Yields all queries with a relevant passage in the pool, in chunks of which a block of `width`
+    columns is scored at once."""
     P = len(pool.passages_P)
     column_of = np.full(len(evaluation_set.passages), P)
     column_of[pool.passages_P] = np.arange(P)
@@ -124,14 +134,21 @@ def chunks(evaluation_set: EvaluationSet, pool: Pool, *, width: int) -> Iterator
     judgement_J, query_J, column_J = judgement_J[order], query_J[order], column_J[order]
     start_Q = np.flatnonzero(np.diff(query_J, prepend=-1))
     count_Q = np.diff(start_Q, append=len(query_J))
-    size = max(1, CHUNK_CELLS // max(width, CELLS_A_LANGUAGE * len(pool.languages)))
+    size = max(1, CHUNK_SCORES // max(width, COST_A_LANGUAGE * len(pool.languages)))
     for first in range(0, len(start_Q), size):
         chosen = slice(first, first + size)
         count_C = count_Q[chosen]
-        here = slice(start_Q[first], start_Q[first] + count_C.sum())
+        of_chunk = slice(start_Q[first], start_Q[first] + count_C.sum())
         row_J = np.repeat(np.arange(len(count_C)), count_C)
         slot_J = np.arange(len(row_J)) - (count_C.cumsum() - count_C)[row_J]
         column_CR = np.tile(np.arange(P, P + count_C[0]), (len(count_C), 1))
-        column_CR[row_J, slot_J] = column_J[here]
-        queries = query_J[start_Q[chosen]].astype(np.int64)
-        yield Chunk(queries, judgement_J[here], count_C, row_J, slot_J, column_J[here], column_CR)
+        column_CR[row_J, slot_J] = column_J[of_chunk]
+        yield Chunk(
+            query_J[start_Q[chosen]].astype(np.int64),
+            judgement_J[of_chunk],
+            count_C,
+            row_J,
+            slot_J,
+            column_J[of_chunk],
+            column_CR,
+        )

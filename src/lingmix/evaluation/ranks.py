@@ -1,4 +1,4 @@
-"""Exact ranks of the relevant passages: the passages ahead are counted, none is sorted or cut."""
+"""Exact ranks of the relevant passages: the passages ahead of each are counted, without sorting."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,34 +31,33 @@ class PoolScorer(Protocol):
     def width(self) -> int: ...
 
     def scores(self, queries: Positions, columns: Positions) -> Matrix:
-        """`scores_CB` of queries of the set and ascending columns of the pool; the caller's to
-        change."""
+        """Returns `scores_CB` of queries of the set and ascending columns of the pool, as an array
+        that the caller may change."""
         ...
 
 
 class Scorer(Protocol):
     """Scores a set's queries against its passages, pool by pool.
 
-    A pool is laid out once, its passages in the order of its columns and equal ones once, and then
-    scored chunk after chunk: a product is the scores themselves. Asked for by positions in the set,
-    each chunk would have to gather its columns from it.
+    A pool is prepared once, its passages in the order of its columns, and then scored chunk after
+    chunk, so that no chunk has to gather columns from the set.
     """
 
     def over(self, passages_P: Positions) -> PoolScorer:
-        """Of the pool of these passages, in the order of its columns."""
+        """Prepares the pool of these passages, in the order of its columns."""
         ...
 
 
 class Ranked(NamedTuple):
-    """Every relevant passage of every query, and who holds a query's first places.
+    """The ranks of every relevant passage, and the languages of each query's first places.
 
-    `relevant`: query (position), its language and the passage's, grade, score, the rank (from 1) in
-    the corpus of the passage's language and in the pool, the contrastive entropy in both, and
-    `first_share`, the share that it holds of the query's first R places in the pool, R being the
-    query's number of relevant passages. `places`: the `share` of those places that all passages of
-    a language hold, and how many `passages` it has. Ties over the last place share it: no language
-    gains by its ids.
-    `whole`: every rank is known, not only those that a search found.
+    `relevant` has a row a relevant passage: query (position), its language and the passage's,
+    grade, score, the rank (from 1) in the corpus of the passage's language and in the pool, the
+    contrastive entropy in both, and `first_share`, its share of the query's first R places in the
+    pool, where R is the query's number of relevant passages. `places` has a row a query and
+    language: the `share` of those places that its passages take, and how many `passages` it has.
+    Ties over the last place share it, so that no language gains by its ids. `whole` says that every
+    rank is known, not only those that a search found.
     """
 
     relevant: pl.DataFrame
@@ -69,7 +68,11 @@ class Ranked(NamedTuple):
 def rank_relevant(
     evaluation_set: EvaluationSet, scorer: Scorer, *, temperature: float | None, seed: int
 ) -> Ranked:
-    """Without a temperature, for scores that no softmax is taken of, entropies are null."""
+    """Ranks every relevant passage in its pool. Without a temperature, for scores without a
+    softmax, entropies are null; the seed draws their negatives.
+
+    Raises InputError where no query has a relevant passage.
+    """
     generator = np.random.Generator(np.random.Philox(seed))
     found: list[Ranked] = []
     with _threads() as threads:
@@ -92,15 +95,15 @@ def rank_relevant(
             "check its judgements and languages"
         )
     return Ranked(
-        with_query_language(evaluation_set, pl.concat(one.relevant for one in found)),
-        with_query_language(evaluation_set, pl.concat(one.places for one in found)),
+        with_query_language(evaluation_set, pl.concat(part.relevant for part in found)),
+        with_query_language(evaluation_set, pl.concat(part.places for part in found)),
     )
 
 
 @contextmanager
 def _threads() -> Iterator[ThreadPoolExecutor]:
-    """As many as cores, each computing alone: chunks side by side are faster than threads within
-    one, and sums are rounded the same on any number of cores."""
+    """Yields one thread a core, in which libraries use no threads of their own: chunks in parallel
+    are faster than parallelism within one, and sums are rounded the same on any number of cores."""
     cores = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -124,12 +127,12 @@ def _ranked(
     over: PoolScorer,
     temperature: float | None,
 ) -> Ranked:
-    sampled = () if temperature is None else (Negatives.of_languages, Negatives.of_pool)
-    negatives = [sample(chunk, pool, draw_CN) for sample in sampled]
+    samplers = () if temperature is None else (Negatives.of_languages, Negatives.of_pool)
+    negatives = [draw(chunk, pool, draw_CN) for draw in samplers]
     tally = _tally(pool, chunk, over, negatives)
     entropies = [
-        one.entropies(scores_GN, tally.relevant_J, temperature=temperature or 1)
-        for one, scores_GN in zip(negatives, tally.negative_scores, strict=True)
+        sample.entropies(scores_GN, tally.relevant_J, temperature=temperature or 1)
+        for sample, scores_GN in zip(negatives, tally.negative_scores, strict=True)
     ]
     of_language, of_pool = entropies or (None, None)
     language_J = pool.language_of(chunk.column_J)
@@ -172,11 +175,11 @@ def _tally(pool: Pool, chunk: Chunk, over: PoolScorer, negatives: Sequence[Negat
 
 
 def _relevant_scores(chunk: Chunk, over: PoolScorer) -> NDArray[np.float32]:
-    """Of each relevant passage, before its block's turn comes."""
-    distinct_U, place_J = np.unique(chunk.column_J, return_inverse=True)
-    scores_J = np.empty(len(place_J), dtype=np.float32)
+    """Scores the relevant passages first: every block is compared with them."""
+    distinct_U, index_J = np.unique(chunk.column_J, return_inverse=True)
+    scores_J = np.empty(len(index_J), dtype=np.float32)
     for begin in range(0, len(distinct_U), over.width):
         scores_CB = over.scores(chunk.queries, distinct_U[begin : begin + over.width])
-        here_J = (place_J >= begin) & (place_J < begin + over.width)
-        scores_J[here_J] = scores_CB[chunk.row_J[here_J], place_J[here_J] - begin]
+        part_J = (index_J >= begin) & (index_J < begin + over.width)
+        scores_J[part_J] = scores_CB[chunk.row_J[part_J], index_J[part_J] - begin]
     return scores_J

@@ -25,7 +25,7 @@ from lingmix.evaluation.metric_names import (
 )
 from lingmix.evaluation.metrics import METRICS, Rankings, retrieval_metrics
 from lingmix.evaluation.ranks import Ranked, Scorer, rank_relevant
-from lingmix.evaluation.self_matches import without_own
+from lingmix.evaluation.self_matches import without_self_matches
 
 LANGUAGES = ["setting", "query_language", "passage_language"]
 NAMES = [*LANGUAGES, "query", "relevant"]
@@ -66,17 +66,19 @@ def score(
     temperature: float | None,
     seed: int,
 ) -> SetScores:
-    """From exact ranks; see `evaluate`."""
+    """Scores a set from exact ranks; the arguments are those of `evaluate_encoder`."""
     ranked = rank_relevant(evaluation_set, scorer, temperature=temperature, seed=seed)
     return set_scores(evaluation_set, ranked, depth=depth)
 
 
 def set_scores(evaluation_set: EvaluationSet, ranked: Ranked, *, depth: int | None) -> SetScores:
     if depth is not None and depth < 1:
-        raise InputError(f"depth must be at least 1, or null for whole corpora, got {depth}")
+        raise InputError(f"depth: must be at least 1, or null for whole corpora, got {depth}")
     judged = judged_rankings(evaluation_set)
     pooled = judged.filter(setting="multilingual")
-    places = without_own(evaluation_set, ranked.places).join(pooled, on="query", how="semi")
+    places = without_self_matches(evaluation_set, ranked.places).join(
+        pooled, on="query", how="semi"
+    )
     excess = bias.excess_shares(ranked.relevant, places)
     rankings = _rankings(ranked, judged, excess, depth=depth)
     ids = pl.Series(evaluation_set.query_ids)

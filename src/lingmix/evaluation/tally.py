@@ -1,4 +1,4 @@
-"""What is counted of a chunk's scores, a block of columns at a time."""
+"""Counts what ranks and first places need in a chunk's scores, a block of columns at a time."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,15 @@ from lingmix.evaluation.pools import Chunk, Pool, Positions
 Matrix = NDArray[np.float32]
 
 LANES = 8
+"""Flags of a byte that are added at once, as one 64-bit word."""
+
 MOST_WORDS = 255
-"""Words of eight flags that can be added before a lane overflows."""
+"""Words that can be added before a byte overflows."""
 
 
 class Tally:
-    """After all blocks of the pool: how many passages of each language stand ahead of each relevant
-    passage, who holds the queries' first places, and the scores of their negatives."""
+    """Counts, over all blocks of a pool, the passages of each language ahead of each relevant one
+    (`ahead_JX`) and those in the queries' first places; collects their negatives' scores."""
 
     def __init__(
         self, pool: Pool, chunk: Chunk, relevant_J: Matrix, negatives: Sequence[Negatives]
@@ -28,7 +30,7 @@ class Tally:
         self.relevant_J = relevant_J
         self.negatives = negatives
         self.ahead_JX = np.zeros((len(relevant_J), X), dtype=np.int64)
-        self.negative_scores = [np.zeros(one.column_GN.shape, np.float32) for one in negatives]
+        self.negative_scores = [np.zeros(drawn.column_GN.shape, np.float32) for drawn in negatives]
         self._top_CR = np.full((C, chunk.count_C[0]), -np.inf, dtype=np.float32)
         self._language_CR = np.full(self._top_CR.shape, -1, dtype=np.int64)
         self._last_C1 = np.full((C, 1), -np.inf, dtype=np.float32)
@@ -36,43 +38,44 @@ class Tally:
         self._tied_CX = np.zeros((C, X), dtype=np.int64)
 
     def add(self, scores_CB: Matrix, columns: slice) -> None:
+        """Adds the next block: the scores of all queries in these columns."""
         block = Block(self.pool, columns, scores_CB)
         self._add_ahead(block, columns)
         self._add_places(block, scores_CB, columns)
         for scores_GN, (row_G, column_GN, _) in zip(
             self.negative_scores, self.negatives, strict=True
         ):
-            place_GN = row_G[:, None] * scores_CB.shape[1] + column_GN - columns.start
+            flat_GN = row_G[:, None] * scores_CB.shape[1] + column_GN - columns.start
             if scores_CB.shape[1] == len(self.pool.passages_P):
-                scores_GN[:] = scores_CB.ravel().take(place_GN)
+                scores_GN[:] = scores_CB.ravel().take(flat_GN)
             else:
-                here_GN = (column_GN >= columns.start) & (column_GN < columns.stop)
-                scores_GN[here_GN] = scores_CB.ravel()[place_GN[here_GN]]
+                in_block_GN = (column_GN >= columns.start) & (column_GN < columns.stop)
+                scores_GN[in_block_GN] = scores_CB.ravel()[flat_GN[in_block_GN]]
 
     def first_places(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Of a query's first places, as many as it has relevant passages, the share that each
-        language holds (share_CX) and that each relevant passage holds (share_J); ties over the last
-        place share it."""
+        """Returns which share of a query's first places, as many as it has relevant passages, each
+        language takes (`share_CX`) and each relevant passage (`share_J`). Ties over the last place
+        share it."""
         free_C1 = self.chunk.count_C[:, None] - self._above_CX.sum(1, keepdims=True)
-        odds_C1 = free_C1 / self._tied_CX.sum(1, keepdims=True)
-        held_CX = self._above_CX + odds_C1 * self._tied_CX
+        chance_C1 = free_C1 / self._tied_CX.sum(1, keepdims=True)
+        places_CX = self._above_CX + chance_C1 * self._tied_CX
         row_J = self.chunk.row_J
-        last_J, odds_J = self._last_C1[row_J, 0], odds_C1[row_J, 0]
-        held_J = (self.relevant_J > last_J) + odds_J * (self.relevant_J == last_J)
-        return held_CX / self.chunk.count_C[:, None], held_J / self.chunk.count_C[row_J]
+        last_J, chance_J = self._last_C1[row_J, 0], chance_C1[row_J, 0]
+        places_J = (self.relevant_J > last_J) + chance_J * (self.relevant_J == last_J)
+        return places_CX / self.chunk.count_C[:, None], places_J / self.chunk.count_C[row_J]
 
     def _add_ahead(self, block: "Block", columns: slice) -> None:
         chunk, tie_P = self.chunk, self.pool.tie_P
         for slot in range(chunk.column_CR.shape[1]):
-            here_J = chunk.slot_J == slot
-            score_C1, column_C = self.relevant_J[here_J, None], chunk.column_J[here_J]
+            of_slot_J = chunk.slot_J == slot
+            score_C1, column_C = self.relevant_J[of_slot_J, None], chunk.column_J[of_slot_J]
             ahead_CX = block.above(score_C1)
-            own_C = (column_C >= columns.start) & (column_C < columns.stop)
-            tied = np.flatnonzero(block.equal(score_C1).sum(1) > own_C)
+            itself_C = (column_C >= columns.start) & (column_C < columns.stop)
+            tied = np.flatnonzero(block.equal(score_C1).sum(1) > itself_C)
             if len(tied):
                 tie_C1 = tie_P[column_C[tied], None]
                 ahead_CX[tied] += block.equal_ahead(tied, score_C1[tied], tie_C1)
-            self.ahead_JX[here_J] += ahead_CX
+            self.ahead_JX[of_slot_J] += ahead_CX
 
     def _add_places(self, block: "Block", scores_CB: Matrix, columns: slice) -> None:
         R = self._top_CR.shape[1]
@@ -84,65 +87,70 @@ class Tally:
         order_CR = np.argsort(-top_CR, axis=1, kind="stable")[:, :R]
         top_CR = np.take_along_axis(top_CR, order_CR, axis=1)
         last_C1 = np.take_along_axis(top_CR, self.chunk.count_C[:, None] - 1, axis=1)
-        above_CX = self._seen(self._top_CR > last_C1)
+        above_CX = self._count_earlier(self._top_CR > last_C1)
         tied_CX = np.where(
-            last_C1 == self._last_C1, self._tied_CX, self._seen(self._top_CR == last_C1)
+            last_C1 == self._last_C1, self._tied_CX, self._count_earlier(self._top_CR == last_C1)
         )
         self._above_CX = above_CX + block.above(last_C1)
         self._tied_CX = tied_CX + block.equal(last_C1)
         self._top_CR, self._last_C1 = top_CR, last_C1
         self._language_CR = np.take_along_axis(language_CR, order_CR, axis=1)
 
-    def _seen(self, these_CR: NDArray[np.bool_]) -> Positions:
-        """Of the top scores of earlier blocks, a language."""
+    def _count_earlier(self, flags_CR: NDArray[np.bool_]) -> Positions:
+        """Counts the flagged top scores of earlier blocks by language."""
         languages = range(len(self.pool.languages))
-        return np.stack([(these_CR & (self._language_CR == of)).sum(1) for of in languages], axis=1)
+        return np.stack([(flags_CR & (self._language_CR == x)).sum(1) for x in languages], axis=1)
 
 
 class Block:
-    """Scores of a block, and in how many of a row's columns a comparison holds, by language.
+    """Counts by language in how many columns of a block's row a comparison holds.
 
-    Each language begins at a multiple of eight columns, so that eight flags are added as one word:
-    several times faster than flags. Between languages stands NaN, which no comparison holds for.
+    Eight flags of a byte are added as one 64-bit word, several times faster than one by one; so
+    each language begins at a multiple of eight columns, after NaN, which no comparison holds for.
+    Three columns of en and two of de, where the scores above 0.5 are counted:
+
+        scores   .9 .1 .7  -  -  -  -  - | .2 .8  -  -  -  -  -  -
+        flags     1  0  1  0  0  0  0  0 |  0  1  0  0  0  0  0  0
+        words             en: 2          |          de: 1
     """
 
     def __init__(self, pool: Pool, columns: slice, scores_CB: Matrix) -> None:
         segments = pool.segments(columns)
-        widths = [-(-(of.stop - of.start) // LANES) * LANES for _, of in segments]
+        sizes = [segment.stop - segment.start for _, segment in segments]
+        widths = [-(-size // LANES) * LANES for size in sizes]
         begins = np.cumsum([0, *widths])
-        places = [
-            slice(begin, begin + of.stop - of.start)
-            for begin, (_, of) in zip(begins, segments, strict=False)
-        ]
         self._scores_CW = np.full((len(scores_CB), begins[-1]), np.nan, dtype=np.float32)
         self._tie_W = np.zeros(begins[-1], dtype=np.int64)
-        for place, (_, of) in zip(places, segments, strict=True):
-            self._scores_CW[:, place] = scores_CB[:, of]
-            self._tie_W[place] = pool.tie_P[columns][of]
+        for begin, size, (_, segment) in zip(begins, sizes, segments, strict=False):
+            self._scores_CW[:, begin : begin + size] = scores_CB[:, segment]
+            self._tie_W[begin : begin + size] = pool.tie_P[columns][segment]
         words = [
             np.arange(begin, begin + width, MOST_WORDS * LANES) // LANES
             for begin, width in zip(begins, widths, strict=False)
         ]
         self._words = np.concatenate(words)
         self._pieces = np.cumsum([0, *map(len, words)])[:-1]
-        self._languages = [of for of, _ in segments]
+        self._languages = [language for language, _ in segments]
         self._X = len(pool.languages)
         self._flags = np.empty(self._scores_CW.shape, dtype=np.bool_)
 
     def above(self, score_C1: Matrix) -> Positions:
+        """Counts scores above that of the row, in as many rows as are given."""
         flags = self._flags[: len(score_C1)]
-        return self._a_language(np.greater(self._scores_CW[: len(score_C1)], score_C1, out=flags))
+        return self._by_language(np.greater(self._scores_CW[: len(score_C1)], score_C1, out=flags))
 
     def equal(self, score_C1: Matrix) -> Positions:
+        """Counts scores equal to that of the row, in as many rows as are given."""
         flags = self._flags[: len(score_C1)]
-        return self._a_language(np.equal(self._scores_CW[: len(score_C1)], score_C1, out=flags))
+        return self._by_language(np.equal(self._scores_CW[: len(score_C1)], score_C1, out=flags))
 
     def equal_ahead(self, rows: Positions, score_C1: Matrix, tie_C1: Positions) -> Positions:
-        """Of these rows: equal scores that stand ahead of the place `tie_C1`."""
+        """Counts, in these rows, equal scores that are ahead of the tie rank `tie_C1`."""
         equal_CW = self._scores_CW[rows] == score_C1
-        return self._a_language(equal_CW & (self._tie_W < tie_C1))
+        return self._by_language(equal_CW & (self._tie_W < tie_C1))
 
-    def _a_language(self, flags_CW: NDArray[np.bool_]) -> Positions:
+    def _by_language(self, flags_CW: NDArray[np.bool_]) -> Positions:
+        # a piece of at most MOST_WORDS words becomes one word of eight byte sums
         lanes = np.add.reduceat(flags_CW.view(np.uint64), self._words, axis=1)
         lanes = lanes.view(np.uint8).reshape(len(lanes), len(self._words), LANES)
         counts_CX = np.zeros((len(lanes), self._X), dtype=np.int64)

@@ -11,9 +11,9 @@ import torch
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
 from lingmix.evaluation.judged import judged_rankings
-from lingmix.evaluation.pools import CHUNK_CELLS, Pool, Positions, blocks, pools
+from lingmix.evaluation.pools import CHUNK_SCORES, Pool, Positions, blocks, pools
 from lingmix.evaluation.ranks import PoolScorer, Scorer
-from lingmix.evaluation.self_matches import BEHIND
+from lingmix.evaluation.self_matches import MASKED
 from lingmix.evaluation.tally import Matrix
 from lingmix.search.exact import Hits, concatenate_hits
 
@@ -83,7 +83,7 @@ def _runs(
     languages = np.asarray(evaluation_set.query_languages)
     for pool in pools(evaluation_set):
         over = scorer.over(pool.passages_P)
-        size = max(1, CHUNK_CELLS // over.width)
+        size = max(1, CHUNK_SCORES // over.width)
         for begin in range(0, len(pool.queries), size):
             queries = pool.queries[begin : begin + size]
             corpora = _best(pool, over, queries, depth or len(pool.passages_P))
@@ -126,7 +126,7 @@ def _run(evaluation_set: EvaluationSet, queries: Positions, hits: Hits) -> pl.Da
             "rank": np.tile(np.arange(1, K + 1), len(queries)),
             "score": hits.score_QK.reshape(-1),
         }
-    ).filter(pl.col("score") > BEHIND)
+    ).filter(pl.col("score") > MASKED)
 
 
 def _ids(evaluation_set: EvaluationSet, passages: Positions) -> pl.Series:
