@@ -1,4 +1,4 @@
-"""Scores of an encoder on evaluation sets, every setting read off one encoding."""
+"""Evaluates an encoder on evaluation sets; each text is encoded once for all settings."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,12 +16,12 @@ from lingmix.search.exact import Searcher
 from lingmix.search.vectors import Vectors
 
 Encode = Callable[[Sequence[str], Role], Embeddings]
-"""Texts in a role -> unit vectors, one row a text. To encode a text once, however many sets share
-it, is its affair."""
+"""Turns texts in a role into unit vectors, one row a text; may cache texts that sets share."""
 
 
 class RunFiles(NamedTuple):
-    """TREC run and qrels files, a folder a set, of `depth` passages a query."""
+    """Where TREC run and qrels files are written, one subfolder a set, and how many passages a
+    query they have."""
 
     folder: Path
     depth: int
@@ -36,14 +36,19 @@ def evaluate_encoder(
     seed: int,
     run_files: RunFiles | None = None,
 ) -> Iterator[SetScores]:
-    """Exact, set by set. A passage ranked beyond `depth` counts as not retrieved (None: no end),
-    though language bias looks at the whole pool. The temperature is the model's own; the seed draws
-    the negatives of the contrastive entropy."""
-    for one in evaluation_sets:
-        queries, passages = encode(one.queries, "query"), encode(one.passages, "passage")
-        scorer = mask_self_matches(one, DenseScorer(one, queries, passages))
-        write_runs(one, scorer, run_files)
-        yield score(one, scorer, depth=depth, temperature=temperature, seed=seed)
+    """Scores set after set by exact ranks.
+
+    A passage ranked beyond `depth` counts as not retrieved (None: no limit), though language bias
+    is measured on the whole pool. `temperature` is that of the model's loss, for the contrastive
+    entropy, whose negatives the seed draws.
+    """
+    for evaluation_set in evaluation_sets:
+        queries = encode(evaluation_set.queries, "query")
+        passages = encode(evaluation_set.passages, "passage")
+        dense = DenseScorer(evaluation_set, queries, passages)
+        scorer = mask_self_matches(evaluation_set, dense)
+        write_runs(evaluation_set, scorer, run_files)
+        yield score(evaluation_set, scorer, depth=depth, temperature=temperature, seed=seed)
 
 
 def evaluate_by_search(
@@ -54,10 +59,12 @@ def evaluate_by_search(
     depth: int,
     seed: int,
 ) -> Iterator[SetScores]:
-    """The scores of the `depth` passages found for each query; others count as not retrieved."""
-    for one in evaluation_sets:
-        queries, passages = encode(one.queries, "query"), encode(one.passages, "passage")
-        yield searched_scores(one, queries, passages, searcher, depth=depth, seed=seed)
+    """Scores set after set by the `depth` passages that a search finds for each query; all others
+    count as not retrieved."""
+    for evaluation_set in evaluation_sets:
+        queries = encode(evaluation_set.queries, "query")
+        passages = encode(evaluation_set.passages, "passage")
+        yield searched_scores(evaluation_set, queries, passages, searcher, depth=depth, seed=seed)
 
 
 def write_runs(evaluation_set: EvaluationSet, scorer: Scorer, files: RunFiles | None) -> None:

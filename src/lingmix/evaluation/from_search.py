@@ -1,4 +1,4 @@
-"""Scores from what a search finds, for corpora too large to rank whole or indexed to save time."""
+"""Scores from the hits of a search, for corpora that are too large to rank or are indexed."""
 
 from typing import NamedTuple
 
@@ -18,21 +18,21 @@ from lingmix.search.exact import Hits, Searcher, merge_hits, recall_against_exac
 from lingmix.search.vectors import Vectors
 
 NOT_FOUND = 2**31
-"""A rank beyond every depth."""
+"""The rank of a passage that is not among the hits, beyond every depth."""
 
 RECALL_SAMPLE = 100
-"""Queries a corpus that are searched exactly too."""
+"""The queries of each corpus that are also searched exactly, to measure the search's recall."""
 
 SHARD_MIB = 256
 SLAB = 2**16
 
 COMPARED = 2048
-"""Rows of hits looked through at once: they stay in the processor's cache."""
+"""Rows of hits that are compared at once: they fit into the processor's cache."""
 
 
 class Found(NamedTuple):
-    """Of a pool's queries: the hits in each language's corpus and in all; passages are positions in
-    the evaluation set. `recalls` are those against exact search, a language."""
+    """The hits of a pool's queries in each language's corpus and in the pool, as positions in the
+    evaluation set; `recalls` are against exact search, one a language."""
 
     languages: list[Hits]
     pool: Hits
@@ -48,14 +48,19 @@ def searched_scores(
     depth: int,
     seed: int,
 ) -> SetScores:
-    """A passage that is not among the first `depth` found counts as not retrieved, so there are no
-    figures that need every rank (rank distance, PEER), nor the contrastive entropy."""
+    """Scores a set by the first `depth` hits of each query; other passages count as not retrieved.
+
+    Measures that need every rank (rank distance, PEER) are left out, and so is the contrastive
+    entropy. Raises InputError where no query has a relevant passage.
+    """
     refuse_bad_vectors(evaluation_set.name, "query", queries, evaluation_set.query_ids)
     refuse_bad_vectors(evaluation_set.name, "passage", passages, evaluation_set.passage_ids)
     relevant, places, recalls = [], [], []
     for pool in pools(evaluation_set):
-        asked = depth + evaluation_set.ignore_own
-        found = _search(evaluation_set, pool, queries, passages, searcher, depth=asked, seed=seed)
+        searched = depth + evaluation_set.ignore_own
+        found = _search(
+            evaluation_set, pool, queries, passages, searcher, depth=searched, seed=seed
+        )
         if evaluation_set.ignore_own:
             match_Q = self_matches(evaluation_set)[pool.queries]
             found = _without_matches(found, match_Q, depth=depth)
@@ -87,7 +92,7 @@ def _search(
     depth: int,
     seed: int,
 ) -> Found:
-    """The pool's hits are its corpora's, in one order."""
+    """Searches each language's corpus; the hits in the pool are these, merged."""
     queries_QD = queries[pool.queries]
     languages, recalls, ties = [], [], []
     for begin, end in zip(pool.begin_X, pool.end_X, strict=True):
@@ -119,8 +124,7 @@ def _positions(hits: Hits, position_P: Positions) -> Hits:
 
 
 def _without_matches(found: Found, match_Q: Positions, *, depth: int) -> Found:
-    """At most `depth` hits, none of them the query's own passage: where it was found, the list ends
-    in a hit that is not there."""
+    """Removes self matches, and cuts to `depth` hits; a row with a self match ends in -1."""
 
     def without(hits: Hits) -> Hits:
         match_QK = hits.passage_QK == match_Q[:, None]
@@ -144,8 +148,10 @@ def _relevant(
     row_J, language_J = row_of[query_J], language_P[passage_J]
     language_rank_J = np.empty(len(row_J), dtype=np.int64)
     for language, hits in enumerate(found.languages):
-        here_J = language_J == language
-        language_rank_J[here_J] = found_ranks(hits, row_J[here_J], passage_J[here_J])
+        of_language_J = language_J == language
+        language_rank_J[of_language_J] = found_ranks(
+            hits, row_J[of_language_J], passage_J[of_language_J]
+        )
     pool_rank_J = found_ranks(found.pool, row_J, passage_J)
     first_J = np.minimum(np.bincount(query_J)[query_J], found.pool.found.sum(1)[row_J])
     return pl.DataFrame(
@@ -164,7 +170,8 @@ def _relevant(
 
 
 def _in_pool(evaluation_set: EvaluationSet, pool: Pool) -> tuple[Positions, Positions]:
-    """The row of each query of the set, and the language of each passage; -1: not in the pool."""
+    """Returns the row of each query of the set, and the language's number of each passage, -1 for
+    those that are not in the pool."""
     row_Q = np.full(len(evaluation_set.query_ids), -1)
     row_Q[pool.queries] = np.arange(len(pool.queries))
     language_P = np.full(len(evaluation_set.passage_ids), -1)
@@ -173,12 +180,12 @@ def _in_pool(evaluation_set: EvaluationSet, pool: Pool) -> tuple[Positions, Posi
 
 
 def found_ranks(hits: Hits, row_J: Positions, passage_J: Positions) -> Positions:
-    """Of each passage in the hits of its row, from 1."""
+    """Returns the rank, from 1, of each passage among the hits of its row, else `NOT_FOUND`."""
     rank_J = np.full(len(row_J), NOT_FOUND)
     for begin in range(0, len(row_J), COMPARED):
-        some = slice(begin, begin + COMPARED)
-        match_SK = hits.passage_QK[row_J[some]] == passage_J[some, None]
-        rank_J[some] = np.where(match_SK.any(1), match_SK.argmax(1) + 1, NOT_FOUND)
+        part = slice(begin, begin + COMPARED)
+        match_SK = hits.passage_QK[row_J[part]] == passage_J[part, None]
+        rank_J[part] = np.where(match_SK.any(1), match_SK.argmax(1) + 1, NOT_FOUND)
     return rank_J
 
 
@@ -198,19 +205,19 @@ def _scores(
 def _places(
     evaluation_set: EvaluationSet, pool: Pool, found: Found, relevant: pl.DataFrame
 ) -> pl.DataFrame:
-    """Who holds the first places among the hits; ties stand by id here."""
+    """Computes `Ranked.places` from the hits, in which ties are ordered by id."""
     row_of, language_P = _in_pool(evaluation_set, pool)
     counts = relevant.group_by("query", maintain_order=True).len()
     query_C, count_C1 = counts["query"].to_numpy(), counts["len"].to_numpy()[:, None]
     passage_CK = found.pool.passage_QK[row_of[query_C]]
     first_CK = (np.arange(passage_CK.shape[1]) < count_C1) & (passage_CK >= 0)
     language_CK = np.where(first_CK, language_P[passage_CK], -1)
-    held_CX = np.stack([(language_CK == of).sum(1) for of in range(len(pool.languages))], axis=1)
+    places_CX = np.stack([(language_CK == x).sum(1) for x in range(len(pool.languages))], axis=1)
     return pl.DataFrame(
         {
             "query": query_C.repeat(len(pool.languages)),
             "passage_language": pl.Series(list(pool.languages) * len(query_C), dtype=pl.String),
-            "share": (held_CX / np.maximum(held_CX.sum(1, keepdims=True), 1)).reshape(-1),
+            "share": (places_CX / np.maximum(places_CX.sum(1, keepdims=True), 1)).reshape(-1),
             "passages": np.tile(pool.end_X - pool.begin_X, len(query_C)),
         }
     )

@@ -1,4 +1,4 @@
-"""Which rankings a mean is over: those of queries that are judged in the corpus they rank."""
+"""Decides which rankings a mean is over: those of queries that are judged in the ranked corpus."""
 
 import numpy as np
 import polars as pl
@@ -8,12 +8,12 @@ from lingmix.evaluation.ranks import with_query_language
 
 
 def judged_rankings(evaluation_set: EvaluationSet) -> pl.DataFrame:
-    """A row for each setting, query and passage language (null where languages are pooled) between
-    which there is a judgement, of whatever grade.
+    """Returns a row for each setting, query and passage language (null where languages are pooled)
+    between which there is a judgement, of any grade.
 
-    That is what trec_eval averages over, given the judgements of the setting as qrels: a judged
-    query without a relevant passage counts 0, and a query that is judged in some languages alone
-    has no ranking in the others, in which nobody looked for its passages.
+    trec_eval averages over these, given the judgements of the setting as qrels: a judged query
+    without a relevant passage counts 0, and a query that is judged in some languages only has no
+    ranking in the others, in which nobody looked for its passages.
     """
     passages, place_J = np.unique(evaluation_set.passage_J, return_inverse=True)
     languages = [evaluation_set.passage_languages[p] for p in passages.tolist()]
@@ -23,12 +23,11 @@ def judged_rankings(evaluation_set: EvaluationSet) -> pl.DataFrame:
             "passage_language": pl.Series(languages, dtype=pl.String).gather(place_J),
         }
     ).unique()
-    own = pl.col("query_language") == pl.col("passage_language")
-    corpora = with_query_language(evaluation_set, pairs).with_columns(
-        setting=pl.when(own).then(pl.lit("monolingual")).otherwise(pl.lit("crosslingual"))
-    )
+    same_language = pl.col("query_language") == pl.col("passage_language")
+    setting = pl.when(same_language).then(pl.lit("monolingual")).otherwise(pl.lit("crosslingual"))
+    corpora = with_query_language(evaluation_set, pairs).with_columns(setting=setting)
     if evaluation_set.other_languages_only:
-        corpora = corpora.filter(~own)
+        corpora = corpora.filter(~same_language)
     return pl.concat([corpora, _pooled(evaluation_set, corpora)], how="diagonal").sort(
         "query", "passage_language"
     )

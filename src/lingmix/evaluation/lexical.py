@@ -1,4 +1,4 @@
-"""Lexical baselines, scored as any encoder: BM25 on words and TF-IDF on characters."""
+"""Evaluates lexical baselines like an encoder: BM25 on words and TF-IDF on characters."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,10 +20,10 @@ from lingmix.evaluation.tally import Matrix
 Method = Literal["bm25", "tfidf"]
 
 Corpus = Callable[[Positions], Matrix]
-"""Positions of C queries -> scores of one language's passages."""
+"""Takes positions of C queries; returns their scores for one language's passages."""
 
 UNSPACED = re.compile("([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+)")
-"""Scripts that leave words unseparated: Thai, Lao, Burmese, Khmer, kana, Han."""
+"""Scripts that do not separate words: Thai, Lao, Burmese, Khmer, kana, Han."""
 
 
 def evaluate_lexical(
@@ -33,11 +33,12 @@ def evaluate_lexical(
     depth: int | None,
     run_files: RunFiles | None = None,
 ) -> Iterator[SetScores]:
-    """As `evaluate_encoder`, of a baseline that gives no vectors and has no temperature."""
-    for one in evaluation_sets:
-        scorer = mask_self_matches(one, LEXICAL[method](one))
-        write_runs(one, scorer, run_files)
-        yield score(one, scorer, depth=depth, temperature=None, seed=0)
+    """Scores set after set like `evaluate_encoder`, without contrastive entropy: the scores of a
+    baseline have no temperature."""
+    for evaluation_set in evaluation_sets:
+        scorer = mask_self_matches(evaluation_set, LEXICAL[method](evaluation_set))
+        write_runs(evaluation_set, scorer, run_files)
+        yield score(evaluation_set, scorer, depth=depth, temperature=None, seed=0)
 
 
 def bm25_scorer(evaluation_set: EvaluationSet) -> Scorer:
@@ -56,7 +57,8 @@ def bm25_scorer(evaluation_set: EvaluationSet) -> Scorer:
 
 
 def words(text: str) -> list[str]:
-    """Lower-cased words; of scripts that leave them unseparated, pairs of characters."""
+    """Splits a text into lower-cased words; in scripts that do not separate words, into pairs of
+    characters."""
     found: list[str] = []
     for word, _ in BertPreTokenizer().pre_tokenize_str(text.lower()):
         for part in filter(None, UNSPACED.split(word)):
@@ -83,31 +85,36 @@ def tfidf_scorer(evaluation_set: EvaluationSet) -> Scorer:
 
 
 def _nothing(passages: int) -> Corpus:
-    """A corpus without a word scores 0."""
+    """Scores 0 for a corpus without a word."""
     return lambda chosen: np.zeros((len(chosen), passages), dtype=np.float32)
 
 
 class LexicalScorer:
-    """Each language's corpus has its own statistics; pooled, the raw scores are merged."""
+    """Scores each language's corpus by its statistics; in a pool the raw scores are compared."""
 
     def __init__(
         self, evaluation_set: EvaluationSet, corpus: Callable[[Positions], Corpus]
     ) -> None:
         self._language_P = np.asarray(evaluation_set.passage_languages)
         languages = sorted(set(self._language_P.tolist()))
-        self._positions = {of: np.flatnonzero(self._language_P == of) for of in languages}
-        self._corpora = {of: corpus(positions) for of, positions in self._positions.items()}
+        self._positions = {
+            language: np.flatnonzero(self._language_P == language) for language in languages
+        }
+        self._corpora = {
+            language: corpus(positions) for language, positions in self._positions.items()
+        }
 
     def over(self, passages_P: Positions) -> PoolScorer:
         languages = sorted(set(self._language_P[passages_P].tolist()))
-        place = np.empty(len(self._language_P), dtype=np.int64)
-        held = np.concatenate([self._positions[of] for of in languages])
-        place[held] = np.arange(len(held))
-        return LexicalPool([self._corpora[of] for of in languages], place[passages_P])
+        column_of = np.empty(len(self._language_P), dtype=np.int64)
+        included = np.concatenate([self._positions[language] for language in languages])
+        column_of[included] = np.arange(len(included))
+        corpora = [self._corpora[language] for language in languages]
+        return LexicalPool(corpora, column_of[passages_P])
 
 
 class LexicalPool:
-    """Scored as a whole: a word's postings know no blocks."""
+    """Scores whole corpora at once, as inverted indexes are not divided into blocks."""
 
     def __init__(self, corpora: Sequence[Corpus], column_P: Positions) -> None:
         self.width = len(column_P)

@@ -1,4 +1,4 @@
-"""Run and qrels files that trec_eval scores as the evaluator does."""
+"""Writes run and qrels files whose trec_eval scores are those of the evaluator."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +21,11 @@ from lingmix.search.exact import Hits, concatenate_hits
 def write_trec(
     evaluation_set: EvaluationSet, scorer: Scorer, *, depth: int | None, folder: Path
 ) -> list[Path]:
-    """`monolingual`, `multilingual` and `crosslingual-<passage language>`, each .run and .qrels:
-    a file has one ranking a query, so those over different languages' corpora lie apart."""
+    """Writes `monolingual`, `multilingual` and `crosslingual-<passage language>`, each .run and
+    .qrels: a file has one ranking a query, so each cross-lingual corpus has its files.
+
+    Raises InputError where an id is empty or has a blank.
+    """
     _refuse_blanks(evaluation_set)
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder) as unfinished:
@@ -44,10 +47,10 @@ def _append(path: Path, frame: pl.DataFrame) -> None:
 
 
 def _refuse_blanks(evaluation_set: EvaluationSet) -> None:
-    for of in (*evaluation_set.query_ids, *evaluation_set.passage_ids):
-        if len(of.split()) != 1 or of != of.strip():
+    for id in (*evaluation_set.query_ids, *evaluation_set.passage_ids):
+        if len(id.split()) != 1 or id != id.strip():
             raise InputError(
-                f"evaluation set {evaluation_set.name}: id {of!r} is empty or holds a blank, which "
+                f"evaluation set {evaluation_set.name}: id {id!r} is empty or holds a blank, which "
                 "TREC files cannot carry: rename it, or write no run files"
             )
 
@@ -64,17 +67,18 @@ def _qrels(evaluation_set: EvaluationSet) -> Iterator[tuple[str, pl.DataFrame]]:
             "grade": evaluation_set.grade_J,
         }
     )
-    own = pl.Series(evaluation_set.query_languages).gather(query_J)
+    query_language = pl.Series(evaluation_set.query_languages).gather(query_J)
     language = pl.Series(evaluation_set.passage_languages).gather(passage_J)
     rankings = judged_rankings(evaluation_set).filter(setting="multilingual")
     pooled = pl.Series(query_J).is_in(rankings["query"].implode())
     if evaluation_set.other_languages_only:
-        yield "multilingual", judged.filter(pooled & (own != language))
+        yield "multilingual", judged.filter(pooled & (query_language != language))
     else:
         yield "multilingual", judged.filter(pooled)
-        yield "monolingual", judged.filter(own == language)
-    for of in sorted(set(evaluation_set.passage_languages)):
-        yield f"crosslingual-{of}", judged.filter((own != language) & (language == of))
+        yield "monolingual", judged.filter(query_language == language)
+    for name in sorted(set(evaluation_set.passage_languages)):
+        other_queries = (query_language != language) & (language == name)
+        yield f"crosslingual-{name}", judged.filter(other_queries)
 
 
 def _runs(
@@ -90,14 +94,14 @@ def _runs(
             pooled = concatenate_hits(*corpora).best(depth or len(pool.passages_P))
             yield "multilingual", _run(evaluation_set, queries, pooled)
             for language, hits in zip(pool.languages, corpora, strict=True):
-                own = languages[queries] == language
-                for name, chosen in (("monolingual", own), (f"crosslingual-{language}", ~own)):
-                    part = Hits(hits.passage_QK[chosen], hits.score_QK[chosen])
-                    yield name, _run(evaluation_set, queries[chosen], part)
+                same = languages[queries] == language
+                for name, chosen in (("monolingual", same), (f"crosslingual-{language}", ~same)):
+                    yield name, _run(evaluation_set, queries[chosen], hits.select(chosen))
 
 
 def _best(pool: Pool, over: PoolScorer, queries: Positions, depth: int) -> list[Hits]:
-    """In each language's corpus; a passage is called by its place among equal scores."""
+    """Returns the best hits in each language's corpus, passages by their rank among equal scores
+    (`Pool.tie_P`)."""
     best = [Hits.empty(len(queries), 0) for _ in pool.languages]
     for columns in blocks(pool, over.width):
         scores_CB = over.scores(queries, np.arange(columns.start, columns.stop))
@@ -135,7 +139,8 @@ def _ids(evaluation_set: EvaluationSet, passages: Positions) -> pl.Series:
 
 
 def best_columns(scores_CP: Matrix, K: int) -> Positions:
-    """The K best of each row, best first; equal scores stand by column, also at the end."""
+    """Returns the K best columns of each row, best first; equal scores are ordered by column, also
+    at the end of the list."""
     last_C1 = torch.from_numpy(scores_CP).topk(K, dim=1).values[:, -1:].numpy()
     above_CP, tied_CP = scores_CP > last_C1, scores_CP == last_C1
     free_C1 = K - above_CP.sum(1, keepdims=True)

@@ -1,4 +1,4 @@
-"""The evaluation inside training: embeddings arrive in batches, perhaps on several devices."""
+"""The evaluation within training, whose embeddings come in batches, also on several devices."""
 
 from collections.abc import Sequence
 
@@ -16,11 +16,11 @@ from lingmix.evaluation.self_matches import mask_self_matches
 
 
 class RetrievalScores(Metric):
-    """Collects a set's embeddings by position, in any order and batches, repeats included; computes
-    what `evaluate` does.
+    """Collects a set's embeddings by position, in any order and batches, also repeatedly; computes
+    the metrics of `evaluate_encoder`.
 
-    States are flat, [position, embedding] after [position, embedding], so that a device which saw
-    no query, or no passage, can take part in the gathering. Positions are exact up to 2**24.
+    States are flat, [position, embedding] after [position, embedding], so that they can be gathered
+    from a device without a query, or without a passage. Positions are exact up to 2**24.
     """
 
     full_state_update = False

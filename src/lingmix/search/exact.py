@@ -38,7 +38,7 @@ class Hits(NamedTuple):
     def empty(cls, Q: int, K: int) -> Self:
         return cls(np.full((Q, K), -1), np.full((Q, K), -np.inf, dtype=np.float32))
 
-    def select(self, queries: slice | Positions) -> "Hits":
+    def select(self, queries: slice | Positions | NDArray[np.bool_]) -> "Hits":
         return Hits(self.passage_QK[queries], self.score_QK[queries])
 
     def best(self, K: int) -> "Hits":
