@@ -1,9 +1,9 @@
-"""Whether a pooled ranking favours languages.
+"""Measures whether a pooled ranking favours languages.
 
-An encoder that is blind to language scores 0 in expectation in the same-language figures and in
-those of shares (but see `share_gap`), one half in PEER, and at least the number of languages less
-one in rank distance. The functions take what `Ranked` holds, or its `excess_shares`, and give a row
-a query, with the figure under its name; where it says nothing about a query it is null.
+The expectation for a language-blind encoder is 0 in the same-language figures and in those of
+shares (but see `share_gap`), one half in PEER, and at least the number of languages less one in
+rank distance. The functions take the frames of `Ranked`, or its `excess_shares`, and return a row a
+query, with the figure under its name, null where it is not defined for the query.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from lingmix.evaluation.metric_names import Measure
 
 
 class PooledRanking(NamedTuple):
-    """The multilingual setting's ranking of every query: `Ranked.relevant`, and what
-    `excess_shares` makes of it."""
+    """The multilingual setting's ranking of every query: `Ranked.relevant` and its
+    `excess_shares`."""
 
     relevant: pl.DataFrame
     excess: pl.DataFrame
@@ -27,8 +27,8 @@ class PooledRanking(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Bias(Measure[Callable[[PooledRanking], pl.DataFrame]]):
-    """`note` explains the measure to a reader of the report; `whole`: it needs the rank of every
-    relevant passage, not only of those that a search found."""
+    """A figure of language bias. `note` explains it to a reader of the report; `whole` says that it
+    needs the rank of every relevant passage, not only of those that a search found."""
 
     note: str
     digits: int = 3
@@ -36,8 +36,8 @@ class Bias(Measure[Callable[[PooledRanking], pl.DataFrame]]):
 
 
 def rank_distance(relevant: pl.DataFrame) -> pl.DataFrame:
-    """How many places lie between the languages' relevant passages (each language's best) that rank
-    first and last; at least the number of languages less one (arXiv 2408.10536)."""
+    """Returns how many ranks lie between the first and the last of the languages' best relevant
+    passages; at least the number of languages less one (arXiv 2408.10536)."""
     best = pl.col("pool_rank").min()
     distance = pl.col("pool_rank").max() - pl.col("pool_rank").min()
     return (
@@ -49,24 +49,27 @@ def rank_distance(relevant: pl.DataFrame) -> pl.DataFrame:
 
 
 def same_language_preference(relevant: pl.DataFrame) -> pl.DataFrame:
-    """How often a relevant passage of the query's language scores above one of the same grade in
-    another language, less how often below: from -1 to 1."""
-    own = pl.col("passage_language") == pl.col("query_language")
-    score = relevant.select("query", "grade", "score", own=own)
-    others = score.filter(~pl.col("own"))
-    both = score.filter("own").join(others, on=["query", "grade"], suffix="_other")
+    """Returns how often a relevant passage in the query's language scores above one of the same
+    grade in another language, less how often below: from -1 to 1."""
+    same_language = pl.col("passage_language") == pl.col("query_language")
+    columns = ["query", "grade", "score"]
+    same, other = (
+        relevant.filter(part).select(columns) for part in (same_language, ~same_language)
+    )
+    both = same.join(other, on=["query", "grade"], suffix="_other")
     above = (pl.col("score") > pl.col("score_other")).mean()
     below = (pl.col("score") < pl.col("score_other")).mean()
     return both.group_by("query").agg(same_language_preference=above - below)
 
 
 def peer(relevant: pl.DataFrame) -> pl.DataFrame:
-    """Probability of Equal Expected Rank (arXiv 2405.00978), over the whole pool: of the relevant
-    passages of each grade, the p-value of equal mean ranks in all languages (Kruskal-Wallis, on the
-    ranks themselves as its authors' code has it), 1 where they are in one language; each grade that
-    a query has weighs the same, the authors' weights being their users' to choose. Low is biased.
+    """Returns the Probability of Equal Expected Rank (arXiv 2405.00978) in the whole pool; low is
+    biased.
 
-    Null where one passage a language leaves nothing to tell: the p-value is then constant.
+    It is the p-value that the relevant passages of a grade have equal mean ranks in all languages
+    (Kruskal-Wallis on the ranks, as in its authors' code), 1 where they are in one language,
+    averaged over the grades that a query has; the authors leave the weights of grades to the user.
+    Null where each language has one passage, for then the p-value is constant.
     """
     of = ["query", "grade"]
     mean = pl.col("pool_rank").mean()
@@ -95,11 +98,11 @@ def peer(relevant: pl.DataFrame) -> pl.DataFrame:
 
 
 def excess_shares(relevant: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
-    """Of each query and passage language of its pool: the share of the first R places that the
-    language holds, less the share expected of a ranking that is blind to language and has as many
-    relevant passages of each grade there. To such a ranking passages of one grade are alike, so
-    each language would hold these places in proportion to its passages of that grade, and the
-    places of the irrelevant in proportion to its irrelevant passages."""
+    """Returns, for each query and passage language of its pool, the share of the first R places
+    that the language has, less the share expected of a language-blind ranking with as many relevant
+    passages of each grade there. To such a ranking passages of one grade are alike, so each
+    language would have these places in proportion to its passages of that grade, and the places of
+    irrelevant passages in proportion to its irrelevant passages."""
     on = ["query", "passage_language"]
     grade = ["query", "grade"]
     due = (
@@ -131,33 +134,34 @@ def excess_shares(relevant: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
 
 
 def same_language_excess(excess: pl.DataFrame) -> pl.DataFrame:
+    """Returns the excess share of the query's language."""
     return excess.filter(pl.col("passage_language") == pl.col("query_language")).select(
         "query", same_language_excess="excess_share"
     )
 
 
 def share_gap(excess: pl.DataFrame) -> pl.DataFrame:
-    """The part of the places that languages hold in excess (total variation), in each query
-    language first, so that each favouring itself does not cancel out.
+    """Returns the share of the places that languages have in excess (total variation), by query
+    language first, so that languages that each favour themselves do not cancel out.
 
-    A query's excess counts with the sign that the language's excess has for the other queries of
-    its language, not with that of its own: chance cancels out, and rankings that are blind to
-    language and independent score 0 in expectation, where a sum of absolute means would grow as
-    queries get fewer. An encoder's rankings share their passages, whose luck remains where they are
-    few; random vectors on XQuAD-R score .000, on 180 passages up to .015.
+    A query's excess counts with the sign of the language's excess over the other queries of its
+    language: chance then cancels out, and independent language-blind rankings score 0 in
+    expectation, where a sum of absolute means would grow as queries get fewer. The rankings of an
+    encoder share their passages, whose chance remains where they are few: random vectors on
+    XQuAD-R score .000, on 180 passages up to .015.
     """
     share = pl.col("excess_share")
-    others = share.sum().over("query_language", "passage_language") - share
+    other_queries = share.sum().over("query_language", "passage_language") - share
     return (
-        excess.with_columns(gap=share * others.sign())
+        excess.with_columns(gap=share * other_queries.sign())
         .group_by("query")
         .agg(share_gap=pl.col("gap").sum() / 2)
     )
 
 
 def pair_shares(excess: pl.DataFrame) -> pl.DataFrame:
-    """Of each query and passage language: how much more of the first places the passage language
-    holds for these queries than a ranking blind to language would give it."""
+    """Returns, for each query and passage language, how much more of the first places the passage
+    language has for these queries than a language-blind ranking would give it."""
     languages = ["query_language", "passage_language"]
     return excess.group_by(languages).agg(pl.col("excess_share").mean()).sort(languages)
 

@@ -1,4 +1,4 @@
-"""The names of metrics, built and parsed in this one place, and how measures are shown.
+"""Builds and parses the names of metrics, and formats their values.
 
 A metric of an evaluation set is `<split>/<set>/<score>`, and a score is one of
 
@@ -6,7 +6,7 @@ A metric of an evaluation set is `<split>/<set>/<score>`, and a score is one of
 - `pair/<en-de>/<metric>`, of a language pair;
 - `<metric>`, of the whole set: `contrastive_entropy`.
 
-What a training logs on its way (`train/...`) has no set, and is named where it is computed.
+What a training logs while it runs (`train/...`) has no set, and is named where it is computed.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ from lingmix.errors import InputError
 
 TEST, VAL = "test", "val"
 DEVELOPMENT = "development"
-"""The set of `val`."""
+"""The name of the set whose split is `val`."""
 
 SETTINGS = ("monolingual", "crosslingual", "multilingual")
 MAP = "map"
@@ -27,7 +27,7 @@ CONTRASTIVE_ENTROPY = "contrastive_entropy"
 EXCESS_SHARE = "excess_share"
 WITHOUT_RELEVANT = "without_relevant"
 RANKED, SKIPPED, UNJUDGED = "ranked", "skipped", "unjudged"
-"""Counts of queries, which are named as scores are."""
+"""Counts of queries, which are named like scores."""
 
 SEARCH_RECALL = "search_recall"
 PAIR = "pair"
@@ -37,8 +37,8 @@ Compute = TypeVar("Compute", bound=Callable[..., Any])
 
 @dataclass(frozen=True, kw_only=True)
 class Measure(Generic[Compute]):
-    """What computes a measure, its label, how it is shown (`digits` after the point, with a sign
-    where it goes both ways), and which of several values is the best."""
+    """A measure: the function that computes it, its label, its format (`digits` after the point,
+    `signed` where values are of both signs), and which of several values is the best."""
 
     compute: Compute
     label: str
@@ -51,11 +51,11 @@ class Measure(Generic[Compute]):
 
 
 Scope = str | LanguagePair | None
-"""What a score is of: a setting, a language pair, or the whole set."""
+"""The setting or the language pair that a score is of; None is the whole set."""
 
 
 class ScoreName(NamedTuple):
-    """A figure of an evaluation set."""
+    """The name of a score within an evaluation set; `str` gives its text."""
 
     metric: str
     scope: Scope = None
@@ -74,7 +74,7 @@ class ScoreName(NamedTuple):
 
 
 class MetricName(NamedTuple):
-    """A score of a set under the name that a run records it by."""
+    """The name of a metric that a run records; `str` gives its text."""
 
     split: str
     set: str
@@ -85,32 +85,32 @@ class MetricName(NamedTuple):
 
 
 def on_test_set(set_name: str, score: str) -> str:
-    """The metric of a score of an evaluation set."""
+    """Returns the metric name of a score of an evaluation set."""
     return f"{TEST}/{set_name}/{score}"
 
 
 def on_development_set(score: str) -> str:
-    """The metric of a score of the development set."""
+    """Returns the metric name of a score of the development set."""
     return f"{VAL}/{DEVELOPMENT}/{score}"
 
 
 KEPT_SCORE = on_development_set("best")
-"""Of the weights that a run kept: their score on the development set."""
+"""The score on the development set of the best weights, which a run ends with."""
 
 
 def answerable(metric: str) -> str:
-    """The mean of a metric over the queries that have a relevant passage."""
+    """Names the mean of a metric over the queries that have a relevant passage."""
     return f"{metric}_answerable"
 
 
 def excess_share_of(language: str) -> str:
-    """The excess share of a passage language, over all query languages."""
+    """Names the excess share of a passage language, over all query languages."""
     return f"{EXCESS_SHARE}/{language}"
 
 
 @cache
 def parse_score(text: str) -> ScoreName | None:
-    """None for what is no score of an evaluation set."""
+    """Returns None for a text that does not name a score of an evaluation set."""
     first, _, rest = text.partition("/")
     if first in SETTINGS and rest:
         return ScoreName(rest, first)
@@ -125,7 +125,7 @@ def parse_score(text: str) -> ScoreName | None:
 
 @cache
 def parse(text: str) -> MetricName | None:
-    """None for what is no metric of an evaluation set."""
+    """Returns None for a text that does not name a metric of an evaluation set."""
     split, _, rest = text.partition("/")
     set_name, _, score = rest.partition("/")
     found = parse_score(score)
@@ -133,17 +133,18 @@ def parse(text: str) -> MetricName | None:
 
 
 def parsed(names: Iterable[str]) -> list[MetricName]:
-    """Those that are metrics of evaluation sets, in their order."""
+    """Returns the names that are metrics of evaluation sets, in their order."""
     return [found for name in names if (found := parse(name))]
 
 
 def setting_maps(names: Iterable[str]) -> list[MetricName]:
-    """The mAP of each setting of each evaluation set, by which runs are compared first; sorted."""
+    """Returns the mAP of each setting of each evaluation set, sorted: runs are compared by these
+    first."""
     return sorted(
         (
-            one
-            for one in parsed(names)
-            if one.split == TEST and one.score.scope in SETTINGS and one.score.metric == MAP
+            name
+            for name in parsed(names)
+            if name.split == TEST and name.score.scope in SETTINGS and name.score.metric == MAP
         ),
         key=str,
     )

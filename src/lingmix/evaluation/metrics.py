@@ -1,4 +1,4 @@
-"""Retrieval metrics as trec_eval computes them, from the ranks of the relevant passages alone."""
+"""Retrieval metrics as trec_eval computes them, from the ranks of the relevant passages."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,8 +13,9 @@ Figures = NDArray[np.float64]
 
 
 class Rankings(NamedTuple):
-    """The J relevant passages of G rankings, ranking by ranking: by rank, best first, and (for the
-    ideal ranking) by grade. `place_J` counts from 1 within a ranking; rank inf is not retrieved."""
+    """The J relevant passages of G rankings, ranking after ranking: `rank_J` and `grade_J` by rank,
+    best first, and `ideal_J` the grades in descending order, for the ideal ranking. `place_J`
+    counts from 1 within a ranking; rank inf is not retrieved."""
 
     ranking_J: NDArray[np.int64]
     place_J: NDArray[np.int64]
@@ -83,4 +84,5 @@ METRICS: dict[str, Retrieval] = {
 
 
 def retrieval_metrics(rankings: Rankings) -> dict[str, Figures]:
+    """Computes all of `METRICS`, one value a ranking."""
     return {name: metric.compute(rankings) for name, metric in METRICS.items()}

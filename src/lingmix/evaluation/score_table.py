@@ -1,4 +1,4 @@
-"""Scores as a terminal shows them."""
+"""Formats scores for a terminal."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -25,31 +25,32 @@ from lingmix.text_table import format_table
 
 
 def headline(scores: Sequence[SetScores]) -> str:
-    """mAP in each setting, a line a set."""
+    """Returns mAP in each setting, a line a set."""
     lines = []
-    for one in scores:
-        means = ((setting, one.figure(MAP, setting)) for setting in SETTINGS)
-        shown = (f"{setting} {value:.3f}" for setting, value in means if value is not None)
-        lines.append(f"  {one.name}: mAP {', '.join(shown)}")
+    for of_set in scores:
+        means = ((setting, of_set.figure(MAP, setting)) for setting in SETTINGS)
+        parts = (f"{setting} {value:.3f}" for setting, value in means if value is not None)
+        lines.append(f"  {of_set.name}: mAP {', '.join(parts)}")
     return "\n".join(lines)
 
 
 def score_table(scores: Sequence[SetScores]) -> str:
-    """Every setting of every set, the language bias, and which queries were counted."""
+    """Returns a table of every setting of every set, with notes on the language bias and on queries
+    that were not counted."""
     rows: list[Sequence[str]] = []
     notes = []
-    for one in scores:
-        rows.append((one.name,))
+    for of_set in scores:
+        rows.append((of_set.name,))
         for setting in SETTINGS:
-            if one.figure(MAP, setting) is not None:
-                rows.append((f"  {setting}", *_figures(one, setting)))
-        notes += [f"{one.name}: {note}" for note in (*_bias(one), *_counted(one))]
+            if of_set.figure(MAP, setting) is not None:
+                rows.append((f"  {setting}", *_figures(of_set, setting)))
+        notes += [f"{of_set.name}: {note}" for note in (*_bias(of_set), *_counted(of_set))]
     labels = (metric.label for metric in METRICS.values())
     return "\n".join([format_table(("", *labels), rows, figures=slice(1, None)), *notes])
 
 
 def recorded_scores(metrics: Mapping[str, float]) -> list[SetScores]:
-    """Of a recorded run, without what MLflow has as files alone."""
+    """Reads the scores of a recorded run from its metrics, without those that are only in files."""
     by_set: dict[str, dict[str, float]] = {}
     for name in parsed(metrics):
         if name.split == TEST:
@@ -75,7 +76,7 @@ def _bias(scores: SetScores) -> list[str]:
 
 
 def _counted(scores: SetScores) -> list[str]:
-    """Which queries a mean is over, where they are not all of the set's."""
+    """Says which queries a mean is over, where these are not all of the set's."""
     counts = scores.counts
     notes = [f"left out {n} queries without a judgement"] if (n := counts.get(UNJUDGED)) else []
     for setting in SETTINGS:

@@ -1,4 +1,4 @@
-"""What an evaluation set says of an encoder: metrics a query, and their macro averages."""
+"""Scores of an encoder on an evaluation set: metrics a query, and their macro averages."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -35,17 +35,19 @@ Averages = dict[ScoreName, float]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SetScores:
-    """`metrics`: `<setting>/<metric>`, `pair/<en-de>/<metric>` and `contrastive_entropy`, macro
-    averages over query languages or language pairs. A mean is over the judged queries, as
-    trec_eval's: one without a relevant passage counts 0. Where a setting or pair has such queries,
-    `<setting>/without_relevant` says how many, and `<metric>_answerable` is the mean without them.
+    """The scores of one evaluation set.
+
+    `metrics` are `<setting>/<metric>`, `pair/<en-de>/<metric>` and `contrastive_entropy`, macro
+    averages over query languages or language pairs. A mean is over the judged queries, as in
+    trec_eval: one without a relevant passage counts 0. Where a setting or pair has such queries,
+    `<setting>/without_relevant` counts them, and `<metric>_answerable` is the mean without them.
 
     `per_query` has a row a ranking: set, setting, query_id, query_language, passage_language (null
-    where languages are pooled), `relevant` (how many passages are), then metrics, null where one
-    does not apply. `counts`, for a setting or pair: its judged queries (`ranked`), those of them
-    that have no relevant passage there (`without_relevant`), and queries that are not judged there
-    and so have no part in a mean (`skipped`); and of the source's queries those that nobody judged
-    at all (`unjudged`), which are not in the set.
+    where languages are pooled), `relevant` (the number of relevant passages), then metrics, null
+    where one does not apply. `counts` has for each setting and pair its judged queries (`ranked`),
+    those of them without a relevant passage (`without_relevant`), and the queries that are not
+    judged there and are in no mean (`skipped`); and the source's queries without any judgement
+    (`unjudged`), which are not in the set.
     """
 
     name: str
@@ -54,7 +56,7 @@ class SetScores:
     counts: dict[str, int]
 
     def figure(self, metric: str, scope: Scope = None) -> float | None:
-        """None where the set does not measure it."""
+        """Returns None where the set does not have it."""
         return self.metrics.get(str(ScoreName(metric, scope)))
 
 
@@ -72,6 +74,7 @@ def score(
 
 
 def set_scores(evaluation_set: EvaluationSet, ranked: Ranked, *, depth: int | None) -> SetScores:
+    """Averages the metrics of a set's rankings. Raises InputError where `depth` is below 1."""
     if depth is not None and depth < 1:
         raise InputError(f"depth: must be at least 1, or null for whole corpora, got {depth}")
     judged = judged_rankings(evaluation_set)
@@ -98,7 +101,7 @@ def set_scores(evaluation_set: EvaluationSet, ranked: Ranked, *, depth: int | No
 def _rankings(
     ranked: Ranked, judged: pl.DataFrame, excess: pl.DataFrame, *, depth: int | None
 ) -> pl.DataFrame:
-    """A row a judged ranking; every setting is read off the same ranks."""
+    """Returns a row a judged ranking; all settings are computed from the same ranks."""
     in_language = ranked.relevant.rename({"language_rank": "rank", "language_entropy": "entropy"})
     pooled = ranked.relevant.rename({"pool_rank": "rank", "pool_entropy": "entropy"}).with_columns(
         passage_language=pl.lit(None, dtype=pl.String)
@@ -116,7 +119,7 @@ def _rankings(
 
 
 def _measured(judged: pl.DataFrame, relevant: pl.DataFrame, *, depth: int | None) -> pl.DataFrame:
-    """The metrics of each judged ranking: 0 in all of them where no passage is relevant."""
+    """Computes the metrics of each judged ranking, all 0 where no passage is relevant."""
     of = ["query", "passage_language"]
     found = (
         relevant.join(judged, on=of, how="semi", nulls_equal=True)
@@ -146,7 +149,7 @@ def _metrics(rankings: pl.DataFrame, excess: pl.DataFrame) -> Averages:
 
 
 def _averages(rankings: pl.DataFrame) -> Averages:
-    """Macro over query languages, or over language pairs."""
+    """Computes macro averages over query languages, or over language pairs."""
     mean = pl.exclude(NAMES).mean()
     corpora = rankings.group_by(LANGUAGES, maintain_order=True).agg(mean).sort(LANGUAGES)
     averages: Averages = {}
@@ -161,8 +164,8 @@ def _averages(rankings: pl.DataFrame) -> Averages:
 
 
 def _answerable(rankings: pl.DataFrame) -> Averages:
-    """Of the settings and pairs that have rankings without a relevant passage: how many, and the
-    means over the others."""
+    """Counts the rankings without a relevant passage of each setting and pair that has some, and
+    computes the means over the others."""
     without = _tallied(rankings.filter(relevant=0))
     metrics = {answerable(metric): pl.col(metric) for metric in METRICS}
     means = _averages(rankings.filter(pl.col("relevant") > 0).select(*NAMES, **metrics))
@@ -172,7 +175,8 @@ def _answerable(rankings: pl.DataFrame) -> Averages:
 
 
 def _excess_shares(excess: pl.DataFrame) -> Averages:
-    """Of each language pair, and of each passage language the mean over query languages."""
+    """Returns the excess share of each language pair, and of each passage language as the mean over
+    query languages."""
     pairs = bias.pair_shares(excess)
     languages = pairs.group_by("passage_language").agg(pl.col("excess_share").mean())
     return {
@@ -185,7 +189,7 @@ def _excess_shares(excess: pl.DataFrame) -> Averages:
 
 
 def _tallied(rankings: pl.DataFrame) -> Counter[Scope]:
-    """How many rankings each setting has, and each language pair."""
+    """Counts the rankings of each setting and of each language pair."""
     tally: Counter[Scope] = Counter()
     corpora = rankings.group_by(LANGUAGES).len().sort(LANGUAGES)
     for setting, query, passage, n in corpora.iter_rows():
