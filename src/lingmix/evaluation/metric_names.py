@@ -46,7 +46,8 @@ class Measure(Generic[Compute]):
     signed: bool = False
     best: Literal["highest", "nearest 0"] = "highest"
 
-    def shown(self, value: float) -> str:
+    def format(self, value: float) -> str:
+        """Formats a value as tables show it."""
         return f"{value:{'+' if self.signed else ''}.{self.digits}f}"
 
 

@@ -64,13 +64,13 @@ def recorded_scores(metrics: Mapping[str, float]) -> list[SetScores]:
 def _figures(scores: SetScores, setting: str) -> list[str]:
     """Empty for a metric that a run of an older version has not measured."""
     means = ((metric, scores.figure(name, setting)) for name, metric in METRICS.items())
-    return ["" if value is None else metric.shown(value) for metric, value in means]
+    return ["" if value is None else metric.format(value) for metric, value in means]
 
 
 def _bias(scores: SetScores) -> list[str]:
     figures = ((figure, scores.figure(name, "multilingual")) for name, figure in BIAS.items())
     shown = [
-        f"{figure.label} {figure.shown(value)}" for figure, value in figures if value is not None
+        f"{figure.label} {figure.format(value)}" for figure, value in figures if value is not None
     ]
     return [f"language bias: {', '.join(shown)}"] if shown else []
 
