@@ -13,7 +13,7 @@ from lingmix.data.items import LanguagePair
 from lingmix.data.languages import LENGTH
 from lingmix.errors import InputError
 from lingmix.evaluation.bias import BIAS
-from lingmix.evaluation.metric_names import KEPT_SCORE
+from lingmix.evaluation.metric_names import BEST_SCORE
 from lingmix.evaluation.metrics import METRICS
 from lingmix.model.precision import fastest_precision
 from lingmix.tracking.lifecycle import NOTE
@@ -34,7 +34,7 @@ def test_a_run_s_page_has_its_command_data_environment_and_load(configure, tmp_p
     assert len(set(logged.values())) == 4
     assert "system/cpu_utilization_percentage" in run.data.metrics
     history = client.get_metric_history(run.info.run_id, "val/development/multilingual/map")
-    assert run.data.metrics[KEPT_SCORE] == max(one.value for one in history)
+    assert run.data.metrics[BEST_SCORE] == max(one.value for one in history)
     file = download_artifacts(f"{run.info.artifact_uri}/environment.json", dst_path=str(tmp_path))
     assert json.loads(Path(file).read_text("utf-8"))["packages"]["mlflow"]
 

@@ -13,7 +13,7 @@ from pytorch_lightning.callbacks import ProgressBar
 from lingmix.assembly.parts import Parts, entropy_temperature, rank_count
 from lingmix.cli.config import Config, build
 from lingmix.evaluation.evaluator import RunFiles, evaluate_encoder
-from lingmix.evaluation.metric_names import KEPT_SCORE
+from lingmix.evaluation.metric_names import BEST_SCORE
 from lingmix.evaluation.scores import SetScores
 from lingmix.model.embed import cached_encoder
 from lingmix.model.hub import ENCODER_FOLDER
@@ -68,7 +68,7 @@ def fit(
         ):  # the last steps were not validated yet
             trainer.validate(parts.module, parts.datamodule, verbose=False)
             last = float(trainer.callback_metrics[parts.monitor])
-        recorder.log_metrics({KEPT_SCORE: max(best, last)}, trainer.global_step)
+        recorder.log_metrics({BEST_SCORE: max(best, last)}, trainer.global_step)
         if last >= best:
             return
     state = torch.load(checkpoints.best, weights_only=True)["state_dict"]

@@ -69,7 +69,7 @@ class ScoreName(NamedTuple):
 
     @property
     def of_each(self) -> str | None:
-        """The metric where every language or language pair has such a score."""
+        """The metric without its language, where each language or language pair has one; else None."""
         metric, _, language = self.metric.partition("/")
         return metric if language or isinstance(self.scope, LanguagePair) else None
 
@@ -95,7 +95,7 @@ def on_development_set(score: str) -> str:
     return f"{VAL}/{DEVELOPMENT}/{score}"
 
 
-KEPT_SCORE = on_development_set("best")
+BEST_SCORE = on_development_set("best")
 """The score on the development set of the best weights, which a run ends with."""
 
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from lingmix.evaluation.metric_names import KEPT_SCORE
+from lingmix.evaluation.metric_names import BEST_SCORE
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import KIND, NOTE
 from lingmix.tracking.pages.description import run_note
@@ -69,9 +69,9 @@ def test_a_run_says_of_which_code_it_is_and_that_it_was_edited():
 
 
 def test_a_sweep_s_best_run_is_that_of_the_best_development_score(client, experiment, sweep):
-    cell(client, experiment, sweep, "0", metrics={KEPT_SCORE: 0.25, TESTED: 0.75})
-    best = cell(client, experiment, sweep, "1", metrics={KEPT_SCORE: 0.5, TESTED: 0.5})
-    cell(client, experiment, sweep, "2", metrics={KEPT_SCORE: float("nan"), TESTED: 0.9})
+    cell(client, experiment, sweep, "0", metrics={BEST_SCORE: 0.25, TESTED: 0.75})
+    best = cell(client, experiment, sweep, "1", metrics={BEST_SCORE: 0.5, TESTED: 0.5})
+    cell(client, experiment, sweep, "2", metrics={BEST_SCORE: float("nan"), TESTED: 0.9})
     describe_sweep(client, sweep)
     told = note(client, sweep)
     assert client.get_run(sweep).data.tags[BEST_RUN] == best
@@ -99,8 +99,8 @@ def test_a_sweep_of_evaluations_names_no_model(client, experiment, sweep):
 
 def test_runs_of_another_sweep_are_not_among_its_best(client, experiment, sweep):
     other = begin_sweep(client, experiment, identity="b", name="b", command="lingmix-train -m")
-    cell(client, experiment, other, "0", metrics={KEPT_SCORE: 0.9})
-    mine = cell(client, experiment, sweep, "1", metrics={KEPT_SCORE: 0.1})
+    cell(client, experiment, other, "0", metrics={BEST_SCORE: 0.9})
+    mine = cell(client, experiment, sweep, "1", metrics={BEST_SCORE: 0.1})
     describe_sweep(client, sweep)
     assert client.get_run(sweep).data.tags[BEST_RUN] == mine
 
@@ -121,17 +121,17 @@ def test_a_front_s_table_stays_in_what_a_sweep_says(client, sweep):
 
 def test_a_sweep_s_view_shows_what_differs_and_its_scores(client, experiment, sweep):
     for n in "01":
-        cell(client, experiment, sweep, n, metrics={KEPT_SCORE: 0.1, TESTED: 0.2, "x": 1.0},
+        cell(client, experiment, sweep, n, metrics={BEST_SCORE: 0.1, TESTED: 0.2, "x": 1.0},
              params={"seed": n, "same": 1, "output_dir": n})  # fmt: skip
     describe_sweep(client, sweep)
     tags = client.get_experiment(experiment).tags
     (view,) = [name for name in tags if name.startswith(VIEW)]
     state = json.loads(json.loads(tags[view])["state"])
-    columns = ["params.`seed`", f"metrics.`{KEPT_SCORE}`", f"metrics.`{TESTED}`"]
+    columns = ["params.`seed`", f"metrics.`{BEST_SCORE}`", f"metrics.`{TESTED}`"]
     assert state["selectedColumns"] == columns
-    assert [chart["metricKey"] for chart in state["compareRunCharts"]] == [KEPT_SCORE, TESTED]
+    assert [chart["metricKey"] for chart in state["compareRunCharts"]] == [BEST_SCORE, TESTED]
     titles = [chart["displayName"] for chart in state["compareRunCharts"]]
-    assert titles == [KEPT_SCORE, "multilingual mAP, set"]
+    assert titles == [BEST_SCORE, "multilingual mAP, set"]
     sections = {chart["metricSectionId"] for chart in state["compareRunCharts"]}
     assert sections == {section["uuid"] for section in state["compareRunSections"]}
     assert f"viewStateShareKey={view.removeprefix(VIEW)}" in note(client, sweep)
@@ -144,7 +144,7 @@ def test_a_report_is_linked_from_the_sweep_that_holds_it(client, experiment, swe
     folder.mkdir()
     for name in ("report.html", "figure.png"):
         (folder / name).write_text("made")
-    cell(client, experiment, sweep, "0", metrics={KEPT_SCORE: 0.1})
+    cell(client, experiment, sweep, "0", metrics={BEST_SCORE: 0.1})
     log_report(client, experiment, folder=folder)
     assert f"runs/{sweep}/artifacts/report/report.html" in note(client, sweep)
     held = {one.path for one in client.list_artifacts(sweep, "report")}

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from mlflow.entities import Run
 
-from lingmix.evaluation.metric_names import KEPT_SCORE, SETTINGS, setting_maps
+from lingmix.evaluation.metric_names import BEST_SCORE, SETTINGS, setting_maps
 from lingmix.tracking.identity import decides
 from lingmix.tracking.lifecycle import KIND
 from lingmix.tracking.store.limits import cut
@@ -43,7 +43,7 @@ def sweep_note(
         parts.append(_best(found, score=score, count=len(complete)))
         parts.append(_links(report=report, view=view))
         parts.append(_varied(complete))
-        parts.append(_table(found[:BEST_SHOWN], "development" if score == KEPT_SCORE else score))
+        parts.append(_table(found[:BEST_SHOWN], "development" if score == BEST_SCORE else score))
     if front:
         parts.append(f"```\n{front}\n```")
     parts += ["To make or finish this sweep again:", _block(command)]
@@ -78,8 +78,8 @@ def link(run: Run, *path: str) -> str:
 def selection_metric(complete: Sequence[Run]) -> str | None:
     """Return the metric to select runs by: a test score only where there is no development set."""
     names = {name for run in complete for name in run.data.metrics}
-    if KEPT_SCORE in names:
-        return KEPT_SCORE
+    if BEST_SCORE in names:
+        return BEST_SCORE
     for setting in reversed(SETTINGS):
         if tested := [name for name in setting_maps(names) if name.score.scope == setting]:
             return str(tested[0])
@@ -116,7 +116,7 @@ def _links(*, report: str | None, view: str | None) -> str:
 def _best(found: Sequence[tuple[float, Run]], *, score: str, count: int) -> str:
     best = found[0][1]
     by = f"{score}, for want of a development set"
-    if score == KEPT_SCORE:
+    if score == BEST_SCORE:
         by = f"development {best.data.params.get('data.development_score', 'score')}"
     line = f"**Best of {count} complete runs** by {by}: [{best.info.run_name}]({link(best)})"
     if best.data.tags.get(KIND) == "evaluation":
