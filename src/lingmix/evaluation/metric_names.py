@@ -69,7 +69,7 @@ class ScoreName(NamedTuple):
 
     @property
     def of_each(self) -> str | None:
-        """The metric without its language, where each language or language pair has one; else None."""
+        """The metric without its language, where each language or pair has one; else None."""
         metric, _, language = self.metric.partition("/")
         return metric if language or isinstance(self.scope, LanguagePair) else None
 
