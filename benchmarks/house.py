@@ -33,19 +33,25 @@ MORE_IS_BETTER = ("documented",)
 
 
 def compare() -> list[Row]:
-    with RECORDED.open(encoding="utf-8", newline="") as stream:
-        before = {row["figure"]: float(row["before"]) for row in csv.DictReader(stream)}
+    before = recorded()
     return [
         Row(
             case=figure,
             ours=value,
-            unit=figure.rpartition(", ")[2],
-            peer=before[figure],
+            unit="",
+            peer=before.get(figure),
             peer_name="before 0.2",
             more_is_better=any(word in figure for word in MORE_IS_BETTER),
         )
         for figure, value in figures(ROOT).items()
     ]
+
+
+def recorded() -> dict[str, float]:
+    """The figures before version 0.2."""
+    lines = RECORDED.read_text("utf-8").splitlines()
+    rows = csv.DictReader(line for line in lines if not line.startswith("# "))
+    return {row["figure"]: float(row["before"]) for row in rows}
 
 
 def figures(root: Path) -> dict[str, float]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.harness.source import Module, complexity, lines_of, modules, repeated
-from benchmarks.house import ROOT, imported_elsewhere
+from benchmarks.house import ROOT, compare, imported_elsewhere
 
 LONGEST_FILE, LONGEST_FUNCTION, README_LINES, REPEATED_LINES = 270, 60, 130, 8
 PACKAGE = modules(ROOT / "src")
@@ -33,6 +33,12 @@ def test_what_another_room_imports_is_documented():
 
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= README_LINES
+
+
+def test_each_figure_stands_beside_that_of_before():
+    rows = {row.case: row for row in compare()}
+    assert rows["files"].peer == 153
+    assert [case for case, row in rows.items() if row.peer is None] == []
 
 
 @pytest.fixture
