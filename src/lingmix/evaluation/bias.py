@@ -71,14 +71,14 @@ def peer(relevant: pl.DataFrame) -> pl.DataFrame:
     averaged over the grades that a query has; the authors leave the weights of grades to the user.
     Null where each language has one passage, for then the p-value is constant.
     """
-    of = ["query", "grade"]
+    grade = ["query", "grade"]
     mean = pl.col("pool_rank").mean()
     tested = (
         relevant.with_columns(
-            between=mean.over(*of, "passage_language") - mean.over(of),
-            whole=pl.col("pool_rank") - mean.over(of),
+            between=mean.over(*grade, "passage_language") - mean.over(grade),
+            whole=pl.col("pool_rank") - mean.over(grade),
         )
-        .group_by(of)
+        .group_by(grade)
         .agg(
             h=(pl.len() - 1) * (pl.col("between") ** 2).sum() / (pl.col("whole") ** 2).sum(),
             languages=pl.col("passage_language").n_unique(),
@@ -105,29 +105,29 @@ def excess_shares(relevant: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     irrelevant passages in proportion to its irrelevant passages."""
     on = ["query", "passage_language"]
     grade = ["query", "grade"]
-    due = (
+    by_language = (
         relevant.group_by("query", "grade", "passage_language")
-        .agg(found=pl.len().cast(pl.Int64), held=pl.col("first_share").sum())
+        .agg(relevant=pl.len().cast(pl.Int64), actual=pl.col("first_share").sum())
         .with_columns(
-            due=pl.col("held").sum().over(grade)
-            * pl.col("found")
-            / pl.col("found").sum().over(grade)
+            expected=pl.col("actual").sum().over(grade)
+            * pl.col("relevant")
+            / pl.col("relevant").sum().over(grade)
         )
         .group_by(on)
-        .agg(pl.col("found", "held", "due").sum())
+        .agg(pl.col("relevant", "actual", "expected").sum())
     )
-    irrelevant = pl.col("passages") - pl.col("found")
+    irrelevant = pl.col("passages") - pl.col("relevant")
     all_irrelevant = pl.max_horizontal(irrelevant.sum().over("query"), 1)
-    by_irrelevant = (pl.col("share") - pl.col("held")).sum().over("query")
+    by_irrelevant = (pl.col("share") - pl.col("actual")).sum().over("query")
     return (
-        places.join(due, on=on, how="left", maintain_order="left")
-        .with_columns(pl.col("found", "held", "due").fill_null(0))
+        places.join(by_language, on=on, how="left", maintain_order="left")
+        .with_columns(pl.col("relevant", "actual", "expected").fill_null(0))
         .select(
             "query",
             "query_language",
             "passage_language",
             excess_share=pl.col("share")
-            - pl.col("due")
+            - pl.col("expected")
             - by_irrelevant * irrelevant / all_irrelevant,
         )
     )

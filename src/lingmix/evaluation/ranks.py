@@ -79,7 +79,11 @@ def rank_relevant(
         for pool in pools(evaluation_set):
             over = scorer.over(pool.passages_P)
             ranked = partial(
-                _ranked, of=evaluation_set, pool=pool, over=over, temperature=temperature
+                _ranked,
+                evaluation_set=evaluation_set,
+                pool=pool,
+                over=over,
+                temperature=temperature,
             )
             parts = list(chunks(evaluation_set, pool, width=over.width))
             draws = [generator.random((len(chunk.queries), NEGATIVES)) for chunk in parts]
@@ -122,7 +126,7 @@ def _ranked(
     chunk: Chunk,
     draw_CN: NDArray[np.float64],
     *,
-    of: EvaluationSet,
+    evaluation_set: EvaluationSet,
     pool: Pool,
     over: PoolScorer,
     temperature: float | None,
@@ -141,7 +145,7 @@ def _ranked(
     relevant = {
         "query": chunk.queries[chunk.row_J],
         "passage_language": languages.gather(language_J),
-        "grade": of.grade_J[chunk.judgement_J],
+        "grade": evaluation_set.grade_J[chunk.judgement_J],
         "score": tally.relevant_J,
         "language_rank": 1 + tally.ahead_JX[np.arange(len(language_J)), language_J],
         "pool_rank": 1 + tally.ahead_JX.sum(1),

@@ -87,10 +87,10 @@ def _counted(scores: SetScores) -> list[str]:
                 "there"
             )
         if without := scores.figure(WITHOUT_RELEVANT, setting):
-            others = scores.figure(answerable(MAP), setting)
+            answered = scores.figure(answerable(MAP), setting)
             notes.append(
                 f"{without:.0f} judged {setting} rankings have no relevant passage and count 0; "
-                f"mAP of the others {math.nan if others is None else others:.4f}"
+                f"mAP of the others {math.nan if answered is None else answered:.4f}"
             )
     if (found := scores.figure(SEARCH_RECALL)) is not None:
         notes.append(f"the search found {found:.1%} of the exact hits")

@@ -120,11 +120,11 @@ def _rankings(
 
 def _measured(judged: pl.DataFrame, relevant: pl.DataFrame, *, depth: int | None) -> pl.DataFrame:
     """Computes the metrics of each judged ranking, all 0 where no passage is relevant."""
-    of = ["query", "passage_language"]
+    key = ["query", "passage_language"]
     found = (
-        relevant.join(judged, on=of, how="semi", nulls_equal=True)
-        .sort(of, maintain_order=True)
-        .with_columns(ranking=pl.struct(of).rle_id().cast(pl.Int64))
+        relevant.join(judged, on=key, how="semi", nulls_equal=True)
+        .sort(key, maintain_order=True)
+        .with_columns(ranking=pl.struct(key).rle_id().cast(pl.Int64))
     )
     metrics = retrieval_metrics(
         Rankings.of(
@@ -132,15 +132,15 @@ def _measured(judged: pl.DataFrame, relevant: pl.DataFrame, *, depth: int | None
         )
     )
     rankings = found.group_by("ranking", maintain_order=True).agg(
-        pl.col(of).first(),
+        pl.col(key).first(),
         pl.len().cast(pl.Int64).alias("relevant"),
         pl.col("entropy").mean().cast(pl.Float64).alias(CONTRASTIVE_ENTROPY),
     )
     measured = rankings.select(
-        *of, "relevant", *map(pl.Series, metrics, metrics.values()), CONTRASTIVE_ENTROPY
+        *key, "relevant", *map(pl.Series, metrics, metrics.values()), CONTRASTIVE_ENTROPY
     )
     return judged.join(
-        measured, on=of, how="left", nulls_equal=True, maintain_order="left"
+        measured, on=key, how="left", nulls_equal=True, maintain_order="left"
     ).with_columns(pl.col("relevant", *metrics).fill_null(0))
 
 

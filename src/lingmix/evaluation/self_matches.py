@@ -46,12 +46,13 @@ def without_self_matches(evaluation_set: EvaluationSet, places: pl.DataFrame) ->
     match_Q = self_matches(evaluation_set)
     queries = np.flatnonzero(match_Q >= 0)
     languages = [evaluation_set.passage_languages[p] for p in match_Q[queries].tolist()]
-    own = pl.DataFrame(
+    matches = pl.DataFrame(
         {"query": queries, "passage_language": pl.Series(languages, dtype=pl.String)}
-    ).with_columns(own=1)
+    ).with_columns(matches=1)
     on = ["query", "passage_language"]
-    return places.join(own, on=on, how="left", maintain_order="left").select(
-        pl.exclude("own", "passages"), passages=pl.col("passages") - pl.col("own").fill_null(0)
+    return places.join(matches, on=on, how="left", maintain_order="left").select(
+        pl.exclude("matches", "passages"),
+        passages=pl.col("passages") - pl.col("matches").fill_null(0),
     )
 
 

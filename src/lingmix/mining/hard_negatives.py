@@ -22,7 +22,7 @@ QUERIES = 2**17
 BLOCK = 2**21
 """Pairs times candidates, or times dimensions, in memory at once."""
 
-SAME, KNOWN = "say the same as the pair's own", "answer an equal query, or equal it"
+SAME, KNOWN = "say the same as the pair's passage", "answer an equal query, or equal it"
 SKIPPED, CLOSE, REMAINING = "are of the ranks skipped", "score too high", "are left"
 OUTCOMES = (SAME, KNOWN, SKIPPED, CLOSE, REMAINING)
 
