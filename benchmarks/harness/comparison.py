@@ -49,8 +49,8 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """How many times better ours is."""
-        if self.peer is None:
+        """How many times better ours is; None without a peer, or where it is beside a 0."""
+        if self.peer is None or 0 in (self.ours, self.peer):
             return None
         return self.ours / self.peer if self.more_is_better else self.peer / self.ours
 
