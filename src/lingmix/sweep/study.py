@@ -181,8 +181,8 @@ class Study:
             record_front(self._sweep.client, self._sweep.parent, ids, table=table)
 
     def _batch(self, count: int, name: str) -> None:
-        # seeded by the number of trials, so that a resumed study draws other values than before
         pruned = {trial.user_attrs[CELL] for trial in self._trials(TrialState.PRUNED)}
+        # the number of trials varies the seed, so that a resumed study draws other values
         seed = self._settings.seed + len(self._trials())
         self._study.sampler = build(self._settings.sampler | {"seed": seed})
         trials = [self._study.ask(self._space) for _ in range(count)]
