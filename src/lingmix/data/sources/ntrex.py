@@ -6,7 +6,7 @@ another language for the block that holds their translation, in their own, where
 them word for word, for the rest of their block (the inverse cloze task of arXiv 1906.00300).
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -42,7 +42,7 @@ def read_ntrex(
     *,
     url: str,
     languages: Mapping[str, str],
-    held_out: Collection[str],
+    held_out: Sequence[str],
     download_dir: str | Path,
 ) -> list[Item]:
     """An item a sentence, of all documents but those `held_out`; `languages` are file names by the
@@ -62,7 +62,7 @@ def ntrex_evaluation_set(
     name: str,
     url: str,
     languages: Mapping[str, str],
-    held_out: Collection[str],
+    held_out: Sequence[str],
     download_dir: str | Path,
     within: Sequence[str] | None = None,
 ) -> EvaluationSet:
