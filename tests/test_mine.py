@@ -97,7 +97,7 @@ def test_what_was_mined_trains(configured, configure, tmp_path):
     mine_negatives(configured())
     mined = [
         "data=pairs",
-        f"data.train.0.path={tmp_path / 'mined.jsonl.gz'}",
+        f"data.path={tmp_path / 'mined.jsonl.gz'}",
         "data.negatives=2",
         "augmentation=none",
     ]
@@ -151,7 +151,7 @@ def test_bad_input_is_named_and_leaves_no_file(configured, tmp_path, overrides, 
 def test_what_is_read_is_not_written_over(configured, tmp_path):
     path = Path(tmp_path, "mined.jsonl.gz")
     with pytest.raises(InputError, match=r"path: .*mined\.jsonl\.gz is read by"):
-        mine_negatives(configured("data=pairs", f"data.train.0.path={path}"))
+        mine_negatives(configured("data=pairs", f"data.path={path}"))
 
 
 @pytest.mark.parametrize("name", ["symbolic link", "hard link", "relative", "folder"])
@@ -172,7 +172,7 @@ def test_what_is_read_is_not_written_over_by_another_name_of_it(
         case "folder":
             (tmp_path / "all").symlink_to(tmp_path)
             link = tmp_path / "all" / "pairs.jsonl"
-    config = configured("data=pairs", f"data.train.0.path={read}", f"path={link}")
+    config = configured("data=pairs", f"data.path={read}", f"path={link}")
     with pytest.raises(InputError, match=r"^path: .* is read by data.train.0.path=.*;"):
         mine_negatives(config)
     assert read.read_text() == '{"query": "a", "passage": "b"}\n'

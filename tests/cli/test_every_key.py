@@ -44,7 +44,8 @@ FORMS += (f"{{}}={'9' * 5000}", "{}.foo=1", "{}.1=[", "++{}.9.a=1", "~{}=7")
 def needed(command: str, choice: str = "") -> list[str]:
     """What a user must say beside a choice."""
     unnamed = command in ("evaluate", "mine") and "encoder" not in choice
-    return [*FILLED.get(choice, []), *(FILLED["encoder=pretrained"] if unnamed else [])]
+    filled = [] if command == "mine" and choice.startswith("search=") else FILLED.get(choice, [])
+    return [*filled, *(FILLED["encoder=pretrained"] if unnamed else [])]
 
 
 def composed(command: str, *overrides: str) -> dict[str, Any]:

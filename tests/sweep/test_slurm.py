@@ -243,7 +243,7 @@ def test_what_slurm_does_not_take_is_one_line(output_dir):
     assert status == 1
     line = wrong.splitlines()[-1]
     assert "Traceback" not in wrong
-    assert "lingmix-train: hydra.launcher: Slurm does not take the jobs" in line
+    assert "lingmix-train: hydra.launcher: Slurm refuses the jobs" in line
     assert "nvalid partition" in line
 
 

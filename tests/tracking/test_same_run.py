@@ -99,8 +99,8 @@ def call_a_folder_so(name):
     return change
 
 
-BEIR = ["evaluation=beir", "evaluation.beir.folder='~/beir'", "languages=[en,de]"]
-PAIRS = ["data=pairs", "data.train.0.path='~/pairs.jsonl'", "augmentation=none"]
+BEIR = ["evaluation=beir", "evaluation.folder='~/beir'", "languages=[en,de]"]
+PAIRS = ["data=pairs", "data.path='~/pairs.jsonl'", "augmentation=none"]
 HUB = ["encoder=pretrained", f"encoder.name={MODEL}"]
 OWN = ["encoder=pretrained", "encoder.name='~/m'"]
 STATE = ["encoder=pretrained", "encoder.name='~/run/last.ckpt'"]

@@ -63,9 +63,8 @@ def fit(
         if parts.monitor is None or recorder is None:
             return
         best, last = checkpoints.best_score, -math.inf
-        if trainer.global_step % validation_interval(
-            config
-        ):  # the last steps were not validated yet
+        not_validated = trainer.global_step % validation_interval(config)
+        if not_validated:
             trainer.validate(parts.module, parts.datamodule, verbose=False)
             last = float(trainer.callback_metrics[parts.monitor])
         recorder.log_metrics({BEST_SCORE: max(best, last)}, trainer.global_step)
@@ -89,10 +88,9 @@ def make_trainer(
     if rank_count(settings) > 1 and settings["strategy"] == "auto":
         settings["strategy"] = SummedDDP.name
     settings["precision"] = precision_of(settings["precision"])
+    pair_metrics = config["tracking"]["pair_metrics"]
     return build(settings)(
-        logger=False
-        if recorder is None
-        else RunLogger(recorder, pair_metrics=config["tracking"]["pair_metrics"]),
+        logger=False if recorder is None else RunLogger(recorder, pair_metrics=pair_metrics),
         callbacks=[
             *callbacks.values(),
             *step_bars(config["trainer"], callbacks.values()),
