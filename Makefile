@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 EXTRA := $(shell test -e /dev/nvidia0 && echo gpu || echo cpu)
 INSTALLED := $(VENV)/installed-$(EXTRA)
 
-.PHONY: help install demo test lint docs bench ui clean
+.PHONY: help install demo test chaos lint docs bench ui clean
 
 help:
 	@echo "make install   set up $(VENV)"
 	@echo "make demo      set up, sweep alpha x scale on the embedded data, write the report"
 	@echo "make test      set up, run the tests"
+	@echo "make chaos     set up, run the tests of kills and failing stores (LINGMIX_CHAOS_ROUNDS=8 for every place)"
 	@echo "make lint      ruff, mypy and the import rules"
 	@echo "make docs      set up, build the documentation into build/site"
 	@echo "make bench     set up, run the comparisons in benchmarks/ (NAME=x for one)"
@@ -32,6 +33,9 @@ demo: install
 
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+chaos: install
+	.ci/chaos
 
 lint: install
 	$(BIN)/ruff check

@@ -1,4 +1,5 @@
 from collections import Counter
+from functools import cache
 
 import numpy as np
 import pytest
@@ -14,9 +15,14 @@ RISING = {"alpha": 0.0, "alpha_end": 1.0, "alpha_schedule": "linear"}
 
 def pairs_with(sizes: dict[str, int]) -> TrainingPairs:
     """As many one-pair items of each language pair."""
+    return _pairs_with(tuple(sizes.items()))
+
+
+@cache
+def _pairs_with(sizes: tuple[tuple[str, int], ...]) -> TrainingPairs:
     items = [
         Item(f"{pair}{n}", "", {pair[:2]: (f"q{pair}{n}",)}, {pair[3:]: (f"p{pair}{n}",)})
-        for pair, size in sizes.items()
+        for pair, size in sizes
         for n in range(size)
     ]
     return training_pairs(items, languages=None, pairs="all", expand_pairs=False)
