@@ -254,4 +254,4 @@ def test_ranks_that_never_come_are_not_waited_for_for_ever(together, monkeypatch
     monkeypatch.setattr(rank_group, "ARRIVAL", 0.2)
     first, _ = together(lambda ranks: ranks.assemble(devices=2, nodes=1), lambda ranks: None)
     assert isinstance(first, InputError)
-    assert str(first).startswith("trainer.devices: 1 of the 2 processes that the launcher speaks")
+    assert str(first).startswith("trainer.devices: 1 of the 2 processes that the launcher names")
