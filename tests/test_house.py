@@ -7,7 +7,7 @@ import pytest
 from benchmarks.harness.source import Module, complexity, lines_of, modules, repeated
 from benchmarks.house import ROOT, compare, imported_elsewhere
 
-LONGEST_FILE, LONGEST_FUNCTION, README_LINES, REPEATED_LINES = 270, 60, 130, 8
+LONGEST_FILE, LONGEST_FUNCTION, README_LINES, REPEATED_LINES = 250, 47, 130, 8
 PACKAGE = modules(ROOT / "src")
 
 

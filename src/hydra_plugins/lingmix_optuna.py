@@ -58,7 +58,8 @@ class LingmixOptuna(Sweeper):
         check_study(self._settings)
 
         try:
-            from lingmix.sweep.study import StudySettings, run_study  # noqa: PLC0415
+            from lingmix.sweep.study import run_study  # noqa: PLC0415
+            from lingmix.sweep.study_settings import StudySettings  # noqa: PLC0415
         except ModuleNotFoundError as error:
             if error.name != "optuna":
                 raise

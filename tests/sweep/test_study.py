@@ -26,7 +26,8 @@ from lingmix.sweep.cell import Outcome
 from lingmix.sweep.grid import without_hydra
 from lingmix.sweep.objectives import check_objectives, metric_history, objective_values
 from lingmix.sweep.space import corners, search_space
-from lingmix.sweep.study import StudySettings, run_study
+from lingmix.sweep.study import run_study
+from lingmix.sweep.study_settings import StudySettings
 from lingmix.tracking.history import complete_runs, runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import COMPLETE, ERROR, KIND, STATE, end_run, start_run

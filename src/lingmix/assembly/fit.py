@@ -21,9 +21,10 @@ from lingmix.model.precision import fastest_device, precision_of
 from lingmix.signals import Stop
 from lingmix.tracking.lightning_logger import RunLogger
 from lingmix.tracking.outbox.recorder import RunRecorder
-from lingmix.training.checkpoints import Checkpoints, DurableFiles, newest_state
+from lingmix.training.checkpoints import Checkpoints, newest_state
 from lingmix.training.completeness import require_trained
 from lingmix.training.distributed import SummedDDP
+from lingmix.training.durable_files import DurableFiles
 from lingmix.training.monitors import GradientMonitor, LossMonitor, SpeedMonitor
 from lingmix.training.rank_group import RankGroup
 from lingmix.training.ranks import environments
@@ -63,8 +64,7 @@ def fit(
         if parts.monitor is None or recorder is None:
             return
         best, last = checkpoints.best_score, -math.inf
-        not_validated = trainer.global_step % validation_interval(config)
-        if not_validated:
+        if trainer.global_step % validation_interval(config):  # the last steps lack a validation
             trainer.validate(parts.module, parts.datamodule, verbose=False)
             last = float(trainer.callback_metrics[parts.monitor])
         recorder.log_metrics({BEST_SCORE: max(best, last)}, trainer.global_step)

@@ -75,18 +75,8 @@ def training_pairs(
     if isinstance(languages, str):
         raise InputError(f"languages: write `all` or a list such as [en, de], got {languages!r}")
     wanted = _wanted_pairs(items, languages=languages, pairs=pairs)
+    listed = _listed(items, wanted, expand=expand_pairs)
     numbers = {pair: number for number, pair in enumerate(wanted)}
-    listed = [
-        (number, pair)
-        for number, item in enumerate(items)
-        for pair in _pairs_of(item, expand=expand_pairs)
-        if pair.languages in numbers
-    ]
-    if not listed:
-        raise InputError(
-            f"training data: none of its {len(items)} items has a pair in {_shown(wanted)}; "
-            "widen `languages` or `pairs`"
-        )
     queries, passages = _Numbers(), _Numbers()
     rows = [
         (queries[pair.query], passages[pair.passage], numbers[pair.languages], number)
@@ -108,6 +98,25 @@ def training_pairs(
         item_ids=tuple(item.id for item in items),
         item_N=columns[3],
     )
+
+
+def _listed(
+    items: Sequence[Item], wanted: Sequence[LanguagePair], *, expand: bool
+) -> list[tuple[int, Pair]]:
+    """The pairs in the wanted language pairs, each with the number of its item."""
+    chosen = set(wanted)
+    listed = [
+        (number, pair)
+        for number, item in enumerate(items)
+        for pair in _pairs_of(item, expand=expand)
+        if pair.languages in chosen
+    ]
+    if not listed:
+        raise InputError(
+            f"training data: none of its {len(items)} items has a pair in {_shown(wanted)}; "
+            "widen `languages` or `pairs`"
+        )
+    return listed
 
 
 def _wanted_pairs(

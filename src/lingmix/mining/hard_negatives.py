@@ -124,13 +124,17 @@ def mine(
                 )
                 mined.passage_NC[part_N] = chosen.passage_NC
                 mined.counts.update(chosen.counts)
-    if not mined.counts[REMAINING]:
-        outcomes = ", ".join(f"{mined.counts[outcome]} {outcome}" for outcome in OUTCOMES)
+    _require_remaining(mined.counts)
+    return mined
+
+
+def _require_remaining(counts: Counter[str]) -> None:
+    if not counts[REMAINING]:
+        outcomes = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES)
         raise InputError(
-            f"mining: no pair has a candidate left: of {mined.counts.total()} candidates "
+            f"mining: no pair has a candidate left: of {counts.total()} candidates "
             f"{outcomes}; raise mining.depth or max_share, or lower margin or skip"
         )
-    return mined
 
 
 def choose(

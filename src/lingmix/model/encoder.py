@@ -116,14 +116,10 @@ def load_encoder(
         encoder = Encoder(Model(embedder, [], tokenizer))
     else:
         checkpoint = Path(name).expanduser() if name.endswith(CHECKPOINT) else None
-        folder = find_folder(
-            str(checkpoint.with_name(ENCODER_FOLDER)) if checkpoint else name,
-            revision=revision,
-            trust_remote_code=trust_remote_code,
-        )
-        encoder = Encoder(
-            read_folder(folder, overrides=overrides, trust_remote_code=trust_remote_code)
-        )
+        place = str(checkpoint.with_name(ENCODER_FOLDER)) if checkpoint else name
+        folder = find_folder(place, revision=revision, trust_remote_code=trust_remote_code)
+        model = read_folder(folder, overrides=overrides, trust_remote_code=trust_remote_code)
+        encoder = Encoder(model)
         _add_weights(encoder, checkpoint=checkpoint, lora=lora, seed=seed)
         refuse_unfit_weights(encoder, name=name)
     if compile:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 import optuna
 from hydra.core.override_parser.types import Override
@@ -13,7 +13,7 @@ from mlflow.entities import Run
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from lingmix.cli.config import Config, build
+from lingmix.cli.config import build
 from lingmix.errors import InputError
 from lingmix.sweep.cell import CellRunner
 from lingmix.sweep.grid import Compose, Plan, plan_cells, varied_keys
@@ -26,6 +26,7 @@ from lingmix.sweep.objectives import (
 from lingmix.sweep.pareto_front import front_table
 from lingmix.sweep.pruning import pruning_study_name, study_storage, with_pruning
 from lingmix.sweep.space import Space, corners, overrides_of, search_space
+from lingmix.sweep.study_settings import StudySettings
 from lingmix.sweep.sweep import Sweep, exclusive_sweep, open_sweep
 from lingmix.terminal import exit_with_error, say
 from lingmix.tracking.history import complete_run, runs
@@ -40,37 +41,6 @@ CELL, REPEATS = "cell", "again"
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 UNFINISHED = (TrialState.RUNNING, TrialState.FAIL)
-
-
-class StudySettings(NamedTuple):
-    """The settings of `hydra.sweeper`: `trials` in all, `at_once` of them in a batch."""
-
-    trials: int
-    at_once: int
-    seed: int
-    objectives: Sequence[str]
-    sampler: Config
-    pruner: Config | None
-
-    @property
-    def validation_objectives(self) -> list[str]:
-        """The objectives that are measured during training, which a pruner needs."""
-        return [*filter(is_validation, self.objectives)]
-
-    def refuse_unsupported(self) -> None:
-        for key, count in (("trials", self.trials), ("at_once", self.at_once)):
-            if count < 1:
-                raise InputError(f"hydra.sweeper.{key}: must be at least 1, got {count}")
-        if not self.objectives:
-            raise InputError(
-                "hydra.sweeper.objectives: must name scores, such as "
-                "[val/development/multilingual/map], got none"
-            )
-        if self.pruner is not None and not self.validation_objectives:
-            raise InputError(
-                "hydra.sweeper.pruner: needs objectives that are measured during training, "
-                f"val/..., got {', '.join(self.objectives)}; name one, or set it to null"
-            )
 
 
 def run_study(

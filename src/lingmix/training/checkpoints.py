@@ -1,6 +1,5 @@
 """Checkpoints: a training resumes from any of them as if it had never stopped."""
 
-import errno
 import logging
 import math
 import time
@@ -13,11 +12,8 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint, WeightAveraging
-from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import distributed
 
-from lingmix.atomic import atomic_file
-from lingmix.data.file_cache import sync_folder
 from lingmix.errors import InputError, require_same_configuration
 from lingmix.signals import Stop
 
@@ -25,34 +21,6 @@ log = logging.getLogger(__name__)
 
 STATES = 2
 """The newest states that are not deleted."""
-
-DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-
-
-class DurableFiles(TorchCheckpointIO):
-    """Writes checkpoints atomically and durably: whole or not at all, also after a power loss.
-
-    Lightning moves a file from the temporary folder, which may be on another file system, and never
-    syncs it. Raises InputError where the disk is full.
-    """
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None
-    ) -> None:
-        path = Path(path)
-        try:
-            with atomic_file(path, durable=True) as file:
-                torch.save(checkpoint, file)
-        except (OSError, RuntimeError) as error:  # torch raises its own while it handles an OSError
-            cause = error if isinstance(error, OSError) else error.__context__
-            if not isinstance(cause, OSError) or cause.errno not in DISK_FULL:
-                raise
-            raise InputError(
-                f"output_dir: the checkpoint {path.name} does not fit into {path.parent} "
-                f"({cause.strerror}); make room and start the same command again, which resumes "
-                "from the checkpoint before"
-            ) from error
-        sync_folder(path.parent)
 
 
 class Checkpoints(Checkpoint):

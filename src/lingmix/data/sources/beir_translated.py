@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.sources.beir import QRELS_FORM, beir_judgements, beir_passages, beir_queries
-from lingmix.data.sources.judgements import Passages, Query, judged_set
+from lingmix.data.sources.judgements import Judgement, Passages, Query, judged_set
 from lingmix.data.text_lines import require_folder
 from lingmix.errors import InputError
 
@@ -30,17 +30,7 @@ def read_beir_translated(
         {language: require_folder(folder, form=SET_FORM) for language, folder in folders.items()}
         for folders in (queries, corpora)
     )
-    judgements = [
-        judgement
-        for folder in dict.fromkeys([*queries.values(), *corpora.values()])
-        if (folder / "qrels").is_dir()
-        for judgement in beir_judgements(
-            folder, split=split, asked=_prefixes(queries), searched=_prefixes(corpora)
-        )
-    ]
-    if not judgements:
-        first = next(iter(queries.values()))
-        raise InputError(f"{first}: no folder of the set has qrels; {QRELS_FORM}")
+    judgements = _judgements(queries, corpora, split=split)
     key = f"evaluation.{name}"
     passages = [
         (f"{language}:{id}", one.text, language)
@@ -58,6 +48,23 @@ def read_beir_translated(
         passages=Passages(ids=ids, texts=texts, languages=languages),
         judgements=judgements,
     )
+
+
+def _judgements(
+    queries: Mapping[str, Path], corpora: Mapping[str, Path], *, split: str
+) -> list[Judgement]:
+    judgements = [
+        judgement
+        for folder in dict.fromkeys([*queries.values(), *corpora.values()])
+        if (folder / "qrels").is_dir()
+        for judgement in beir_judgements(
+            folder, split=split, asked=_prefixes(queries), searched=_prefixes(corpora)
+        )
+    ]
+    if not judgements:
+        first = next(iter(queries.values()))
+        raise InputError(f"{first}: no folder of the set has qrels; {QRELS_FORM}")
+    return judgements
 
 
 def _prefixes(folders: Mapping[str, Path]) -> list[str]:
