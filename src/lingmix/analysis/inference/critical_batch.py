@@ -1,0 +1,154 @@
+"""The critical batch size: beyond it, a larger batch mostly costs more examples.
+
+    steps = least_steps + examples / batch
+
+to reach a target that does not depend on the batch (arXiv 1812.06162, equation 2.11; 2410.21676).
+In logarithms log(steps * batch) = log(examples) + log(1 + batch / turn), turn = examples /
+least_steps: given the turn, only a mean is left to fit. A batch of the turn's size reads twice the
+examples that small batches need, the critical one `OVERHEAD` more.
+
+Letters: N draws, M runs, G points of a grid, S scales.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from lingmix.analysis.inference.search import interval, refine
+from lingmix.errors import InputError
+
+Floats = NDArray[np.float64]
+
+OVERHEAD = 0.2
+"""The share of examples more that a critical batch reads (arXiv 2410.21676, whose reference is not
+the limit of small batches but a batch of 256, which adds 1.2 * 256 to the figure)."""
+
+REACH = 1e3
+"""The turn is searched from the smallest batch / REACH to the largest * REACH."""
+
+
+class CriticalBatches(NamedTuple):
+    """Of each draw the estimate, and its interval; `low` is 0 and `high` infinite where the runs do
+    not tell a bound."""
+
+    size_N: Floats
+    low_N: Floats
+    high_N: Floats
+    examples_N: Floats
+    least_steps_N: Floats
+
+
+class Growth(NamedTuple):
+    """The exponent of the critical batch size as a power of the data's size, with its interval."""
+
+    exponent: float
+    low: float
+    high: float
+
+
+def critical_batches(
+    batches_M: Sequence[float], steps_NM: Floats, *, level: float = 0.95
+) -> CriticalBatches:
+    """Fits each draw by least squares in logarithms; intervals by the profile of the residuals.
+
+    The runs' errors are independent and multiplicative: the profile's rise has an F distribution
+    with the runs less two as its degrees, to which 1.92 of log-likelihood is the limit of many
+    runs. Raises InputError below three runs or two batch sizes.
+    """
+    batch_M, cost_NM = _costs(batches_M, steps_NM)
+    turn_G = _turns(batch_M)
+    loss_NG = _losses(batch_M, cost_NM, turn_G)
+    turn_N = refine(turn_G, loss_NG.argmin(-1), lambda turn_N: _falls(batch_M, cost_NM, turn_N))
+    shape_NM = np.log1p(batch_M / turn_N[:, None])
+    residual_NM = _centred(cost_NM) - _centred(shape_NM)
+    squares_N = (residual_NM**2).sum(-1)
+    threshold_N = squares_N * _rise(len(batch_M) - 2, level)
+    low_N, high_N = interval(turn_G, loss_NG, threshold_N)
+    examples_N = np.exp((cost_NM - shape_NM).mean(-1))
+    return CriticalBatches(
+        OVERHEAD * turn_N, OVERHEAD * low_N, OVERHEAD * high_N, examples_N, examples_N / turn_N
+    )
+
+
+def growth(
+    log_sizes_M: Floats, batches_M: Sequence[float], steps_M: Floats, *, level: float = 0.95
+) -> Growth:
+    """Fits critical batch sizes that are a power of the data's size, all scales at once.
+
+    `log_sizes_M` is the logarithm of each run's data size. Each scale keeps its own number of
+    examples. Raises InputError as `critical_batches` does, and for one scale.
+    """
+    scales_S = np.unique(log_sizes_M)
+    if len(scales_S) < 2:
+        raise InputError("batch sizes: growth with scale needs two scales, got one")
+    batch_M, cost_NM = _costs(batches_M, steps_M[None])
+    turn_G, exponent_E = _turns(batch_M), np.linspace(-2, 3, 501)
+    loss_SG = [
+        _losses(batch_M[log_sizes_M == s], cost_NM[:, log_sizes_M == s], turn_G)[0]
+        for s in scales_S
+    ]
+    log_G, log_of_S = np.log(turn_G), scales_S - scales_S.mean()
+    loss_E = np.zeros(len(exponent_E))
+    for e, exponent in enumerate(exponent_E):
+        # each scale's profile, moved to the turn of the middle scale
+        moved = zip(exponent * log_of_S, loss_SG, strict=True)
+        loss_E[e] = sum(np.interp(log_G + by, log_G, loss_G) for by, loss_G in moved).min()
+    best = int(loss_E.argmin())
+    degrees = len(batch_M) - len(scales_S) - 2
+    inside = exponent_E[loss_E <= loss_E[best] * _rise(degrees, level)]
+    low = -np.inf if inside[0] == exponent_E[0] else inside[0]
+    high = np.inf if inside[-1] == exponent_E[-1] else inside[-1]
+    return Growth(float(exponent_E[best]), float(low), float(high))
+
+
+def steps_to(target: float, steps_V: Sequence[int], scores_V: Sequence[float]) -> float | None:
+    """The step at which a validation curve first reaches a target, between two validations on a
+    line; None where it never does, or has done so by the first."""
+    above = np.flatnonzero(np.asarray(scores_V) >= target)
+    if not len(above) or above[0] == 0:
+        return None
+    last, first = above[0] - 1, above[0]
+    share = (target - scores_V[last]) / (scores_V[first] - scores_V[last])
+    return steps_V[last] + share * (steps_V[first] - steps_V[last])
+
+
+def _costs(batches_M: Sequence[float], steps_NM: Floats) -> tuple[Floats, Floats]:
+    """Batch sizes, and logarithms of the examples read."""
+    batch_M = np.asarray(batches_M, dtype=np.float64)
+    if len(batch_M) < 3 or len(np.unique(batch_M)) < 2:
+        raise InputError(
+            "batch sizes: a critical one needs three runs of two batch sizes, got "
+            f"{len(batch_M)} of {len(np.unique(batch_M))}; sweep over sampler.batch_size"
+        )
+    return batch_M, np.log(steps_NM * batch_M)
+
+
+def _turns(batch_M: Floats) -> Floats:
+    return np.geomspace(batch_M.min() / REACH, batch_M.max() * REACH, 600)
+
+
+def _losses(batch_M: Floats, cost_NM: Floats, turn_G: Floats) -> Floats:
+    """Sums of squared residuals of each draw and turn: NG."""
+    cost_NM, shape_GM = _centred(cost_NM), _centred(np.log1p(batch_M / turn_G[:, None]))
+    crossed_NG = cost_NM @ shape_GM.T
+    return (cost_NM**2).sum(-1)[:, None] + (shape_GM**2).sum(-1) - 2 * crossed_NG
+
+
+def _falls(batch_M: Floats, cost_NM: Floats, turn_N: Floats) -> NDArray[np.bool_]:
+    """Whether the sum of squared residuals falls as the turn grows."""
+    ratio_NM = batch_M / turn_N[:, None]
+    residual_NM = _centred(cost_NM) - _centred(np.log1p(ratio_NM))
+    change_NM = -ratio_NM / (1 + ratio_NM)
+    return (residual_NM * change_NM).sum(-1) > 0
+
+
+def _centred(rows_NM: Floats) -> Floats:
+    return rows_NM - rows_NM.mean(-1, keepdims=True)
+
+
+def _rise(degrees: int, level: float) -> float:
+    """How many times the least sum of squares the interval's bounds have."""
+    return 1 + stats.f.ppf(level, 1, degrees) / degrees
