@@ -68,3 +68,9 @@ def test_a_score_that_falls_with_scale_gains_nothing_from_the_start():
     falling_C = 1 - ROW_C
     law = fit_law(falling_C[None], drawn(falling_C, 1e-5), SIZES)
     assert enough(law, 0, SIZES, gain=0.01) == (0, 0, 0)
+
+
+def test_a_scale_far_beyond_all_measured_is_not_foretold():
+    row_C = 0.1 * np.log(SIZES.sizes_C)
+    law = fit_law(row_C[None], drawn(row_C, 1e-5), SIZES)
+    assert enough(law, 0, SIZES, gain=0.01).value == np.inf

@@ -26,6 +26,9 @@ PROFILE = np.geomspace(*BOUNDS, 500)
 EDGE = 1.001
 """A factor from a bound within which an exponent is at it."""
 
+FAR = 100
+"""Sizes beyond as many times the largest are not foretold."""
+
 Status = Literal["converged", "at bound", "not identifiable"]
 
 
@@ -94,16 +97,19 @@ def miss(rows_RC: Floats, logs_C: Floats) -> Floats | None:
 
 
 def enough(law: Law, row: int, sizes: Sizes, *, gain: float) -> Estimate:
-    """The scale beyond which doubling all data gains less than `gain`; 0 where it does from the
-    start."""
+    """The scale beyond which doubling all data gains less than `gain`: 0 where it does from the
+    start, infinity where it is not to be foretold (see `FAR`)."""
     exponent_N = law.curves.exponent_N
     first_N = law.curves.drop_NR[:, row] * (1 - 2**-exponent_N) / gain
     with np.errstate(over="ignore"):
         size_N = sizes.middle * np.maximum(first_N, 0.0) ** (1 / exponent_N)
-    return estimate(np.maximum(size_N - sizes.base, 0.0))
+    scale_N = np.maximum(size_N - sizes.base, 0.0)
+    return estimate(np.where(size_N > FAR * sizes.sizes_C.max(), np.inf, scale_N))
 
 
 def estimate(values_N: Floats) -> Estimate:
     """The first is the estimate, the others are draws."""
-    low, high = np.quantile(values_N[1:], ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    # an order statistic, as values may be infinite
+    bounds = (1 - LEVEL) / 2, (1 + LEVEL) / 2
+    low, high = np.quantile(values_N[1:], bounds, method="nearest")
     return Estimate(float(values_N[0]), float(low), float(high))
