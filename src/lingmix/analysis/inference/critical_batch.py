@@ -50,7 +50,7 @@ class Growth(NamedTuple):
 
 
 def critical_batches(
-    batches_M: Sequence[float], steps_NM: Floats, *, level: float = 0.95
+    batches_M: Sequence[float] | Floats, steps_NM: Floats, *, level: float = 0.95
 ) -> CriticalBatches:
     """Fits each draw by least squares in logarithms; intervals by the profile of the residuals.
 
@@ -74,7 +74,11 @@ def critical_batches(
 
 
 def growth(
-    log_sizes_M: Floats, batches_M: Sequence[float], steps_M: Floats, *, level: float = 0.95
+    log_sizes_M: Floats,
+    batches_M: Sequence[float] | Floats,
+    steps_M: Floats,
+    *,
+    level: float = 0.95,
 ) -> Growth:
     """Fits critical batch sizes that are a power of the data's size, all scales at once.
 
@@ -115,7 +119,7 @@ def steps_to(target: float, steps_V: Sequence[int], scores_V: Sequence[float]) -
     return steps_V[last] + share * (steps_V[first] - steps_V[last])
 
 
-def _costs(batches_M: Sequence[float], steps_NM: Floats) -> tuple[Floats, Floats]:
+def _costs(batches_M: Sequence[float] | Floats, steps_NM: Floats) -> tuple[Floats, Floats]:
     """Batch sizes, and logarithms of the examples read."""
     batch_M = np.asarray(batches_M, dtype=np.float64)
     if len(batch_M) < 3 or len(np.unique(batch_M)) < 2:
