@@ -207,6 +207,8 @@ def test_a_run_that_left_no_model_is_named(configure):
     [
         (["search=exact"], r"depth: a search needs to know how many passages to find"),
         (["search=exact", "depth=10", "run_files=10"], r"run_files: are of exact rankings"),
+        (["search=exact", "depth=10", "center=language"], r"center: is of exact rankings"),
+        (["encoder=bm25", "center=language"], r"center: is for vectors"),
         (["depth=0"], r"depth: must be a whole number of at least 1, or null, got 0"),
         (["run_files=-3"], r"run_files: must be a whole number of at least 1, or null, got -3"),
         (["temperature=0"], r"temperature: must be above 0 and finite, got 0"),

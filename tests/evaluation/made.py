@@ -4,9 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.evaluation.pools import Positions
+from lingmix.evaluation.pools import Matrix, Positions
 from lingmix.evaluation.ranks import PoolScorer
-from lingmix.evaluation.tally import Matrix
 
 
 def parallel_set(

@@ -7,9 +7,9 @@ from scipy import stats
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.evaluation import bias
 from lingmix.evaluation.dense import DenseScorer
+from lingmix.evaluation.pools import Matrix
 from lingmix.evaluation.ranks import Scorer
 from lingmix.evaluation.scores import SetScores, score
-from lingmix.evaluation.tally import Matrix
 from tests.evaluation.made import MatrixScorer, parallel_set, random_set, unit
 
 LANGUAGES = ("de", "en", "th")

@@ -251,6 +251,7 @@ def test_a_set_in_one_language_has_no_crosslingual_setting() -> None:
         "multilingual",
         "pair",
         "contrastive_entropy",
+        "uniformity",
     }
     assert metrics["monolingual/map"] == metrics["multilingual/map"]
 

@@ -15,6 +15,7 @@ from lingmix.search.vectors import Vectors
 from tests.evaluation.made import random_set, unit
 
 DEPTH = 12
+WHOLE = ("rank_distance", "peer", "max_rank")
 
 
 def exact(queries, passages, *, depth: int) -> Hits:
@@ -50,7 +51,7 @@ def test_an_exact_search_scores_as_exact_ranks_cut_at_its_depth(other_languages_
     assert found.metrics.pop("search_recall") == 1
     assert found.counts == ranked.counts
     assert found.counts["multilingual/without_relevant"] > 0
-    left_out = {"multilingual/rank_distance", "multilingual/peer"}
+    left_out = {f"multilingual/{name}" for name in WHOLE}
     assert set(ranked.metrics) - set(found.metrics) == left_out & set(ranked.metrics)
     for name, value in found.metrics.items():
         if "excess" not in name and "share" not in name:  # there ties over a place are shared

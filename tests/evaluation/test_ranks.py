@@ -17,7 +17,7 @@ def ranked_of(of: EvaluationSet, scores_QP: np.ndarray) -> Ranked:
 
 
 def same(one: Ranked, other: Ranked) -> bool:
-    return one.relevant.equals(other.relevant) and one.places.equals(other.places)
+    return all(a.equals(b) for a, b in zip(one[:3], other[:3], strict=True))
 
 
 def one_query(ids: list[str], languages: list[str], relevant: int) -> EvaluationSet:
@@ -103,6 +103,19 @@ def test_vectors_on_disk_rank_as_in_memory_and_equal_ones_tie_across_blocks(
     ranks = ["query", "passage_language", "language_rank", "pool_rank"]
     assert blocks.relevant[ranks].equals(whole.relevant[ranks])
     assert blocks.places.equals(whole.places)
+
+
+def test_a_result_list_is_in_the_order_of_trec_eval_also_where_ties_go_beyond_its_end() -> None:
+    ids = [f"p{number:02}" for number in range(30)]
+    of = one_query(ids, ["de", "en", "th"] * 10, 0)
+    scores_1P = np.zeros((1, 30))
+    scores_1P[0, [4, 7]] = 1, 2
+    found = ranked_of(of, scores_1P).lists
+    descending = [29, 28, 27, 26, 25, 24, 23, 22]
+    assert found["passage"].to_list() == [7, 4, *descending]
+    assert found["place"].to_list() == list(range(1, 11))
+    expected = [of.passage_languages[p] for p in (7, 4, *descending)]
+    assert found["passage_language"].to_list() == expected
 
 
 def test_the_first_places_are_shared_out_among_those_tied_for_them() -> None:

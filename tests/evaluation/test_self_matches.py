@@ -83,6 +83,7 @@ def test_a_search_leaves_it_out_too(depth: int):
     assert set(exact.metrics) - set(found.metrics) == {
         "multilingual/rank_distance",
         "multilingual/peer",
+        "multilingual/max_rank",
     }
     for name, value in found.metrics.items():
         assert value == pytest.approx(exact.metrics[name], abs=1e-6), name

@@ -9,8 +9,8 @@ import pytest
 import pytrec_eval
 
 from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.evaluation.pools import Matrix
 from lingmix.evaluation.scores import score
-from lingmix.evaluation.tally import Matrix
 from tests.evaluation.made import MatrixScorer, random_set
 
 PYTREC = {

@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from lingmix.errors import InputError
-from lingmix.evaluation.trec import best_columns
+from lingmix.evaluation.result_lists import best_columns
 from lingmix.search.approximate import hnsw, ivf_pq, scalar
 from lingmix.search.exact import Hits, Searcher, merge_hits, recall_against_exact, search
 from lingmix.search.shards import inner_products

@@ -15,6 +15,7 @@ SCORED = {
     f"{SET}/multilingual/map": 0.5,
     f"{SET}/multilingual/share_gap": 0.25,
     f"{SET}/multilingual/excess_share/de": 0.125,
+    f"{SET}/multilingual/max_rank": 12.5,
     f"{SET}/contrastive_entropy": 2.0,
     f"{SET}/pair/en-de/map": 0.75,
     f"{SET}/pair/en-de/excess_share": -0.5,
@@ -55,6 +56,14 @@ def test_eleven_languages_have_at_most_150_metrics() -> None:
     recorded = as_metrics({f"{SET}/{name}": 0.0 for name in scores}, {"test": ["map"]})
     assert len(scores) == 1006
     assert len(recorded) == 121 + 3 * 7 + 5 + 1
+
+
+def test_details_and_of_centred_vectors_all_but_the_settings_map_are_in_files_alone() -> None:
+    details = [f"{SET}/multilingual/lang_ndcg_at_10", f"{SET}/alignment", f"{SET}/uniformity"]
+    centred = [name.replace(SET, f"{SET}-centered") for name in SCORED if name.startswith(SET)]
+    scored = dict.fromkeys([*details, *centred], 0.5)
+    recorded = as_metrics(scored, {"test": "all", "val": "all"})
+    assert [*recorded] == [f"{SET}-centered/multilingual/map"]
 
 
 @pytest.fixture

@@ -28,6 +28,6 @@ def summarise(runs: pl.DataFrame) -> pl.DataFrame:
 
 def _best(measure: str, best: str, level: list[str]) -> pl.Expr:
     value = pl.col(measure)
-    worth = value if best == "highest" else -value.abs()
+    worth = {"highest": value, "lowest": -value, "nearest 0": -value.abs()}[best]
     contest = value.count().over(level) > 1
     return (contest & (worth == worth.max().over(level))).fill_null(value=False)

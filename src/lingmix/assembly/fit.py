@@ -158,6 +158,7 @@ def measure(parts: Parts, *, config: Config, run_files: Path) -> list[SetScores]
             depth=config["depth"],
             temperature=entropy_temperature(config),
             seed=0,
+            center=config["center"],
             run_files=RunFiles(run_files, config["run_files"]) if config["run_files"] else None,
         )
     )

@@ -38,6 +38,7 @@ def check_settings(values: Config, command: str) -> None:
         _refuse_untrainable(values)
     if command == "evaluate":
         _refuse_unsearchable(values)
+        _refuse_uncentred(values)
     for at, node, given in _light_nodes(values):
         check_arguments(node, at=at, given=given)
 
@@ -165,6 +166,15 @@ def _refuse_sharded(values: Config) -> None:
                 f"{key}: does not go with trainer.strategy=summed_fsdp, which shards the "
                 f"weights; set it to {mend}, or choose trainer.strategy=summed"
             )
+
+
+def _refuse_uncentred(values: Config) -> None:
+    if values["center"] is None:
+        return
+    if "lexical" in values["encoder"]:
+        raise InputError("center: is for vectors, and this encoder is lexical; set center=null")
+    if values["search"] is not None:
+        raise InputError("center: is of exact rankings; set search=null, or center=null")
 
 
 def _refuse_unsearchable(values: Config) -> None:

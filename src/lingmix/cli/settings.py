@@ -181,6 +181,7 @@ class Train(Command):
     pairs: Pairs
     temperature: Positive | None
     depth: Count | None
+    center: Literal["language"] | None
     run_files: Count | None
     micro_batch_tokens: Count | None
     noise_scale_window: Annotated[int, Interval(ge=2, le=2**31 - 1)] | None
@@ -195,6 +196,7 @@ class Evaluate(Command):
     precision: EncodingPrecision
     temperature: Positive
     depth: Count | None
+    center: Literal["language"] | None
     run_files: Count | None
     embeddings: Place | None
 

@@ -89,7 +89,13 @@ def compute_scores(
         return evaluate_by_search(encode, sets, build(config["search"]), depth=depth, seed=0)
     temperature = config["temperature"]
     return evaluate_encoder(
-        encode, sets, depth=depth, temperature=temperature, seed=0, run_files=files
+        encode,
+        sets,
+        depth=depth,
+        temperature=temperature,
+        seed=0,
+        center=config["center"],
+        run_files=files,
     )
 
 

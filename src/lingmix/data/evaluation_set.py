@@ -94,6 +94,28 @@ class EvaluationSet:
         return series.arg_sort(descending=True).to_numpy().astype(np.int64)
 
     @cached_property
+    def questions(self) -> NDArray[np.int64]:
+        """The number of the question that each query asks. Queries ask the same one in several
+        languages where their ids differ in the language alone (`en:17` and `de:17`, or `17-en` and
+        `17-de`) and so do not their relevant passages: the first of them is the same. Ids alone do
+        not tell, as sets number the questions of each language from 1."""
+        relevant = pl.DataFrame({"query": self.query_J, "passage": self.passage_J}).filter(
+            pl.Series(self.grade_J > 0)
+        )
+        first = relevant.group_by("query").agg(pl.col("passage").min())
+        language = pl.col("language")
+        id = pl.col("id").str.strip_prefix(language + ":").str.strip_suffix("-" + language)
+        return (
+            pl.DataFrame({"id": self.query_ids, "language": self.query_languages})
+            .with_columns(query=pl.int_range(pl.len(), dtype=pl.Int32))
+            .join(first, on="query", how="left", maintain_order="left")
+            .select(pl.struct(id, "passage").rank("dense"))
+            .to_series()
+            .to_numpy()
+            .astype(np.int64)
+        )
+
+    @cached_property
     def languages(self) -> tuple[str, ...]:
         """Of queries and passages, sorted."""
         return tuple(sorted(_distinct(self.query_languages) | _distinct(self.passage_languages)))

@@ -1,13 +1,17 @@
 """Evaluates an encoder on evaluation sets; each text is encoded once for all settings."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.tokens import Role
+from lingmix.evaluation.centring import Center, CentredVectors
 from lingmix.evaluation.dense import DenseScorer, Embeddings
 from lingmix.evaluation.from_search import searched_scores
+from lingmix.evaluation.geometry import PassageVectors, geometry
+from lingmix.evaluation.metric_names import centred
 from lingmix.evaluation.ranks import Scorer
 from lingmix.evaluation.scores import SetScores, score
 from lingmix.evaluation.self_matches import mask_self_matches
@@ -34,21 +38,52 @@ def evaluate_encoder(
     depth: int | None,
     temperature: float,
     seed: int,
+    center: Center | None = None,
     run_files: RunFiles | None = None,
 ) -> Iterator[SetScores]:
     """Scores set after set by exact ranks.
 
     A passage ranked beyond `depth` counts as not retrieved (None: no limit), though language bias
     is measured on the whole pool. `temperature` is that of the model's loss, for the contrastive
-    entropy, whose negatives the seed draws.
+    entropy, whose negatives the seed draws. With `center` each set is followed by the same one,
+    under the name of `centred`, whose passage vectors are centred.
     """
     for evaluation_set in evaluation_sets:
         queries = encode(evaluation_set.queries, "query")
         passages = encode(evaluation_set.passages, "passage")
-        dense = DenseScorer(evaluation_set, queries, passages)
-        scorer = mask_self_matches(evaluation_set, dense)
-        write_runs(evaluation_set, scorer, run_files)
-        yield score(evaluation_set, scorer, depth=depth, temperature=temperature, seed=seed)
+        measured = [(evaluation_set, passages)]
+        if center is not None:
+            centred_passages = CentredVectors(passages, evaluation_set.passage_languages)
+            named = replace(evaluation_set, name=centred(evaluation_set.name))
+            measured.append((named, centred_passages))
+        for named, vectors in measured:
+            yield score_vectors(
+                named,
+                queries,
+                vectors,
+                depth=depth,
+                temperature=temperature,
+                seed=seed,
+                run_files=run_files,
+            )
+
+
+def score_vectors(
+    evaluation_set: EvaluationSet,
+    queries: Embeddings,
+    passages: Embeddings,
+    *,
+    depth: int | None,
+    temperature: float,
+    seed: int,
+    run_files: RunFiles | None = None,
+) -> SetScores:
+    """Scores a set by the exact ranks of its vectors, and measures these."""
+    scorer = mask_self_matches(evaluation_set, DenseScorer(evaluation_set, queries, passages))
+    write_runs(evaluation_set, scorer, run_files)
+    scores = score(evaluation_set, scorer, depth=depth, temperature=temperature, seed=seed)
+    scores.metrics.update(geometry(PassageVectors(evaluation_set, passages, seed)))
+    return scores
 
 
 def evaluate_by_search(

@@ -12,6 +12,7 @@ from lingmix.evaluation.dense import refuse_bad_vectors
 from lingmix.evaluation.metric_names import SEARCH_RECALL
 from lingmix.evaluation.pools import Pool, Positions, pools
 from lingmix.evaluation.ranks import Ranked, with_query_language
+from lingmix.evaluation.result_lists import LISTED
 from lingmix.evaluation.scores import SetScores, set_scores
 from lingmix.evaluation.self_matches import self_matches
 from lingmix.search.exact import Hits, Searcher, merge_hits, recall_against_exact
@@ -55,7 +56,7 @@ def searched_scores(
     """
     refuse_bad_vectors(evaluation_set.name, "query", queries, evaluation_set.query_ids)
     refuse_bad_vectors(evaluation_set.name, "passage", passages, evaluation_set.passage_ids)
-    relevant, places, recalls = [], [], []
+    relevant, places, lists, recalls = [], [], [], []
     for pool in pools(evaluation_set):
         searched = depth + evaluation_set.ignore_own
         found = _search(
@@ -66,6 +67,7 @@ def searched_scores(
             found = _without_matches(found, match_Q, depth=depth)
         relevant.append(_relevant(evaluation_set, pool, found, queries, passages))
         places.append(_places(evaluation_set, pool, found, relevant[-1]))
+        lists.append(_listed(evaluation_set, pool, found, relevant[-1]))
         recalls += found.recalls
     if not sum(map(len, relevant)):
         raise InputError(
@@ -75,6 +77,7 @@ def searched_scores(
     ranked = Ranked(
         with_query_language(evaluation_set, pl.concat(relevant)),
         with_query_language(evaluation_set, pl.concat(places)),
+        with_query_language(evaluation_set, pl.concat(lists)),
         whole=False,
     )
     scores = set_scores(evaluation_set, ranked, depth=depth)
@@ -219,5 +222,26 @@ def _places(
             "passage_language": pl.Series(list(pool.languages) * len(query_C), dtype=pl.String),
             "share": (places_CX / np.maximum(places_CX.sum(1, keepdims=True), 1)).reshape(-1),
             "passages": np.tile(pool.end_X - pool.begin_X, len(query_C)),
+        }
+    )
+
+
+def _listed(
+    evaluation_set: EvaluationSet, pool: Pool, found: Found, relevant: pl.DataFrame
+) -> pl.DataFrame:
+    """Returns `Ranked.lists` of the queries with a relevant passage."""
+    row_of, language_P = _in_pool(evaluation_set, pool)
+    query_C = relevant["query"].unique(maintain_order=True).to_numpy()
+    passage_CK = found.pool.passage_QK[row_of[query_C], :LISTED]
+    C, K = passage_CK.shape
+    passages = passage_CK.reshape(-1)
+    language = np.where(passages < 0, len(pool.languages), language_P[passages])
+    languages = pl.Series([*pool.languages, None], dtype=pl.String)
+    return pl.DataFrame(
+        {
+            "query": query_C.repeat(K),
+            "place": np.tile(np.arange(1, K + 1), C),
+            "passage": passages,
+            "passage_language": languages.gather(language),
         }
     )

@@ -11,11 +11,10 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.evaluation.evaluator import RunFiles, write_runs
-from lingmix.evaluation.pools import Positions
+from lingmix.evaluation.pools import Matrix, Positions
 from lingmix.evaluation.ranks import PoolScorer, Scorer
 from lingmix.evaluation.scores import SetScores, score
 from lingmix.evaluation.self_matches import mask_self_matches
-from lingmix.evaluation.tally import Matrix
 
 Method = Literal["bm25", "tfidf"]
 

@@ -29,6 +29,9 @@ WITHOUT_RELEVANT = "without_relevant"
 RANKED, SKIPPED, UNJUDGED = "ranked", "skipped", "unjudged"
 """Counts of queries, which are named like scores."""
 
+CENTRED = "-centered"
+"""What the name of a set ends in whose passage vectors are centred."""
+
 SEARCH_RECALL = "search_recall"
 PAIR = "pair"
 
@@ -44,7 +47,7 @@ class Measure(Generic[Compute]):
     label: str
     digits: int = 4
     signed: bool = False
-    best: Literal["highest", "nearest 0"] = "highest"
+    best: Literal["highest", "lowest", "nearest 0"] = "highest"
 
     def format(self, value: float) -> str:
         """Formats a value as tables show it."""
@@ -102,6 +105,11 @@ BEST_SCORE = on_development_set("best")
 def answerable(metric: str) -> str:
     """Names the mean of a metric over the queries that have a relevant passage."""
     return f"{metric}_answerable"
+
+
+def centred(set_name: str) -> str:
+    """Names a set whose passage vectors are centred."""
+    return f"{set_name}{CENTRED}"
 
 
 def excess_share_of(language: str) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lingmix.data.evaluation_set import EvaluationSet
 
+Matrix = NDArray[np.float32]
 Positions = NDArray[np.int64]
 
 WHOLE = 2**16

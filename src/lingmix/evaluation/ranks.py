@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_limits
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
 from lingmix.evaluation.entropy import NEGATIVES, Negatives
-from lingmix.evaluation.pools import Chunk, Pool, Positions, blocks, chunks, pools
-from lingmix.evaluation.tally import Matrix, Tally
+from lingmix.evaluation.pools import Chunk, Matrix, Pool, Positions, blocks, chunks, pools
+from lingmix.evaluation.tally import Tally
 from lingmix.progress import with_progress
 
 
@@ -49,19 +49,23 @@ class Scorer(Protocol):
 
 
 class Ranked(NamedTuple):
-    """The ranks of every relevant passage, and the languages of each query's first places.
+    """The ranks of every relevant passage, the languages of each query's first places, and its
+    result list.
 
     `relevant` has a row a relevant passage: query (position), its language and the passage's,
     grade, score, the rank (from 1) in the corpus of the passage's language and in the pool, the
     contrastive entropy in both, and `first_share`, its share of the query's first R places in the
     pool, where R is the query's number of relevant passages. `places` has a row a query and
     language: the `share` of those places that its passages take, and how many `passages` it has.
-    Ties over the last place share it, so that no language gains by its ids. `whole` says that every
-    rank is known, not only those that a search found.
+    Ties over the last place share it, so that no language gains by its ids. `lists` are the first
+    `LISTED` places of each query in the pool, in order: query, its language, `place` from 1,
+    `passage` (position; -1 where a search has found no more) and its language. `whole` says that
+    every rank is known, not only those that a search found.
     """
 
     relevant: pl.DataFrame
     places: pl.DataFrame
+    lists: pl.DataFrame
     whole: bool = True
 
 
@@ -101,6 +105,7 @@ def rank_relevant(
     return Ranked(
         with_query_language(evaluation_set, pl.concat(part.relevant for part in found)),
         with_query_language(evaluation_set, pl.concat(part.places for part in found)),
+        with_query_language(evaluation_set, pl.concat(part.lists for part in found)),
     )
 
 
@@ -161,7 +166,22 @@ def _ranked(
     }
     floats = {"language_entropy": pl.Float64, "pool_entropy": pl.Float64}
     return Ranked(
-        pl.DataFrame(relevant, schema_overrides=floats, nan_to_null=True), pl.DataFrame(places)
+        pl.DataFrame(relevant, schema_overrides=floats, nan_to_null=True),
+        pl.DataFrame(places),
+        _listed(pool, chunk, tally.lists.column_CK),
+    )
+
+
+def _listed(pool: Pool, chunk: Chunk, column_CK: Positions) -> pl.DataFrame:
+    C, K = column_CK.shape
+    columns = column_CK.reshape(-1)
+    return pl.DataFrame(
+        {
+            "query": chunk.queries.repeat(K),
+            "place": np.tile(np.arange(1, K + 1), C),
+            "passage": pool.passages_P[columns],
+            "passage_language": pl.Series(pool.languages).gather(pool.language_of(columns)),
+        }
     )
 
 

@@ -20,6 +20,7 @@ from lingmix.evaluation.metric_names import (
     parsed,
 )
 from lingmix.evaluation.metrics import METRICS
+from lingmix.evaluation.parallel import PARALLEL
 from lingmix.evaluation.scores import SetScores
 from lingmix.text_table import format_table
 
@@ -35,8 +36,8 @@ def headline(scores: Sequence[SetScores]) -> str:
 
 
 def score_table(scores: Sequence[SetScores]) -> str:
-    """Returns a table of every setting of every set, with notes on the language bias and on queries
-    that were not counted."""
+    """Returns a table of every setting of every set, with notes on the language bias, on parallel
+    passages and on queries that were not counted."""
     rows: list[Sequence[str]] = []
     notes = []
     for of_set in scores:
@@ -44,7 +45,7 @@ def score_table(scores: Sequence[SetScores]) -> str:
         for setting in SETTINGS:
             if of_set.figure(MAP, setting) is not None:
                 rows.append((f"  {setting}", *_figures(of_set, setting)))
-        notes += [f"{of_set.name}: {note}" for note in (*_bias(of_set), *_counted(of_set))]
+        notes += [f"{of_set.name}: {note}" for note in (*_pooled(of_set), *_counted(of_set))]
     labels = (metric.label for metric in METRICS.values())
     return "\n".join([format_table(("", *labels), rows, figures=slice(1, None)), *notes])
 
@@ -67,12 +68,17 @@ def _figures(scores: SetScores, setting: str) -> list[str]:
     return ["" if value is None else metric.format(value) for metric, value in means]
 
 
-def _bias(scores: SetScores) -> list[str]:
-    figures = ((figure, scores.figure(name, "multilingual")) for name, figure in BIAS.items())
-    shown = [
-        f"{figure.label} {figure.format(value)}" for figure, value in figures if value is not None
-    ]
-    return [f"language bias: {', '.join(shown)}"] if shown else []
+def _pooled(scores: SetScores) -> list[str]:
+    """Shows the headline figures of the pool of all languages."""
+    headlines = {name: measure for name, measure in PARALLEL.items() if not measure.detail}
+    notes = []
+    for what, measures in (("language bias", BIAS), ("parallel passages", headlines)):
+        figures = (
+            (measure, scores.figure(name, "multilingual")) for name, measure in measures.items()
+        )
+        shown = [f"{of.label} {of.format(value)}" for of, value in figures if value is not None]
+        notes += [f"{what}: {', '.join(shown)}"] if shown else []
+    return notes
 
 
 def _counted(scores: SetScores) -> list[str]:

@@ -1,6 +1,7 @@
 """Scores of an encoder on an evaluation set: metrics a query, and their macro averages."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from lingmix.evaluation.metric_names import (
     excess_share_of,
 )
 from lingmix.evaluation.metrics import METRICS, Rankings, retrieval_metrics
+from lingmix.evaluation.parallel import PARALLEL, ParallelRanking
 from lingmix.evaluation.ranks import Ranked, Scorer, rank_relevant
 from lingmix.evaluation.self_matches import without_self_matches
 
@@ -83,7 +85,7 @@ def set_scores(evaluation_set: EvaluationSet, ranked: Ranked, *, depth: int | No
         pooled, on="query", how="semi"
     )
     excess = bias.excess_shares(ranked.relevant, places)
-    rankings = _rankings(ranked, judged, excess, depth=depth)
+    rankings = _rankings(evaluation_set, ranked, judged, excess, depth=depth)
     ids = pl.Series(evaluation_set.query_ids)
     return SetScores(
         name=evaluation_set.name,
@@ -99,7 +101,12 @@ def set_scores(evaluation_set: EvaluationSet, ranked: Ranked, *, depth: int | No
 
 
 def _rankings(
-    ranked: Ranked, judged: pl.DataFrame, excess: pl.DataFrame, *, depth: int | None
+    evaluation_set: EvaluationSet,
+    ranked: Ranked,
+    judged: pl.DataFrame,
+    excess: pl.DataFrame,
+    *,
+    depth: int | None,
 ) -> pl.DataFrame:
     """Returns a row a judged ranking; all settings are computed from the same ranks."""
     in_language = ranked.relevant.rename({"language_rank": "rank", "language_entropy": "entropy"})
@@ -109,13 +116,26 @@ def _rankings(
     monolingual = _measured(judged.filter(setting="monolingual"), in_language, depth=depth)
     crosslingual = _measured(judged.filter(setting="crosslingual"), in_language, depth=depth)
     multilingual = _measured(judged.filter(setting="multilingual"), pooled, depth=depth)
-    pooled_ranking = bias.PooledRanking(ranked.relevant, excess)
+    for figures in _of_pool(evaluation_set, ranked, excess, depth=depth):
+        multilingual = multilingual.join(figures, on="query", how="left", maintain_order="left")
+    return pl.concat([monolingual, crosslingual, multilingual], how="diagonal")
+
+
+def _of_pool(
+    evaluation_set: EvaluationSet, ranked: Ranked, excess: pl.DataFrame, *, depth: int | None
+) -> Iterator[pl.DataFrame]:
+    """Computes language bias and how parallel passages are ranked, a row a query."""
+    pooled = bias.PooledRanking(ranked.relevant, excess)
+    questions = pl.Series(evaluation_set.questions).gather(ranked.lists["query"])
+    one_pool = not evaluation_set.other_languages_only
+    lists = ranked.lists.with_columns(question=questions if one_pool else None)
+    parallel = ParallelRanking(ranked.relevant, lists, depth)
     for figure in bias.BIAS.values():
         if ranked.whole or not figure.whole:
-            multilingual = multilingual.join(
-                figure.compute(pooled_ranking), on="query", how="left", maintain_order="left"
-            )
-    return pl.concat([monolingual, crosslingual, multilingual], how="diagonal")
+            yield figure.compute(pooled)
+    for measure in PARALLEL.values():
+        if ranked.whole or not measure.whole:
+            yield measure.compute(parallel)
 
 
 def _measured(judged: pl.DataFrame, relevant: pl.DataFrame, *, depth: int | None) -> pl.DataFrame:

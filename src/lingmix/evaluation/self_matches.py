@@ -5,9 +5,8 @@ import numpy as np
 import polars as pl
 
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.evaluation.pools import Positions
+from lingmix.evaluation.pools import Matrix, Positions
 from lingmix.evaluation.ranks import PoolScorer, Scorer
-from lingmix.evaluation.tally import Matrix
 
 MASKED = -1e30
 """The score of a self match: below all others, and finite, so that a softmax gives it 0."""

@@ -7,9 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from lingmix.evaluation.entropy import Negatives
-from lingmix.evaluation.pools import Chunk, Pool, Positions
-
-Matrix = NDArray[np.float32]
+from lingmix.evaluation.pools import Chunk, Matrix, Pool, Positions
+from lingmix.evaluation.result_lists import LISTED, ResultLists
 
 LANES = 8
 """Flags of a byte that are added at once, as one 64-bit word."""
@@ -20,7 +19,8 @@ MOST_WORDS = 255
 
 class Tally:
     """Counts, over all blocks of a pool, the passages of each language ahead of each relevant one
-    (`ahead_JX`) and those in the queries' first places; collects their negatives' scores."""
+    (`ahead_JX`) and those in the queries' first places; collects their negatives' scores and their
+    result lists."""
 
     def __init__(
         self, pool: Pool, chunk: Chunk, relevant_J: Matrix, negatives: Sequence[Negatives]
@@ -30,6 +30,7 @@ class Tally:
         self.relevant_J = relevant_J
         self.negatives = negatives
         self.ahead_JX = np.zeros((len(relevant_J), X), dtype=np.int64)
+        self.lists = ResultLists(pool, queries=C)
         self.negative_scores = [np.zeros(drawn.column_GN.shape, np.float32) for drawn in negatives]
         self._top_CR = np.full((C, chunk.count_C[0]), -np.inf, dtype=np.float32)
         self._language_CR = np.full(self._top_CR.shape, -1, dtype=np.int64)
@@ -41,7 +42,7 @@ class Tally:
         """Adds the next block: the scores of all queries in these columns."""
         block = Block(self.pool, columns, scores_CB)
         self._add_ahead(block, columns)
-        self._add_places(block, scores_CB, columns)
+        self._add_best(block, scores_CB, columns)
         for scores_GN, (row_G, column_GN, _) in zip(
             self.negative_scores, self.negatives, strict=True
         ):
@@ -77,13 +78,17 @@ class Tally:
                 ahead_CX[tied] += block.equal_ahead(tied, score_C1[tied], tie_C1)
             self.ahead_JX[of_slot_J] += ahead_CX
 
-    def _add_places(self, block: "Block", scores_CB: Matrix, columns: slice) -> None:
+    def _add_best(self, block: "Block", scores_CB: Matrix, columns: slice) -> None:
+        N = min(max(self._top_CR.shape[1], LISTED + 1), scores_CB.shape[1])
+        best = torch.from_numpy(scores_CB).topk(N, dim=1)
+        best_CN, index_CN = best.values.numpy(), best.indices.numpy()
+        self._add_places(block, best_CN, self.pool.language_of(index_CN + columns.start))
+        self.lists.add(scores_CB, columns, best_CN, index_CN)
+
+    def _add_places(self, block: "Block", best_CN: Matrix, language_CN: Positions) -> None:
         R = self._top_CR.shape[1]
-        best = torch.from_numpy(scores_CB).topk(min(R, scores_CB.shape[1]), dim=1)
-        top_CR = np.hstack([self._top_CR, best.values.numpy()])
-        language_CR = np.hstack(
-            [self._language_CR, self.pool.language_of(best.indices.numpy() + columns.start)]
-        )
+        top_CR = np.hstack([self._top_CR, best_CN[:, :R]])
+        language_CR = np.hstack([self._language_CR, language_CN[:, :R]])
         order_CR = np.argsort(-top_CR, axis=1, kind="stable")[:, :R]
         top_CR = np.take_along_axis(top_CR, order_CR, axis=1)
         last_C1 = np.take_along_axis(top_CR, self.chunk.count_C[:, None] - 1, axis=1)

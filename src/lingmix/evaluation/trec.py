@@ -6,15 +6,14 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
-import torch
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
 from lingmix.evaluation.judged import judged_rankings
 from lingmix.evaluation.pools import CHUNK_SCORES, Pool, Positions, blocks, pools
 from lingmix.evaluation.ranks import PoolScorer, Scorer
+from lingmix.evaluation.result_lists import best_columns
 from lingmix.evaluation.self_matches import MASKED
-from lingmix.evaluation.tally import Matrix
 from lingmix.search.exact import Hits, concatenate_hits
 
 
@@ -136,15 +135,3 @@ def _run(evaluation_set: EvaluationSet, queries: Positions, hits: Hits) -> pl.Da
 def _ids(evaluation_set: EvaluationSet, passages: Positions) -> pl.Series:
     distinct, place = np.unique(passages, return_inverse=True)
     return pl.Series([evaluation_set.passage_ids[p] for p in distinct.tolist()]).gather(place)
-
-
-def best_columns(scores_CP: Matrix, K: int) -> Positions:
-    """Returns the K best columns of each row, best first; equal scores are ordered by column, also
-    at the end of the list."""
-    last_C1 = torch.from_numpy(scores_CP).topk(K, dim=1).values[:, -1:].numpy()
-    above_CP, tied_CP = scores_CP > last_C1, scores_CP == last_C1
-    free_C1 = K - above_CP.sum(1, keepdims=True)
-    chosen_CP = above_CP | (tied_CP & (tied_CP.cumsum(1) <= free_C1))
-    column_CK = np.nonzero(chosen_CP)[1].reshape(len(scores_CP), K)
-    order_CK = np.argsort(-np.take_along_axis(scores_CP, column_CK, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(column_CK, order_CK, axis=1)

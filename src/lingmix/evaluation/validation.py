@@ -10,9 +10,7 @@ from torchmetrics import Metric
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.tokens import Role
 from lingmix.errors import InputError
-from lingmix.evaluation.dense import DenseScorer
-from lingmix.evaluation.scores import score
-from lingmix.evaluation.self_matches import mask_self_matches
+from lingmix.evaluation.evaluator import score_vectors
 
 
 class RetrievalScores(Metric):
@@ -47,14 +45,10 @@ class RetrievalScores(Metric):
         getattr(self, role).append(rows.flatten())
 
     def compute(self) -> dict[str, float]:
-        scorer = DenseScorer(
+        return score_vectors(
             self.evaluation_set,
             self._embeddings("query", self.evaluation_set.query_ids),
             self._embeddings("passage", self.evaluation_set.passage_ids),
-        )
-        return score(
-            self.evaluation_set,
-            mask_self_matches(self.evaluation_set, scorer),
             depth=self.depth,
             temperature=self.temperature,
             seed=self.seed,

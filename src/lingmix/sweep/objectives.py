@@ -23,6 +23,7 @@ from lingmix.evaluation.metric_names import (
     parse,
 )
 from lingmix.evaluation.metrics import METRICS
+from lingmix.evaluation.parallel import PARALLEL
 
 ANY_PAIR = LanguagePair("query", "passage")
 """Stands for all language pairs: which of them a run measures is not known yet."""
@@ -60,7 +61,8 @@ def is_validation(objective: str) -> bool:
 def _scores() -> Iterator[ScoreName]:
     for setting in SETTINGS:
         yield from (ScoreName(metric, setting) for metric in METRICS)
-    yield from (ScoreName(figure, "multilingual") for figure in BIAS)
+    headlines = (name for name, measure in PARALLEL.items() if not measure.detail)
+    yield from (ScoreName(figure, "multilingual") for figure in (*BIAS, *headlines))
 
 
 def _pair_scores(pair_metrics: Sequence[str] | str) -> Iterator[ScoreName]:

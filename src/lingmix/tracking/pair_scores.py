@@ -20,7 +20,9 @@ from mlflow.exceptions import MlflowException
 
 from lingmix.data.items import LanguagePair
 from lingmix.deadline import within
-from lingmix.evaluation.metric_names import TEST, MetricName, parse, parsed
+from lingmix.evaluation.geometry import GEOMETRY
+from lingmix.evaluation.metric_names import CENTRED, TEST, MetricName, parse, parsed, setting_maps
+from lingmix.evaluation.parallel import PARALLEL
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +36,15 @@ PairMetrics = Mapping[str, Collection[str]]
 """`tracking.pair_metrics`: for `val` and `test`, the metrics of language pairs that are recorded,
 or `all`."""
 
+DETAILS = {*GEOMETRY, *(name for name, measure in PARALLEL.items() if measure.detail)}
+"""Measures that are in `SCORES` alone."""
+
 Row = dict[str, Any]
 
 
 def as_metrics(scores: Mapping[str, float], pair_metrics: PairMetrics) -> dict[str, float]:
-    """Return the scores to record: of languages and language pairs only `pair_metrics`."""
+    """Return the scores to record: of languages and language pairs only `pair_metrics`, no details,
+    and of a set with centred vectors only the mAP of each setting."""
     return {name: scores[name] for name in scores if _is_recorded(parse(name), pair_metrics)}
 
 
@@ -73,7 +79,13 @@ def with_pair_scores(
 
 
 def _is_recorded(name: MetricName | None, pair_metrics: PairMetrics) -> bool:
-    if name is None or name.score.of_each is None:
+    if name is None:
+        return True
+    if name.set.endswith(CENTRED):
+        return name in setting_maps([str(name)])
+    if name.score.metric in DETAILS:
+        return False
+    if name.score.of_each is None:
         return True
     recorded = pair_metrics[name.split]
     return recorded == "all" or name.score.of_each in recorded
