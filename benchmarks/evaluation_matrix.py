@@ -1,11 +1,11 @@
 """XQuAD-R, all 121 language pairs: read off one encoding, or evaluated pair by pair.
 
-Ours is `evaluate_encoder`, whole: all pairs, the pool of all languages, six metrics, every figure of
-bias and of parallel passages, alignment, uniformity and contrastive entropy. The peer is `mteb.evaluate` on a retrieval task with a subset for
-each pair, as its own multilingual tasks have; the pool is not asked of it. Both load one folder,
-cut texts to the same length, batch as they do by default, have the same threads, begin with the
-texts in memory and keep nothing from one round to the next. The weights are random: they do not
-change the time.
+Ours is `evaluate_encoder`, whole: all pairs, the pool of all languages, six metrics, every figure
+of bias and of parallel passages, alignment, uniformity and contrastive entropy. The peer is
+`mteb.evaluate` on a retrieval task with a subset for each pair, as its own multilingual tasks have;
+the pool is not asked of it. Both load one folder, cut texts to the same length, batch as they do by
+default, have the same threads, begin with the texts in memory and keep nothing from one round to
+the next. The weights are random: they do not change the time.
 
 A round of the peer is 11 pairs in which each language asks once and is searched once, one pair
 being monolingual: an eleventh of all encoding, and of the pairs of either kind. Its time is
