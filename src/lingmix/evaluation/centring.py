@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lingmix.evaluation.dense import Embeddings
 from lingmix.evaluation.pools import WHOLE, Matrix
+from lingmix.search.vectors import Embeddings
 
 Center = Literal["language"]
 

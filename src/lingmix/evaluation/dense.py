@@ -4,7 +4,6 @@ import logging
 from collections.abc import Sequence
 from functools import cache
 from hashlib import blake2b
-from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,20 +11,12 @@ from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
 from lingmix.evaluation.pools import BLOCK, WHOLE, Matrix, Positions
 from lingmix.evaluation.ranks import PoolScorer
+from lingmix.search.vectors import Embeddings
 
 ROWS = 64
 """Queries in one matrix product."""
 
 log = logging.getLogger(__name__)
-
-
-class Embeddings(Protocol):
-    """Vectors as rows, in memory or on disk: indexing copies those asked for."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    def __getitem__(self, rows: Any, /) -> Matrix: ...
 
 
 class DenseScorer:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.tokens import Role
 from lingmix.evaluation.centring import Center, CentredVectors
-from lingmix.evaluation.dense import DenseScorer, Embeddings
+from lingmix.evaluation.dense import DenseScorer
 from lingmix.evaluation.from_search import searched_scores
 from lingmix.evaluation.geometry import PassageVectors, geometry
 from lingmix.evaluation.metric_names import centred
@@ -17,7 +17,7 @@ from lingmix.evaluation.scores import SetScores, score
 from lingmix.evaluation.self_matches import mask_self_matches
 from lingmix.evaluation.trec import write_trec
 from lingmix.search.exact import Searcher
-from lingmix.search.vectors import Vectors
+from lingmix.search.vectors import Embeddings, Vectors
 
 Encode = Callable[[Sequence[str], Role], Embeddings]
 """Turns texts in a role into unit vectors, one row a text; may cache texts that sets share."""

@@ -10,9 +10,8 @@ from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
 from lingmix.evaluation.dense import refuse_bad_vectors
 from lingmix.evaluation.metric_names import SEARCH_RECALL
-from lingmix.evaluation.pools import Pool, Positions, pools
+from lingmix.evaluation.pools import LISTED, Pool, Positions, pools
 from lingmix.evaluation.ranks import Ranked, with_query_language
-from lingmix.evaluation.result_lists import LISTED
 from lingmix.evaluation.scores import SetScores, set_scores
 from lingmix.evaluation.self_matches import self_matches
 from lingmix.search.exact import Hits, Searcher, merge_hits, recall_against_exact

@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.evaluation.dense import Embeddings
 from lingmix.evaluation.metric_names import Measure
 from lingmix.evaluation.pools import BLOCK
+from lingmix.search.vectors import Embeddings
 
 SAMPLED = 2048
 """Passages whose distances to each other are taken for the uniformity."""

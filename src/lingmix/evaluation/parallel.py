@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from lingmix.evaluation.metric_names import Measure
 from lingmix.evaluation.metrics import Rankings, ndcg
-from lingmix.evaluation.pools import Positions
-from lingmix.evaluation.result_lists import LISTED
+from lingmix.evaluation.pools import LISTED, Positions
 
 COMPARED = 2**16
 """Pairs of result lists that are compared at once."""

@@ -12,6 +12,9 @@ from lingmix.data.evaluation_set import EvaluationSet
 Matrix = NDArray[np.float32]
 Positions = NDArray[np.int64]
 
+LISTED = 10
+"""Passages of a query's result list, or all of a smaller pool."""
+
 WHOLE = 2**16
 """Passages of the largest pool that is scored in one piece."""
 

@@ -3,10 +3,7 @@
 import numpy as np
 import torch
 
-from lingmix.evaluation.pools import Matrix, Pool, Positions
-
-LISTED = 10
-"""Passages of a result list, or all of a smaller pool."""
+from lingmix.evaluation.pools import LISTED, Matrix, Pool, Positions
 
 
 class ResultLists:

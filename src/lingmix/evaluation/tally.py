@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from lingmix.evaluation.entropy import Negatives
-from lingmix.evaluation.pools import Chunk, Matrix, Pool, Positions
-from lingmix.evaluation.result_lists import LISTED, ResultLists
+from lingmix.evaluation.pools import LISTED, Chunk, Matrix, Pool, Positions
+from lingmix.evaluation.result_lists import ResultLists
 
 LANES = 8
 """Flags of a byte that are added at once, as one 64-bit word."""

@@ -1,10 +1,19 @@
 """Vectors of texts as rows of an array, where equal texts share a row."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Embeddings(Protocol):
+    """Vectors as rows, in memory or on disk: indexing copies those asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, rows: Any, /) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True, eq=False)
