@@ -5,21 +5,17 @@ from pathlib import Path
 from lingmix.analysis.metric_columns import PAIR_METRICS
 from lingmix.analysis.report import write_report
 from lingmix.analysis.results import in_tables, results_of
-from lingmix.errors import InputError
 from lingmix.tracking.history import commands, replaced_runs, unfinished_runs
 from lingmix.tracking.pages.report_run import log_report
 from lingmix.tracking.run_table import cell_table, evaluation_table, without_alpha
-from lingmix.tracking.store.client import open_store
+from lingmix.tracking.store.client import experiment_named, open_store
 
 
 def report_experiment(name: str, *, uri: str, folder: Path) -> str:
     """Writes the report of an experiment's complete runs into `folder` and logs it to their sweep;
     returns what it shows in short."""
     client = open_store(uri)
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        known = ", ".join(one.name for one in client.search_experiments())
-        raise InputError(f"name: no experiment {name!r} is recorded; there are: {known}")
+    experiment = experiment_named(client, name)
     results = results_of(
         cell_table(client, experiment.experiment_id, PAIR_METRICS),
         evaluation_table(client, experiment.experiment_id, PAIR_METRICS),

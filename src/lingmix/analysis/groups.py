@@ -14,14 +14,15 @@ STEPS = "param.trainer.max_steps"
 
 
 def measured(cells: pl.DataFrame, set_name: str) -> pl.DataFrame:
-    """One row a seed: the keys (see `keys`), `scale`, `alpha`, `seed` and the `set_columns`; of
-    runs alike the first, which is the newest.
+    """One row a seed: `run_id`, the keys (see `keys`), `scale`, `alpha`, `seed` and the
+    `set_columns`; of runs alike the first, which is the newest.
 
     Code, libraries, hardware and data are keys where they differ: what is of several generations is
     told apart and never averaged.
     """
     params = [c for c in cells.columns if c.startswith("param.") and bears_on(set_name, c)]
     runs = cells.select(
+        "run_id",
         "pairs",
         pl.col(params).cast(pl.String).fill_null(UNKNOWN),
         pl.col("scale").cast(pl.Int64),

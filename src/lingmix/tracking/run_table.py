@@ -21,6 +21,7 @@ CELL_COLUMNS = pl.Schema(
     {
         "run_id": pl.String,
         "run_name": pl.String,
+        "artifact_uri": pl.String,
         "alpha": pl.Float64,
         "scale": pl.Int64,
         "seed": pl.Int64,
@@ -91,6 +92,7 @@ def _cell(run: Run) -> dict[str, object]:
     return {
         "run_id": run.info.run_id,
         "run_name": run.info.run_name,
+        "artifact_uri": run.info.artifact_uri,
         "alpha": float(params["sampler.alpha"]),
         "scale": None if scale == "None" else int(scale),
         "seed": int(params["seed"]),

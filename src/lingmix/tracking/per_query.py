@@ -1,0 +1,50 @@
+"""Where the scores of a run's queries are on this machine."""
+
+import logging
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import polars as pl
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+log = logging.getLogger(__name__)
+
+PER_QUERY = "per_query.parquet"
+"""The artifact with the scores of every ranking."""
+
+
+def per_query_files(client: MlflowClient, cells: pl.DataFrame, downloads: Path) -> dict[str, Path]:
+    """Return the files by run id, those of runs without one left out.
+
+    A file in a store on this machine is read where it is, another is fetched into `downloads`
+    once: the artifacts of a complete run do not change.
+    """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar for each file
+    files = {}
+    for run_id, uri in cells.select("run_id", "artifact_uri").iter_rows():
+        folder = _local_folder(uri)
+        file = (folder or downloads / run_id) / PER_QUERY
+        if folder is None and not file.exists():
+            _fetch(client, run_id, file.parent)
+        if file.exists():
+            files[run_id] = file
+    if missing := cells.height - len(files):
+        log.warning("%d runs have no readable %s and are left out", missing, PER_QUERY)
+    return files
+
+
+def _fetch(client: MlflowClient, run_id: str, folder: Path) -> None:
+    """A run deleted meanwhile has no file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        client.download_artifacts(run_id, PER_QUERY, str(folder))
+    except (MlflowException, OSError) as error:
+        log.warning("run %s: its %s cannot be read (%s)", run_id, PER_QUERY, error)
+
+
+def _local_folder(uri: str) -> Path | None:
+    parts = urlsplit(uri)
+    return Path(url2pathname(parts.path)) if parts.scheme in ("", "file") else None
