@@ -39,7 +39,8 @@ class ScoredRuns(NamedTuple):
         position = {cell: row for row, cell in enumerate(cells)}
         shape = len(axes.alphas), len(axes.scales), len(axes.seeds)
         rows = [position[a, c, s] for a in axes.alphas for c in axes.scales for s in axes.seeds]
-        questions, scores_RQ = _macro(rankings, self.scores_RN[np.ix_(rows, chosen_N.to_numpy())])
+        scores_RN = self.scores_RN[rows][:, chosen_N.to_numpy()]
+        questions, scores_RQ = _macro(rankings, scores_RN)
         return Grid(
             axes.alphas, axes.scales, axes.seeds, questions,
             scores_RQ.reshape(*shape, len(questions)), axes.left_out,
@@ -105,8 +106,8 @@ def _macro(
 ) -> tuple[tuple[str, ...], Floats]:
     """Returns the questions, and of each run the macro average plus what each question adds."""
     names_Q, question_N = np.unique(rankings["question"].to_numpy(), return_inverse=True)
-    corpus_N = rankings.select(pl.struct("pair", "language").rank("dense") - 1).to_series()
-    corpus_N = corpus_N.to_numpy()
+    corpora = rankings.select(pl.struct("pair", "language").rank("dense") - 1)
+    corpus_N = corpora.to_series().to_numpy()
     size_K = np.bincount(corpus_N)
     K, Q, N = len(size_K), len(names_Q), len(question_N)
     mean_NK = sparse.csr_array((1 / size_K[corpus_N], (np.arange(N), corpus_N)), shape=(N, K))

@@ -49,12 +49,15 @@ def complete_axes(cells: Sequence[Cell]) -> Axes:
     """
     if not cells:
         raise InputError("no run to analyse: the runs and the evaluation set asked for share none")
-    kept, left_out = set(cells), []
+    kept, left_out = set(cells), list[str]()
     while True:
-        axes = [sorted({cell[axis] for cell in kept}, key=_by_size) for axis in range(3)]
-        size = len(axes[0]) * len(axes[1]) * len(axes[2])
+        alphas = tuple(sorted({alpha for alpha, _, _ in kept}))
+        scales = tuple(sorted({scale for _, scale, _ in kept}, key=_by_size))
+        seeds = tuple(sorted({seed for _, _, seed in kept}))
+        axes = (alphas, scales, seeds)
+        size = len(alphas) * len(scales) * len(seeds)
         if len(kept) == size:
-            return Axes(*map(tuple, axes), tuple(left_out))  # type: ignore[arg-type]
+            return Axes(alphas, scales, seeds, tuple(left_out))
         shares = {
             (axis, value): sum(cell[axis] == value for cell in kept) * len(axes[axis]) / size
             for axis in (2, 1, 0)
