@@ -37,7 +37,7 @@ def question_scores(
     files = per_query_files(client, cells, downloads)
     return pl.concat(
         [
-            run_scores(files[run["run_id"]], set_name, metric).select(
+            with_questions(run_scores(files[run["run_id"]], set_name, metric)).select(
                 _categorical("set", set_name), *_of_run(run, runs), *RANKING, "score"
             )
             for set_name in evaluation_sets(cells)
@@ -50,18 +50,26 @@ def question_scores(
 
 
 def run_scores(file: Path, set_name: str, metric: str) -> pl.LazyFrame:
-    """Returns a run's scores of one evaluation set: `RANKING` and score."""
-    query, passage = pl.col("query_language"), pl.col("passage_language")
+    """Returns a run's scores of one evaluation set, with the ids and languages of queries."""
     return (
         pl.scan_parquet(file)
         .filter(pl.col("set") == set_name, pl.col(metric).is_not_null())
         .select(
-            "setting",
-            pl.when(passage.is_not_null()).then(query + "-" + passage).alias("pair"),
-            query.alias("language"),
-            pl.col("query_id").str.strip_prefix(query + ":").alias("question"),
+            "setting", "query_id", "query_language", "passage_language",
             pl.col(metric).cast(pl.Float32).alias("score"),
         )
+    )  # fmt: skip
+
+
+def with_questions(scores: pl.LazyFrame) -> pl.LazyFrame:
+    """Puts `RANKING` in the place of the ids and languages of queries."""
+    query, passage = pl.col("query_language"), pl.col("passage_language")
+    return scores.select(
+        "setting",
+        pl.when(passage.is_not_null()).then(query + "-" + passage).alias("pair"),
+        query.alias("language"),
+        pl.col("query_id").str.strip_prefix(query + ":").alias("question"),
+        pl.exclude("setting", "query_id", "query_language", "passage_language"),
     )
 
 

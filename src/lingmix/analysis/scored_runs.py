@@ -27,7 +27,8 @@ class ScoredRuns(NamedTuple):
         """Returns a setting's scores, or a language pair's, as a full design.
 
         A question's score is what it adds to the macro average: where each language has every
-        question, its mean over languages or pairs. The mean over questions is the macro average.
+        question, its mean over languages or pairs. The mean over questions is the macro average,
+        and a question that the setting lacks adds nothing to it.
         """
         of_setting = self.rankings["setting"].cast(pl.String) == setting
         chosen_N = of_setting if pair is None else of_setting & (self.rankings["pair"] == pair)
@@ -40,7 +41,9 @@ class ScoredRuns(NamedTuple):
         shape = len(axes.alphas), len(axes.scales), len(axes.seeds)
         rows = [position[a, c, s] for a in axes.alphas for c in axes.scales for s in axes.seeds]
         scores_RN = self.scores_RN[rows][:, chosen_N.to_numpy()]
-        questions, scores_RQ = _macro(rankings, scores_RN)
+        asked = self.rankings if pair is None else rankings
+        questions = tuple(asked["question"].unique().sort().to_list())
+        scores_RQ = _macro(rankings, scores_RN, questions)
         return Grid(
             axes.alphas, axes.scales, axes.seeds, questions,
             scores_RQ.reshape(*shape, len(questions)), axes.left_out,
@@ -69,30 +72,34 @@ def grid(frame: pl.LazyFrame, *, setting: str, pair: str | None = None) -> Grid:
                 "filter the table to one of them"
             )
     parts = table.partition_by("run_id", as_dict=True)
-    scored = ((run, parts[run["run_id"],]) for run in runs.iter_rows(named=True))
-    return scored_runs(runs, [part.select(*RANKING, "score") for _, part in scored]).grid(
-        setting, pair
-    )
+    return scored_runs(
+        runs,
+        {run_id: parts[run_id,].select(*RANKING, "score") for run_id in runs["run_id"]}.items(),
+    ).grid(setting, pair)
 
 
-def scored_runs(runs: pl.DataFrame, scores: Iterable[pl.DataFrame]) -> ScoredRuns:
-    """Puts the scores of runs, tables of `RANKING` and score, into one array.
+def scored_runs(runs: pl.DataFrame, scores: Iterable[tuple[str, pl.DataFrame]]) -> ScoredRuns:
+    """Puts the scores of runs by id, tables of rankings and their score, into one array.
 
-    Raises InputError where two runs have scores of different rankings.
+    Raises InputError where two runs have scores of different rankings, or no run has any.
     """
     rankings: pl.DataFrame | None = None
-    rows = []
-    for run_id, part in zip(runs["run_id"], scores, strict=True):
-        found = part.select(RANKING)
+    rows = {}
+    for run_id, part in scores:
+        found = part.drop("score")
         rankings = found if rankings is None else rankings
         same = part if rankings.equals(found) else _in_order(rankings, part, run_id)
-        rows.append(same["score"].to_numpy())
-    assert rankings is not None
-    return ScoredRuns(runs, rankings, np.stack(rows))
+        rows[run_id] = same["score"].to_numpy()
+    if rankings is None:
+        raise InputError("none of the runs to compare has scores of its queries")
+    kept = runs.filter(pl.col("run_id").is_in([*rows]))
+    return ScoredRuns(kept, rankings, np.stack([rows[run_id] for run_id in kept["run_id"]]))
 
 
 def _in_order(rankings: pl.DataFrame, part: pl.DataFrame, run_id: str) -> pl.DataFrame:
-    found = rankings.join(part, on=RANKING, how="left", nulls_equal=True, maintain_order="left")
+    found = rankings.join(
+        part, on=rankings.columns, how="left", nulls_equal=True, maintain_order="left"
+    )
     if part.height != rankings.height or found["score"].has_nulls():
         raise InputError(
             f"run {run_id}: its scores are of other queries than those of the runs it is compared "
@@ -102,18 +109,18 @@ def _in_order(rankings: pl.DataFrame, part: pl.DataFrame, run_id: str) -> pl.Dat
 
 
 def _macro(
-    rankings: pl.DataFrame, scores_RN: NDArray[np.float32]
-) -> tuple[tuple[str, ...], Floats]:
-    """Returns the questions, and of each run the macro average plus what each question adds."""
-    names_Q, question_N = np.unique(rankings["question"].to_numpy(), return_inverse=True)
+    rankings: pl.DataFrame, scores_RN: NDArray[np.float32], questions: Sequence[str]
+) -> Floats:
+    """Returns R x Q: the macro average of each run plus what each question adds to it."""
+    question_N = rankings["question"].cast(pl.Enum(questions)).to_physical().to_numpy()
     corpora = rankings.select(pl.struct("pair", "language").rank("dense") - 1)
     corpus_N = corpora.to_series().to_numpy()
     size_K = np.bincount(corpus_N)
-    K, Q, N = len(size_K), len(names_Q), len(question_N)
+    K, Q, N = len(size_K), len(questions), len(question_N)
     mean_NK = sparse.csr_array((1 / size_K[corpus_N], (np.arange(N), corpus_N)), shape=(N, K))
     mean_RK = scores_RN @ mean_NK
     weight_NQ = sparse.csr_array(
         (Q / (K * size_K[corpus_N]), (np.arange(N), question_N)), shape=(N, Q)
     )
     added_RQ = (scores_RN - mean_RK[:, corpus_N]) @ weight_NQ
-    return tuple(names_Q.tolist()), mean_RK.mean(1)[:, None] + added_RQ
+    return mean_RK.mean(1)[:, None] + added_RQ

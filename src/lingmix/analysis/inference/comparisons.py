@@ -40,7 +40,7 @@ def compare(found: Components, effects_MQ: Floats, draws: int, rng: np.random.Ge
     statistic_M = np.abs(found.mean_T) / error_M
     flips_NQ = rng.choice(np.array([-1.0, 1.0]), (draws, Q))
     flipped_NM = flips_NQ @ effects_MQ.T / Q
-    plain_M = np.sqrt(found.question_T / (found.seeds * found.questions))
+    plain_M = np.sqrt(found.question_T / (found.seeds * found.questions_T))
     null_NM = flipped_NM * np.divide(questions_M, plain_M, out=np.zeros(M), where=plain_M > 0)
     if found.seeds > 1:
         null_NM += seeds_M * stats.t.rvs(df, size=(draws, M), random_state=rng)

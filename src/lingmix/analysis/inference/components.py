@@ -24,19 +24,19 @@ class Components(NamedTuple):
     question_df_T: Floats
     rest_df_T: Floats
     seeds: int
-    questions: int
+    questions_T: Floats
 
     @property
     def variances(self) -> tuple[Floats, Floats, Floats]:
         """Of seed, question and rest; a negative estimate is 0."""
-        seed_T = np.clip(self.seed_T - self.rest_T, 0, None) / self.questions
+        seed_T = np.clip(self.seed_T - self.rest_T, 0, None) / self.questions_T
         question_T = np.clip(self.question_T - self.rest_T, 0, None) / self.seeds
         return seed_T, question_T, self.rest_T
 
     @property
     def errors(self) -> tuple[Floats, Floats]:
         """The standard errors of the mean from seeds, the rest included, and from questions."""
-        size = self.seeds * self.questions
+        size = self.seeds * self.questions_T
         seeds_T = np.sqrt(self.seed_T / size)
         return seeds_T, np.sqrt(np.clip(self.question_T - self.rest_T, 0, None) / size)
 
@@ -50,10 +50,10 @@ def components(scores_TSQ: Floats) -> Components:
     question_TQ = scores_TSQ.mean(1) - mean_T[:, None]
     square_TQ = S * question_TQ**2
     question_T = square_TQ.sum(1) / (Q - 1)
-    zero_T = np.zeros_like(mean_T)
+    zero_T, questions_T = np.zeros_like(mean_T), np.full_like(mean_T, Q)
     if S == 1:
         question_df_T = _degrees(square_TQ, question_T)
-        return Components(mean_T, zero_T, question_T, zero_T, question_df_T, zero_T, S, Q)
+        return Components(mean_T, zero_T, question_T, zero_T, question_df_T, zero_T, S, questions_T)
     rest_TSQ = scores_TSQ - mean_T[:, None, None] - seed_TS[..., None] - question_TQ[:, None]
     rest_TQ = (rest_TSQ**2).sum(1) / (S - 1)
     rest_T = rest_TQ.sum(1) / (Q - 1)
@@ -65,7 +65,7 @@ def components(scores_TSQ: Floats) -> Components:
         _degrees(square_TQ, question_T),
         _degrees(rest_TQ, rest_T),
         S,
-        Q,
+        questions_T,
     )
 
 
@@ -86,7 +86,7 @@ def component_draws(found: Components, draws: int, rng: np.random.Generator) -> 
     rest_NT = drawn(found.rest_T, found.rest_df_T)
     seed_NT = drawn(found.seed_T, found.seeds - 1)
     return [
-        np.clip(seed_NT - rest_NT, 0, None) / found.questions,
+        np.clip(seed_NT - rest_NT, 0, None) / found.questions_T,
         np.clip(question_NT - rest_NT, 0, None) / found.seeds,
         rest_NT,
     ]

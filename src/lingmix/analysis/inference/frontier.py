@@ -13,8 +13,8 @@ def on_front(points_NAD: Floats) -> NDArray[np.bool_]:
     separate fronts.
     """
     one, other = points_NAD[..., :, None, :], points_NAD[..., None, :, :]
-    dominated = (other >= one).all(-1) & (other > one).any(-1)
-    return ~dominated.any(-1)
+    dominated_NAA = np.all(other >= one, axis=-1) & np.any(other > one, axis=-1)
+    return np.logical_not(np.any(dominated_NAA, axis=-1))
 
 
 def hypervolume(points_NA2: Floats) -> Floats:

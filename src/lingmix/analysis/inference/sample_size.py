@@ -14,7 +14,7 @@ NUMBERS = np.unique(np.geomspace(2, 1e6, 1000).astype(np.int64)).astype(np.float
 def seeds_needed(found: Components, level: float, power: float) -> Floats:
     """Returns the seeds in all at which a mean of this size would differ from 0 with this power,
     were the questions as many as now; NaN where no number would do."""
-    return _first(_decided(found, NUMBERS[:, None], found.questions, level, power))
+    return _first(_decided(found, NUMBERS[:, None], found.questions_T, level, power))
 
 
 def questions_needed(found: Components, level: float, power: float) -> Floats:

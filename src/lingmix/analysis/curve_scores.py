@@ -1,0 +1,107 @@
+"""The scores of one curve, the alphas of a scale, and draws of what they may be."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from lingmix.analysis.inference.crossed import resampled
+from lingmix.analysis.inference.grid import Floats, Grid
+from lingmix.analysis.question_scores import run_scores, with_questions
+from lingmix.analysis.scored_runs import ScoredRuns, scored_runs
+from lingmix.errors import InputError
+from lingmix.evaluation.metric_names import SETTINGS
+
+log = logging.getLogger(__name__)
+
+LANGUAGE_PREFERENCE = "language_preference"
+
+
+class CurveScores(NamedTuple):
+    """The scores of one scale by setting, and by `LANGUAGE_PREFERENCE` where it is asked for.
+
+    `grids` have one scale and the same axes; `means` are A, `draws` N x A.
+    """
+
+    scale: int | None
+    runs: ScoredRuns
+    grids: Mapping[str, Grid]
+    means: Mapping[str, Floats]
+    draws: Mapping[str, Floats]
+
+    @property
+    def alphas(self) -> tuple[float, ...]:
+        return self.first.alphas_A
+
+    @property
+    def first(self) -> Grid:
+        return next(iter(self.grids.values()))
+
+    @property
+    def contests(self) -> list[tuple[int, int]]:
+        """Positions of alphas that are compared: each with the largest, which is the most
+        monolingual, and those between with the smallest."""
+        last = len(self.alphas) - 1
+        return [(a, last) for a in range(last)] + [(a, 0) for a in range(1, last)]
+
+    def contrasts(self, scores_ASQ: Floats) -> Floats:
+        """Returns the difference of each contest, seed and question."""
+        return np.stack([scores_ASQ[a] - scores_ASQ[against] for a, against in self.contests])
+
+
+def curve_scores(
+    runs: pl.DataFrame,
+    files: Mapping[str, Path],
+    *,
+    set_name: str,
+    metric: str,
+    with_preference: bool,
+    draws: int,
+    rng: np.random.Generator,
+) -> CurveScores:
+    """Reads the scores of the runs of one scale. Raises InputError where none can be read."""
+    scored = _read(runs, files, set_name, metric)
+    settings = [s for s in SETTINGS if s in scored.rankings["setting"]]
+    grids = {setting: scored.grid(setting) for setting in settings}
+    if with_preference:
+        preferred = _read(runs, files, set_name, LANGUAGE_PREFERENCE)
+        grids[LANGUAGE_PREFERENCE] = preferred.grid("multilingual")
+    _require_same_axes(grids)
+    found = resampled([*grids.values()], draws, rng)
+    both = dict(zip(grids, found, strict=True))
+    return CurveScores(
+        scale=runs["scale"][0],
+        runs=scored,
+        grids=grids,
+        means={name: one.mean_AC[:, 0] for name, one in both.items()},
+        draws={name: one.means_NAC[..., 0] for name, one in both.items()},
+    )
+
+
+def _read(runs: pl.DataFrame, files: Mapping[str, Path], set_name: str, metric: str) -> ScoredRuns:
+    scored = scored_runs(runs, _readable(runs["run_id"].to_list(), files, set_name, metric))
+    return scored._replace(rankings=with_questions(scored.rankings.lazy()).collect())
+
+
+def _readable(
+    run_ids: Sequence[str], files: Mapping[str, Path], set_name: str, metric: str
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """A run without a file, or deleted meanwhile, or of a version without the metric is left out."""
+    for run_id in run_ids:
+        try:
+            scores = run_scores(files[run_id], set_name, metric).collect()
+        except (KeyError, OSError, pl.exceptions.PolarsError) as error:
+            log.warning("run %s is left out: no %s of its queries (%s)", run_id, metric, error)
+            continue
+        if scores.height:
+            yield run_id, scores
+
+
+def _require_same_axes(grids: Mapping[str, Grid]) -> None:
+    if len({grid[:3] for grid in grids.values()}) > 1:
+        raise InputError(
+            f"the runs have not all measured the same of {', '.join(grids)}; evaluate them anew"
+        )
