@@ -89,7 +89,7 @@ def _read(runs: pl.DataFrame, files: Mapping[str, Path], set_name: str, metric: 
 def _readable(
     run_ids: Sequence[str], files: Mapping[str, Path], set_name: str, metric: str
 ) -> Iterator[tuple[str, pl.DataFrame]]:
-    """A run without a file, or deleted meanwhile, or of a version without the metric is left out."""
+    """Leaves out a run without a file, one deleted meanwhile, and one without the metric."""
     for run_id in run_ids:
         try:
             scores = run_scores(files[run_id], set_name, metric).collect()

@@ -1,6 +1,6 @@
 """Comparable runs and their scores, ranking by ranking, as one array."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -71,11 +71,11 @@ def grid(frame: pl.LazyFrame, *, setting: str, pair: str | None = None) -> Grid:
                 f"{column}: the runs differ in it ({', '.join(map(str, runs[column].unique()))}); "
                 "filter the table to one of them"
             )
-    parts = table.partition_by("run_id", as_dict=True)
-    return scored_runs(
-        runs,
-        {run_id: parts[run_id,].select(*RANKING, "score") for run_id in runs["run_id"]}.items(),
-    ).grid(setting, pair)
+    parts = table.select("run_id", *RANKING, "score").partition_by(
+        "run_id", as_dict=True, include_key=False
+    )
+    scores = ((run_id, parts[run_id,]) for run_id in runs["run_id"])
+    return scored_runs(runs, scores).grid(setting, pair)
 
 
 def scored_runs(runs: pl.DataFrame, scores: Iterable[tuple[str, pl.DataFrame]]) -> ScoredRuns:
