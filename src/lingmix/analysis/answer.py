@@ -21,13 +21,15 @@ class Answer(NamedTuple):
     - `exchange`: a row per scale and step between neighbouring alphas, from `alpha_from` down to
       `alpha_to`: `paid` (monolingual points lost) and `gained` (cross-lingual points gained) with
       bounds, and `rate`, paid for each point gained, with bounds; null where undefined.
-    - `comparisons`: a row per scale, language `pair`, hybrid `alpha` and pure strategy `against`:
+    - `comparisons`: a row per scale, language `pair` and contest of an `alpha` `against` another
+      (the largest, and for those between the smallest):
       `difference` with bounds, `effect` (in standard deviations over questions), `p`, `p_holm`,
       `p_max_t`, `verdict` (`gains`, `loses`, `cannot be told apart`), and `seeds_needed` and
       `questions_needed`, how many would decide it (null: none would).
-    - `components`: a row per scale, setting and `contrast` (one alpha, or a hybrid against a pure
-      strategy): `difference`, and `seed`, `question` and `rest`, standard deviations with bounds,
-      `seeds_needed` and `questions_needed`.
+    - `components`: a row per scale, setting and `alpha`, and per contest of it `against` another:
+      `mean` with bounds (of the score, or of the difference), `seed`, `question` and `rest`, the
+      standard deviations of the noise, with bounds, and for contests `seeds_needed` and
+      `questions_needed`.
     """
 
     set_name: str

@@ -2,36 +2,51 @@
 
 from pathlib import Path
 
+from lingmix.analysis.answers import Asked, answered, frames
 from lingmix.analysis.metric_columns import PAIR_METRICS
 from lingmix.analysis.report import write_report
-from lingmix.analysis.results import in_tables, results_of
-from lingmix.tracking.history import commands, replaced_runs, unfinished_runs
+from lingmix.analysis.results import Results, in_tables, in_words, results_of
+from lingmix.atomic import atomic_file
+from lingmix.tracking.history import commands, experiment_named, replaced_runs, unfinished_runs
 from lingmix.tracking.pages.report_run import log_report
+from lingmix.tracking.per_query import per_query_files
 from lingmix.tracking.run_table import cell_table, evaluation_table, without_alpha
-from lingmix.tracking.store.client import experiment_named, open_store
+from lingmix.tracking.store.client import open_store
 
 
-def report_experiment(name: str, *, uri: str, folder: Path) -> str:
+def report_experiment(name: str, *, uri: str, folder: Path, asked: Asked, downloads: Path) -> str:
     """Writes the report of an experiment's complete runs into `folder` and logs it to their sweep;
-    returns what it shows in short."""
+    returns what it shows in short.
+
+    The scores of queries are read where the store has them; from a server they are fetched into
+    `downloads`.
+    """
     client = open_store(uri)
-    experiment = experiment_named(client, name)
-    results = results_of(
-        cell_table(client, experiment.experiment_id, PAIR_METRICS),
-        evaluation_table(client, experiment.experiment_id, PAIR_METRICS),
+    experiment = experiment_named(client, name).experiment_id
+    cells = cell_table(client, experiment, PAIR_METRICS)
+    results = answered(
+        results_of(cells, evaluation_table(client, experiment, PAIR_METRICS)),
+        per_query_files(client, cells, downloads),
+        asked,
     )
-    left_out = [
-        *replaced_runs(client, experiment.experiment_id),
-        *without_alpha(client, experiment.experiment_id),
-    ]
+    left_out = [*replaced_runs(client, experiment), *without_alpha(client, experiment)]
     written = write_report(
         results,
         name=name,
         folder=folder,
-        missing=unfinished_runs(client, experiment.experiment_id),
+        missing=unfinished_runs(client, experiment),
         left_out=left_out,
-        commands=[*commands(client, experiment.experiment_id), f"lingmix-analyze name={name}"],
+        commands=[*commands(client, experiment), f"lingmix-analyze name={name}"],
     )
-    log_report(client, experiment.experiment_id, folder=folder)
+    _write_frames(results, folder / "answer")
+    log_report(client, experiment, folder=folder)
     said = f"\nLeft out: {'; '.join(left_out)}" if left_out else ""
-    return f"{in_tables(results)}{said}\n{written[0]}"
+    answer = in_words(results)
+    return f"{answer}\n\n{in_tables(results)}{said}\n{written[0]}".lstrip()
+
+
+def _write_frames(results: Results, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, frame in frames(results).items():
+        with atomic_file(folder / f"{name}.parquet") as stream:
+            frame.write_parquet(stream)

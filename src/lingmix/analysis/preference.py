@@ -1,6 +1,6 @@
 """What the user wants of the trade-off: weights of the settings, and a floor."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,12 +28,20 @@ class Preference:
         weights = {name: getattr(self, name) for name in (*LABELS, "language_preference")}
         return {name: weight for name, weight in weights.items() if weight}
 
-    def utility(self, scores: Mapping[str, Floats]) -> Floats:
-        """Returns the weighted mean of scores, N x A by name; -inf where below the floor."""
+    def applies(self, scores: Iterable[str]) -> bool:
+        """Whether all that it weighs has been measured."""
+        asked = {*self.weights()} | ({"monolingual"} if self.floor is not None else set())
+        return asked <= {*scores}
+
+    def weighted(self, scores: Mapping[str, Floats]) -> Floats:
+        """Returns the weighted mean of scores, which are arrays of one shape by name."""
         weights = self.weights()
         total = sum(abs(weight) for weight in weights.values())
-        utility_NA = sum(weight / total * scores[name] for name, weight in weights.items())
-        assert isinstance(utility_NA, np.ndarray)
+        return np.sum([weight / total * scores[name] for name, weight in weights.items()], axis=0)
+
+    def utility(self, scores: Mapping[str, Floats]) -> Floats:
+        """Returns the weighted mean of scores, ... x A; -inf where below the floor."""
+        utility_NA = self.weighted(scores)
         if self.floor is None:
             return utility_NA
         monolingual_NA = scores["monolingual"]
@@ -42,6 +50,10 @@ class Preference:
 
     def __str__(self) -> str:
         names = LABELS | {"language_preference": "language preference"}
-        parts = [f"{names[name]} ({weight:g})" for name, weight in self.weights().items()]
-        floor = f", at most {self.floor:g} monolingual points lost" if self.floor else ""
-        return f"weights {', '.join(parts)}{floor}"
+        weights = self.weights()
+        parts = [f"{weight:g} x {names[name]}" for name, weight in weights.items()]
+        even = {*weights.values()} == {1}
+        words = f"the mean of {' and '.join(names[name] for name in weights)} scores"
+        said = words if even else f"the weighted mean of {', '.join(parts)}"
+        floor = self.floor is not None
+        return f"{said}, with at most {self.floor:g} monolingual points lost" if floor else said

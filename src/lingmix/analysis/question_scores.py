@@ -14,9 +14,10 @@ from lingmix.analysis.groups import keys, measured
 from lingmix.analysis.metric_columns import evaluation_sets
 from lingmix.analysis.scored_runs import RANKING
 from lingmix.evaluation.metric_names import MAP
+from lingmix.tracking.history import experiment_named
 from lingmix.tracking.per_query import per_query_files
 from lingmix.tracking.run_table import cell_table
-from lingmix.tracking.store.client import experiment_named, open_store
+from lingmix.tracking.store.client import open_store
 
 
 def question_scores(

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from lingmix.analysis.answer import Answer
 from lingmix.analysis.baselines import evaluated
 from lingmix.analysis.generations import generations, in_lines
 from lingmix.analysis.groups import measured
@@ -13,13 +14,15 @@ from lingmix.analysis.table import SetTables, markdown, set_tables
 
 
 class SetResults(NamedTuple):
-    """One evaluation set: `measured`, `evaluated` and `summarise` say what their rows are."""
+    """One evaluation set: `measured`, `evaluated` and `summarise` say what their rows are; an
+    answer for each group of comparable runs whose scores of each question can be read."""
 
     name: str
     runs: pl.DataFrame
     encoders: pl.DataFrame
     summary: pl.DataFrame
     tables: SetTables
+    answers: tuple[Answer, ...] = ()
 
 
 class Results(NamedTuple):
@@ -40,6 +43,16 @@ def _on_set(cells: pl.DataFrame, evaluations: pl.DataFrame, name: str) -> SetRes
     runs, encoders = measured(cells, name), evaluated(evaluations, name)
     summary = summarise(runs)
     return SetResults(name, runs, encoders, summary, set_tables(summary, encoders))
+
+
+def in_words(results: Results) -> str:
+    """The answers, for the terminal: what was found, then what was not."""
+    lines = []
+    for one in results.sets:
+        for answer in one.answers:
+            lines += ["", ", ".join(filter(None, [one.name, answer.group])), *answer.said]
+            lines += [f"Not found: {line}" for line in answer.not_found]
+    return "\n".join(lines[1:])
 
 
 def in_tables(results: Results) -> str:

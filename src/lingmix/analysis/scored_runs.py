@@ -50,8 +50,10 @@ class ScoredRuns(NamedTuple):
         )  # fmt: skip
 
     @property
-    def pairs(self) -> list[str]:
-        return self.rankings["pair"].cast(pl.String).drop_nulls().unique().sort().to_list()
+    def pairs(self) -> dict[str, str]:
+        """The setting of each language pair."""
+        pairs = self.rankings.select(pl.col("pair", "setting").cast(pl.String)).drop_nulls()
+        return dict(pairs.unique().sort("pair").rows())
 
 
 def grid(frame: pl.LazyFrame, *, setting: str, pair: str | None = None) -> Grid:

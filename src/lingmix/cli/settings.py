@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Interval, MinLen
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
+from lingmix.cli.analysis_settings import Analysis
 from lingmix.cli.networks import Encoder, Loss, Optimizer, Text
 from lingmix.cli.schema import Node, Rule, Settings
 from lingmix.ranges import Count, CountOrZero, NotNegative, Positive, Seed, Share
@@ -147,10 +148,6 @@ class Trainer(Node, extra="forbid"):
 class Checkpoint(Settings):
     every_steps: Count | None
     every_minutes: NotNegative | None
-
-
-class Analysis(Settings):
-    folder: Place
 
 
 class Mining(Settings):

@@ -13,6 +13,16 @@ def analyze(composed: DictConfig) -> str:
     config = checked(composed, "analyze")
     name, uri = config["name"], config["tracking"]["uri"]
     require_store(uri, name)
+    from lingmix.analysis.answers import Asked  # noqa: PLC0415 - imports SciPy
     from lingmix.analysis.experiment import report_experiment  # noqa: PLC0415 - imports MLflow
+    from lingmix.analysis.preference import Preference  # noqa: PLC0415 - imports SciPy
 
-    return report_experiment(name, uri=uri, folder=Path(config["analysis"]["folder"]))
+    settings = dict(config["analysis"])
+    folder, preference = Path(settings.pop("folder")), Preference(**settings.pop("preference"))
+    return report_experiment(
+        name,
+        uri=uri,
+        folder=folder,
+        asked=Asked(preference=preference, **settings),
+        downloads=Path(config["download_dir"]) / "per_query",
+    )

@@ -4,12 +4,22 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import Experiment, Run
 
+from lingmix.errors import InputError
 from lingmix.tracking.generation import column_label, generation
 from lingmix.tracking.identity import ASKED, CODE, DATA, HASH, VERSIONS
 from lingmix.tracking.lifecycle import COMMAND, COMPLETE, KIND, STATE, SWEEP
 from lingmix.tracking.versions import as_setting, format_versions, parse_versions
+
+
+def experiment_named(client: MlflowClient, name: str) -> Experiment:
+    """Raise InputError where no experiment of the name is recorded."""
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        known = ", ".join(one.name for one in client.search_experiments())
+        raise InputError(f"name: no experiment {name!r} is recorded; there are: {known}")
+    return experiment
 
 
 def runs(client: MlflowClient, experiment: str, query: str = "") -> Iterator[Run]:

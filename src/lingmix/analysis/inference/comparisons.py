@@ -4,7 +4,7 @@ held: step-down max-T and Holm."""
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from lingmix.analysis.inference.components import Components, p_values, tail
 from lingmix.analysis.inference.grid import Floats
@@ -36,20 +36,15 @@ def compare(found: Components, effects_MQ: Floats, draws: int, rng: np.random.Ge
     if found.seeds > 1:
         variance_M, df = moderated(seeds_M**2, found.seeds - 1)
         seeds_M = np.sqrt(variance_M)
-    error_M = np.maximum(np.hypot(seeds_M, questions_M), np.finfo(np.float64).tiny)
-    statistic_M = np.abs(found.mean_T) / error_M
-    flips_NQ = rng.choice(np.array([-1.0, 1.0]), (draws, Q))
-    flipped_NM = flips_NQ @ effects_MQ.T / Q
-    plain_M = np.sqrt(found.question_T / (found.seeds * found.questions_T))
-    null_NM = flipped_NM * np.divide(questions_M, plain_M, out=np.zeros(M), where=plain_M > 0)
+    share_M = _ratio(questions_M, np.sqrt(found.question_T / (found.seeds * found.questions_T)))
+    null_NM = share_M * (rng.choice(np.array([-1.0, 1.0]), (draws, Q)) @ effects_MQ.T / Q)
     if found.seeds > 1:
-        null_NM += seeds_M * stats.t.rvs(df, size=(draws, M), random_state=rng)
+        null_NM += seeds_M * rng.standard_t(min(df, 1e6), (draws, M))
+    flipped_M = np.sqrt((effects_MQ**2).mean(1) / Q)  # the same whatever the signs
+    error_M = np.hypot(seeds_M, share_M * flipped_M)
     moderated_M = tail(np.abs(found.mean_T), seeds_M, questions_M, df)
-    return Tests(
-        own_M,
-        np.maximum(holm(moderated_M), own_M),
-        np.maximum(step_down(statistic_M, np.abs(null_NM) / error_M), own_M),
-    )
+    max_t_M = step_down(_ratio(np.abs(found.mean_T), error_M), _ratio(np.abs(null_NM), error_M))
+    return Tests(own_M, np.maximum(holm(moderated_M), own_M), np.maximum(max_t_M, own_M))
 
 
 def holm(p_M: Floats) -> Floats:
@@ -82,6 +77,11 @@ def moderated(variance_M: Floats, df: int) -> tuple[Floats, float]:
     prior = 2 * _inverse_trigamma(float(excess))
     common = np.exp(log_M.mean() + special.digamma(prior / 2) - np.log(prior / 2))
     return (prior * common + df * variance_M) / (prior + df), prior + df
+
+
+def _ratio(values_M: Floats, by_M: Floats) -> Floats:
+    """0 where the divisor is."""
+    return np.divide(values_M, by_M, out=np.zeros_like(values_M), where=by_M > 0)
 
 
 def _inverse_trigamma(value: float) -> float:

@@ -1,11 +1,15 @@
 """Variance components of contrasts: the noise of seeds, of questions and of the rest."""
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from scipy import special, stats
 
 from lingmix.analysis.inference.grid import Floats
+
+TINY = 1e-150
+"""In the place of an error of 0, whose square would be a divisor."""
 
 
 class Components(NamedTuple):
@@ -111,20 +115,28 @@ def margins(found: Components, level: float) -> Floats:
 
 
 def tail(size_T: Floats, seeds_T: Floats, questions_T: Floats, df: float) -> Floats:
-    """Returns P(|seeds * t + questions * z| >= size), with t of Student's distribution and z normal
-    (Behrens and Fisher): the integral over the chi-square in t, at quantiles spaced as logarithms.
+    """Returns the chance of noise as large as `size`, of standard errors with `df` degrees of
+    freedom from seeds, and with many from questions: the problem of Behrens and Fisher.
+
+    It is the mean of two answers. Fisher's, P(|seeds t + questions z| >= size) with t of Student's
+    distribution and z normal, is too cautious where both matter; Welch's, Student's distribution
+    with Satterthwaite's degrees of freedom, too bold. With two seeds intervals of 95% then cover
+    98.9% and 89.0% at the worst, those of the mean between 94.5% and 97.8%; with three 94.5% and
+    96.5%.
     """
-    weight_K, scale_K = _mixture(df) if df else (np.ones(1), np.zeros(1))
-    error_KT = np.sqrt(scale_K[:, None] * seeds_T**2 + questions_T**2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        chance_KT = special.erfc(size_T / (error_KT * np.sqrt(2)))
-    return weight_K @ np.nan_to_num(chance_KT, nan=1.0)
+    total_T = np.maximum(np.hypot(seeds_T, questions_T), TINY)
+    if df == 0 or np.isinf(df):
+        return special.erfc(size_T / (total_T * np.sqrt(2)))
+    weight_K, variance_K = _mixture(df)
+    error_KT = np.maximum(np.sqrt(variance_K[:, None] * seeds_T**2 + questions_T**2), TINY)
+    fisher_T = weight_K @ special.erfc(size_T / (error_KT * np.sqrt(2)))
+    welch_df_T = df * (total_T / np.maximum(seeds_T, TINY)) ** 4
+    return (fisher_T + 2 * special.stdtr(welch_df_T, -size_T / total_T)) / 2
 
 
+@cache
 def _mixture(df: float) -> tuple[Floats, Floats]:
     """Student's t as a mixture of normal distributions: their weights and their variances."""
-    if np.isinf(df):
-        return np.ones(1), np.ones(1)
     below_K = np.concatenate([[0], np.geomspace(1e-12, 0.5, 200)])
     edges_K = np.concatenate([below_K, 1 - np.geomspace(0.5, 1e-4, 60)[1:], [1]])
     return np.diff(edges_K), df / stats.chi2.ppf((edges_K[1:] + edges_K[:-1]) / 2, df)

@@ -30,8 +30,9 @@ def resampled(grids: Sequence[Grid], draws: int, rng: np.random.Generator) -> li
     weighed by normal numbers and divided by one chi of S - 1 degrees of freedom, so that each
     contrast has Student's t-distribution: a percentile bootstrap over few seeds is too narrow by
     sqrt((S - 1) / S) and more. That of the questions is normal with the covariance of the
-    questions' effects, less the rest, which the seeds' deviations hold already. One seed tells
-    nothing of others: then the noise is of questions alone.
+    questions' effects, less the rest, which the seeds' deviations hold already. With two seeds, and
+    questions that matter as much, it is too wide by a little (see `components.tail`). One seed
+    tells nothing of others: then the noise is of questions alone.
     """
     scores_TSQ = np.concatenate(
         [grid.scores_ACSQ.reshape(-1, *grid.scores_ACSQ.shape[2:]) for grid in grids]
@@ -65,7 +66,8 @@ def crossed_noise(scores_TSQ: Floats, draws: int, rng: np.random.Generator) -> F
 
 def interval(values_N: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
     """Returns the bounds that leave half of 1 - `level` on either side, over the first axis."""
-    low, high = np.quantile(values_N, ((1 - level) / 2, (1 + level) / 2), axis=0)
+    bounds = ((1 - level) / 2, (1 + level) / 2)
+    low, high = np.quantile(values_N, bounds, axis=0, method="inverted_cdf")
     return low, high
 
 

@@ -1,9 +1,14 @@
 """The trade-off between two scores: Pareto front, attainment, hypervolume and exchange rate."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from lingmix.analysis.inference.components import components, p_values
 from lingmix.analysis.inference.grid import Floats
+
+LARGEST_RATE = 1e6
 
 
 def on_front(points_NAD: Floats) -> NDArray[np.bool_]:
@@ -37,8 +42,26 @@ def attained(points_NA2: Floats, first_G: Floats) -> Floats:
     return second_NGA.max(-1)
 
 
-def exchange_rates(paid_N: Floats, gained_N: Floats) -> Floats:
-    """Draws of paid / gained, so ordered that their quantiles bound Fieller's interval: where a
-    draw gains nothing the price is infinite, or minus infinity where it pays nothing either."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(gained_N > 0, paid_N / gained_N, np.where(paid_N > 0, np.inf, -np.inf))
+def exchange_rate(paid_SQ: Floats, gained_SQ: Floats, level: float) -> tuple[float, float] | None:
+    """Returns the bounds of paid / gained, which are differences of scores: Fieller's interval, all
+    rates r at which paid - r gained may be 0. None where it is unbounded: nothing may be gained."""
+
+    def differs(rate: float) -> bool:
+        return bool(p_values(components((paid_SQ - rate * gained_SQ)[None]))[0] <= 1 - level)
+
+    gained = float(gained_SQ.mean())
+    if gained <= 0 or p_values(components(gained_SQ[None]))[0] > 1 - level:
+        return None
+    rate = float(paid_SQ.mean()) / gained
+    return _edge(differs, rate, -1.0), _edge(differs, rate, 1.0)
+
+
+def _edge(differs: Callable[[float], bool], rate: float, direction: float) -> float:
+    inside, step = rate, direction
+    while not differs(inside + step) and abs(step) < LARGEST_RATE:
+        inside, step = inside + step, step * 2
+    outside = inside + step
+    for _ in range(40):
+        middle = (inside + outside) / 2
+        inside, outside = (inside, middle) if differs(middle) else (middle, outside)
+    return inside

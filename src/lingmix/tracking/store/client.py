@@ -17,7 +17,6 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import Timeout
 from mlflow import MlflowClient
-from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 from mlflow.store import db_migrations
 from mlflow.store.db.utils import create_sqlalchemy_engine
@@ -94,15 +93,6 @@ def store_errors(client: MlflowClient) -> Iterator[None]:
             f"tracking.uri: the store {mask_secrets(client.tracking_uri)} refuses a request "
             f"({first_line(error)})"
         ) from error
-
-
-def experiment_named(client: MlflowClient, name: str) -> Experiment:
-    """Raise InputError where no experiment of the name is recorded."""
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        known = ", ".join(one.name for one in client.search_experiments())
-        raise InputError(f"name: no experiment {name!r} is recorded; there are: {known}")
-    return experiment
 
 
 def experiment_of(client: MlflowClient, name: str, *, output_dir: Path) -> str:

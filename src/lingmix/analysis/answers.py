@@ -1,0 +1,126 @@
+"""The answers of an experiment's runs, one for each group of comparable runs and evaluation set."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from lingmix.analysis.answer import Answer
+from lingmix.analysis.answer_words import not_found, said
+from lingmix.analysis.contest_rows import Certainty, comparison_rows, component_rows
+from lingmix.analysis.curve_scores import LANGUAGE_PREFERENCE, CurveScores, curve_scores
+from lingmix.analysis.frontier_rows import (
+    Row,
+    exchange_rows,
+    frontier_rows,
+    hypervolume_rows,
+    region_rows,
+)
+from lingmix.analysis.groups import curves, groups
+from lingmix.analysis.preference import Preference
+from lingmix.analysis.results import Results
+
+NUMBERS = ("scale", "seeds", "questions", "seeds_needed", "questions_needed")
+WORDS = ("setting", "pair", "verdict")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What an analysis is asked: the metric, the preference, and how sure to be."""
+
+    metric: str
+    preference: Preference
+    level: float
+    power: float
+    draws: int
+    seed: int
+
+
+def answered(results: Results, files: Mapping[str, Path], asked: Asked) -> Results:
+    """Adds the answers, from the scores of each question in `files`, by run id.
+
+    A group of runs without a file has no answer.
+    """
+    sets = [
+        one._replace(
+            answers=tuple(
+                _answer(one.name, words, group, files, asked)
+                for words, group in groups(one.runs)
+                if not files.keys().isdisjoint(group["run_id"])
+            )
+        )
+        for one in results.sets
+    ]
+    return results._replace(sets=sets)
+
+
+def frames(results: Results) -> dict[str, pl.DataFrame]:
+    """Returns the frames of all answers by name, with the columns set and group before theirs."""
+    return {
+        name: pl.concat(
+            [
+                getattr(answer, name).select(
+                    pl.lit(answer.set_name).alias("set"), pl.lit(answer.group).alias("group"), "*"
+                )
+                for one in results.sets
+                for answer in one.answers
+            ]
+            or [pl.DataFrame()],
+            how="diagonal",
+        )
+        for name in FRAMES
+    }
+
+
+def _answer(
+    set_name: str, words: str, group: pl.DataFrame, files: Mapping[str, Path], asked: Asked
+) -> Answer:
+    how = Certainty(asked.level, asked.power, asked.draws, np.random.default_rng(asked.seed))
+    rows: dict[str, list[Row]] = {name: [] for name in FRAMES}
+    left_out: dict[str, None] = {}
+    for name, runs in curves(group):
+        if files.keys().isdisjoint(runs["run_id"]):
+            continue
+        curve = curve_scores(
+            runs,
+            files,
+            set_name=set_name,
+            metric=asked.metric,
+            with_preference=LANGUAGE_PREFERENCE in asked.preference.weights(),
+            draws=asked.draws,
+            rng=how.rng,
+        )
+        for frame, found in _rows(curve, asked.preference, how).items():
+            rows[frame] += found
+        left_out |= dict.fromkeys(f"{name}: {value}" for value in curve.first.left_out)
+    answer = Answer(
+        set_name=set_name, group=words, level=asked.level, said=[], not_found=[],
+        **{name: _frame(found) for name, found in rows.items()},
+    )  # fmt: skip
+    return answer._replace(
+        said=said(answer, str(asked.preference)), not_found=not_found(answer, [*left_out])
+    )
+
+
+FRAMES = ("frontier", "region", "hypervolume", "exchange", "comparisons", "components")
+
+
+def _rows(curve: CurveScores, preference: Preference, how: Certainty) -> dict[str, Iterator[Row]]:
+    return {
+        "frontier": frontier_rows(curve, preference, how.level),
+        "region": region_rows(curve, how.level),
+        "hypervolume": hypervolume_rows(curve, how.level),
+        "exchange": exchange_rows(curve, how.level),
+        "comparisons": comparison_rows(curve, how),
+        "components": component_rows(curve, how),
+    }
+
+
+def _frame(rows: list[Row]) -> pl.DataFrame:
+    """A scale of null is all there is."""
+    columns = rows[0] if rows else ()
+    types = dict.fromkeys(NUMBERS, pl.Int64()) | dict.fromkeys(WORDS, pl.String())
+    schema = {column: types.get(column, pl.Float64()) for column in columns}
+    return pl.DataFrame(rows, schema=schema, strict=False)

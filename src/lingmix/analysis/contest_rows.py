@@ -1,0 +1,138 @@
+"""The rows of an answer's frames on contests between two alphas."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lingmix.analysis.curve_scores import CurveScores
+from lingmix.analysis.frontier_rows import Row, bounded
+from lingmix.analysis.inference.comparisons import compare
+from lingmix.analysis.inference.components import (
+    Components,
+    component_draws,
+    components,
+    margins,
+)
+from lingmix.analysis.inference.crossed import interval
+from lingmix.analysis.inference.grid import Floats, Grid
+from lingmix.analysis.inference.sample_size import questions_needed, seeds_needed
+from lingmix.evaluation.metric_names import SETTINGS
+
+GAINS, LOSES, UNDECIDED = "gains", "loses", "cannot be told apart"
+NEEDED = ("seeds_needed", "questions_needed")
+
+
+class Certainty(NamedTuple):
+    """How sure an answer is to be: the level of its intervals, the power with which more seeds or
+    questions would decide, and the draws that both are made of."""
+
+    level: float
+    power: float
+    draws: int
+    rng: np.random.Generator
+
+
+def component_rows(curve: CurveScores, how: Certainty) -> Iterator[Row]:
+    for setting in SETTINGS:
+        if setting not in curve.grids:
+            continue
+        scores_ASQ = curve.grids[setting].scores_ACSQ[:, 0]
+        names = [(alpha, None) for alpha in curve.alphas]
+        names += [(curve.alphas[a], curve.alphas[b]) for a, b in curve.contests]
+        parts = [scores_ASQ, curve.contrasts(scores_ASQ)] if curve.contests else [scores_ASQ]
+        found = components(np.concatenate(parts))
+        for row, (alpha, against) in zip(_component_rows(found, how), names, strict=True):
+            place = {"scale": curve.scale, "setting": setting, "alpha": alpha, "against": against}
+            yield place | (row if against is not None else row | dict.fromkeys(NEEDED))
+
+
+def _component_rows(found: Components, how: Certainty) -> Iterator[Row]:
+    margin_T = margins(found, how.level)
+    spreads = [np.sqrt(drawn) for drawn in component_draws(found, how.draws, how.rng)]
+    bounds = [interval(spread_NT, how.level) for spread_NT in spreads]
+    undecided_T = np.abs(found.mean_T) <= margin_T
+    needed = _needed(found, how, undecided_T)
+    for t, mean in enumerate(found.mean_T):
+        row = bounded("mean", mean, mean - margin_T[t], mean + margin_T[t])
+        for name, variance_T, (low_T, high_T) in zip(
+            ("seed", "question", "rest"), found.variances, bounds, strict=True
+        ):
+            row |= bounded(name, np.sqrt(variance_T[t]), low_T[t], high_T[t])
+        yield row | {name: needed_T[t] for name, needed_T in needed.items()}
+
+
+def comparison_rows(curve: CurveScores, how: Certainty) -> Iterator[Row]:
+    """The family of tests is every contest of every pair: the alpha may be chosen afterwards."""
+    if not (curve.contests and curve.runs.pairs):
+        return
+    grids = {pair: curve.runs.grid(setting, pair) for pair, setting in curve.runs.pairs.items()}
+    parts = {pair: curve.contrasts(grid.scores_ACSQ[:, 0]) for pair, grid in grids.items()}
+    found = _joined([components(scores_TSQ) for scores_TSQ in parts.values()])
+    questions = curve.first.questions_Q
+    effects_MQ = np.concatenate(
+        [_placed(parts[pair].mean(1), grids[pair], questions) for pair in parts]
+    )
+    tests = compare(found, effects_MQ, how.draws, how.rng)
+    margin_M = margins(found, how.level)
+    undecided_M = tests.max_t_M > 1 - how.level
+    effect_M = found.mean_T / np.concatenate([_spread(part) for part in parts.values()])
+    needed = _needed(found, how, undecided_M, tests=len(undecided_M))
+    names = [(pair, contest) for pair in parts for contest in curve.contests]
+    for m, (pair, (a, b)) in enumerate(names):
+        mean, margin = found.mean_T[m], margin_M[m]
+        yield {
+            "scale": curve.scale,
+            "pair": pair, "alpha": curve.alphas[a], "against": curve.alphas[b],
+            **bounded("difference", mean, mean - margin, mean + margin),
+            "effect": effect_M[m],
+            "p": tests.p_M[m], "p_holm": tests.holm_M[m], "p_max_t": tests.max_t_M[m],
+            "verdict": UNDECIDED if undecided_M[m] else GAINS if mean > 0 else LOSES,
+            **{name: needed_M[m] for name, needed_M in needed.items()},
+        }  # fmt: skip
+
+
+def _spread(scores_TSQ: Floats) -> Floats:
+    """The standard deviation over questions of what seeds average to."""
+    spread_T = scores_TSQ.mean(1).std(1, ddof=1)
+    return np.where(spread_T > 0, spread_T, np.nan)
+
+
+def _placed(effects_TQ: Floats, grid: Grid, questions: tuple[str, ...]) -> Floats:
+    """Puts a pair's questions among all, so that the mean over all is that over its own."""
+    if grid.questions_Q == questions:
+        return effects_TQ
+    positions = np.searchsorted(questions, grid.questions_Q)
+    placed = np.zeros((len(effects_TQ), len(questions)))
+    placed[:, positions] = effects_TQ * len(questions) / len(grid.questions_Q)
+    return placed
+
+
+def _joined(parts: list[Components]) -> Components:
+    joined = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in Components._fields
+        if name != "seeds"
+    }
+    return Components(**joined, seeds=parts[0].seeds)
+
+
+def _needed(
+    found: Components, how: Certainty, undecided_T: NDArray[np.bool_], tests: int = 1
+) -> dict[str, list[int | None]]:
+    """How many seeds, or questions, would decide what is undecided: more than now. One seed tells
+    nothing of how many would do. The level is Bonferroni's for so many tests."""
+    level = 1 - (1 - how.level) / tests
+    numbers = {
+        "seeds_needed": (seeds_needed(found, level, how.power), found.seeds),
+        "questions_needed": (questions_needed(found, level, how.power), found.questions_T),
+    }
+    known_T = undecided_T & (found.seeds > 1)
+    return {
+        name: [
+            int(number) if known and np.isfinite(number) else None
+            for number, known in zip(np.maximum(needed_T, np.add(now, 1)), known_T, strict=True)
+        ]
+        for name, (needed_T, now) in numbers.items()
+    }

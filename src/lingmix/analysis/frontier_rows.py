@@ -1,0 +1,100 @@
+"""The rows of an answer's frames on the trade-off between monolingual and cross-lingual scores."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from lingmix.analysis.curve_scores import CurveScores
+from lingmix.analysis.inference.components import components, margins
+from lingmix.analysis.inference.crossed import interval
+from lingmix.analysis.inference.frontier import attained, exchange_rate, hypervolume, on_front
+from lingmix.analysis.inference.grid import Floats
+from lingmix.analysis.preference import Preference
+
+Row = dict[str, Any]
+AXES = ("monolingual", "crosslingual")
+"""What is traded."""
+
+REGION_POINTS = 41
+
+
+def frontier_rows(curve: CurveScores, preference: Preference, level: float) -> Iterator[Row]:
+    front_A, best_A = _probabilities(curve, preference)
+    scores = {name: grid.scores_ACSQ[:, 0] for name, grid in curve.grids.items()}
+    kept_A = np.zeros(len(curve.alphas), np.bool_)
+    if preference.applies(scores):
+        scores["utility"] = preference.weighted(scores)
+        kept_A = np.isfinite(preference.utility(curve.means))
+    found = {name: components(scores_ASQ) for name, scores_ASQ in scores.items()}
+    margin = {name: margins(one, level) for name, one in found.items()}
+    for a, alpha in enumerate(curve.alphas):
+        row = {"scale": curve.scale, "alpha": alpha, "seeds": len(curve.first.seeds_S)}
+        row |= {"questions": len(curve.first.questions_Q), "front": front_A[a], "best": best_A[a]}
+        row |= bounded("utility", np.nan, np.nan, np.nan)
+        for name in scores if kept_A[a] else curve.means:
+            mean = found[name].mean_T[a]
+            row |= bounded(name, mean, mean - margin[name][a], mean + margin[name][a])
+        yield row
+
+
+def region_rows(curve: CurveScores, level: float) -> Iterator[Row]:
+    if not {*AXES} <= {*curve.means}:
+        return
+    points_A2, points_NA2 = _points(curve)
+    low, high = interval(points_NA2[..., 0], level)
+    first_G = np.linspace(low.min(), high.max(), REGION_POINTS)
+    mean_G = attained(points_A2[None], first_G)[0]
+    low_G, high_G = interval(attained(points_NA2, first_G), level)
+    for g, first in enumerate(first_G):
+        yield {"scale": curve.scale, "monolingual": first} | bounded(
+            "crosslingual", mean_G[g], low_G[g], high_G[g]
+        )
+
+
+def hypervolume_rows(curve: CurveScores, level: float) -> Iterator[Row]:
+    if {*AXES} <= {*curve.means}:
+        points_A2, points_NA2 = _points(curve)
+        low, high = interval(hypervolume(points_NA2), level)
+        yield {"scale": curve.scale} | bounded("hypervolume", hypervolume(points_A2), low, high)
+
+
+def exchange_rows(curve: CurveScores, level: float) -> Iterator[Row]:
+    if not {*AXES} <= {*curve.means}:
+        return
+    mono_ASQ, cross_ASQ = (curve.grids[axis].scores_ACSQ[:, 0] for axis in AXES)
+    for a in range(len(curve.alphas) - 1, 0, -1):
+        paid_SQ, gained_SQ = mono_ASQ[a] - mono_ASQ[a - 1], cross_ASQ[a - 1] - cross_ASQ[a]
+        found = components(np.stack([paid_SQ, gained_SQ]))
+        row = {"scale": curve.scale, "alpha_from": curve.alphas[a], "alpha_to": curve.alphas[a - 1]}
+        for name, mean, margin in zip(
+            ("paid", "gained"), found.mean_T, margins(found, level), strict=True
+        ):
+            row |= bounded(name, mean, mean - margin, mean + margin)
+        bounds = exchange_rate(paid_SQ, gained_SQ, level)
+        rate = np.nan if bounds is None else row["paid"] / row["gained"]
+        yield row | bounded("rate", rate, *(bounds or (np.nan, np.nan)))
+
+
+def _probabilities(curve: CurveScores, preference: Preference) -> tuple[Floats, Floats]:
+    """Of being on the front, and of being the best by the preference; NaN where unmeasured."""
+    front_A = best_A = np.full(len(curve.alphas), np.nan)
+    if {*AXES} <= {*curve.means}:
+        front_A = on_front(_points(curve)[1]).mean(0)
+    if preference.applies(curve.means):
+        best_N = preference.utility(curve.draws).argmax(-1)
+        best_A = np.bincount(best_N, minlength=len(curve.alphas)) / len(best_N)
+    return front_A, best_A
+
+
+def _points(curve: CurveScores) -> tuple[Floats, Floats]:
+    return (
+        np.stack([curve.means[axis] for axis in AXES], -1),
+        np.stack([curve.draws[axis] for axis in AXES], -1),
+    )
+
+
+def bounded(name: str, value: Any, low: Any, high: Any) -> Row:
+    """Names a value and the bounds of its interval; None where unknown."""
+    named = {name: value, f"{name}_low": low, f"{name}_high": high}
+    return {key: float(one) if np.isfinite(one) else None for key, one in named.items()}
