@@ -39,7 +39,7 @@ def component_rows(curve: CurveScores, how: Certainty) -> Iterator[Row]:
         if setting not in curve.grids:
             continue
         scores_ASQ = curve.grids[setting].scores_ACSQ[:, 0]
-        names = [(alpha, None) for alpha in curve.alphas]
+        names: list[tuple[float, float | None]] = [(alpha, None) for alpha in curve.alphas]
         names += [(curve.alphas[a], curve.alphas[b]) for a, b in curve.contests]
         parts = [scores_ASQ, curve.contrasts(scores_ASQ)] if curve.contests else [scores_ASQ]
         found = components(np.concatenate(parts))
@@ -124,15 +124,13 @@ def _needed(
     """How many seeds, or questions, would decide what is undecided: more than now. One seed tells
     nothing of how many would do. The level is Bonferroni's for so many tests."""
     level = 1 - (1 - how.level) / tests
-    numbers = {
-        "seeds_needed": (seeds_needed(found, level, how.power), found.seeds),
-        "questions_needed": (questions_needed(found, level, how.power), found.questions_T),
-    }
+    seeds_T = np.maximum(seeds_needed(found, level, how.power), found.seeds + 1)
+    questions_T = np.maximum(questions_needed(found, level, how.power), found.questions_T + 1)
     known_T = undecided_T & (found.seeds > 1)
     return {
         name: [
             int(number) if known and np.isfinite(number) else None
-            for number, known in zip(np.maximum(needed_T, np.add(now, 1)), known_T, strict=True)
+            for number, known in zip(needed_T, known_T, strict=True)
         ]
-        for name, (needed_T, now) in numbers.items()
+        for name, needed_T in zip(NEEDED, (seeds_T, questions_T), strict=True)
     }

@@ -72,7 +72,7 @@ def exchange_rows(curve: CurveScores, level: float) -> Iterator[Row]:
         ):
             row |= bounded(name, mean, mean - margin, mean + margin)
         bounds = exchange_rate(paid_SQ, gained_SQ, level)
-        rate = np.nan if bounds is None else row["paid"] / row["gained"]
+        rate = np.nan if bounds is None else found.mean_T[0] / found.mean_T[1]
         yield row | bounded("rate", rate, *(bounds or (np.nan, np.nan)))
 
 
