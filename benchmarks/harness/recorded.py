@@ -111,12 +111,13 @@ def _record(
         Metric(f"test/{SET}/{setting}/map", value, 0, 0)
         for setting, value in means.group_by("setting").agg(pl.mean("map")).iter_rows()
     ]
+    identity = repr(sorted(settings.items()))
     client.log_batch(
         run.info.run_id,
         metrics=metrics,
         params=[Param(key, value) for key, value in settings.items()],
         tags=[
-            RunTag(HASH, repr(sorted(settings.items()))),
+            RunTag(HASH, identity),
             RunTag(KIND, "run"),
             RunTag(STATE, COMPLETE),
         ],
