@@ -42,7 +42,7 @@ def rankings(languages: Sequence[str], questions: int) -> pl.DataFrame:
                     "setting": setting,
                     "query_id": [f"{query}:{name}" for name in ids],
                     "query_language": query,
-                    "passage_language": pl.Series([passage], dtype=pl.String),
+                    "passage_language": pl.Series([passage] * questions, dtype=pl.String),
                     "relevant": 1,
                 }
             )

@@ -130,7 +130,7 @@ def tail(size_T: Floats, seeds_T: Floats, questions_T: Floats, df: float) -> Flo
     weight_K, variance_K = _mixture(df)
     error_KT = np.maximum(np.sqrt(variance_K[:, None] * seeds_T**2 + questions_T**2), TINY)
     fisher_T = weight_K @ special.erfc(size_T / (error_KT * np.sqrt(2)))
-    welch_df_T = df * (total_T / np.maximum(seeds_T, TINY)) ** 4
+    welch_df_T = df * np.minimum(total_T / np.maximum(seeds_T, TINY), 1e9) ** 4
     return (fisher_T + 2 * special.stdtr(welch_df_T, -size_T / total_T)) / 2
 
 

@@ -1,0 +1,264 @@
+"""Answers on recorded runs whose truth is known: scores by alpha, and noise of seeds and
+questions."""
+
+import shutil
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+import pytest
+from benchmarks.harness.analyse_once import ASKED
+from benchmarks.harness.recorded import SET, Cell, rankings, record
+
+from lingmix.analysis.answer import Answer
+from lingmix.analysis.answers import answered, frames
+from lingmix.analysis.preference import Preference
+from lingmix.analysis.question_scores import question_scores
+from lingmix.analysis.results import Results, in_words, results_of
+from lingmix.analysis.scored_runs import grid
+from lingmix.tracking.history import experiment_named
+from lingmix.tracking.per_query import per_query_files
+from lingmix.tracking.run_table import cell_table, evaluation_table
+from lingmix.tracking.store.client import open_store
+
+LANGUAGES, QUESTIONS = ("de", "en", "fr"), 60
+TRUTH = {
+    "monolingual": {0.0: 0.50, 0.5: 0.78, 1.0: 0.80},
+    "crosslingual": {0.0: 0.42, 0.5: 0.40, 1.0: 0.10},
+    "multilingual": {0.0: 0.30, 0.5: 0.30, 1.0: 0.30},
+}
+OF = rankings(LANGUAGES, QUESTIONS)
+ABILITY_N = np.random.default_rng(0).normal(0, 0.1, QUESTIONS)
+CELLS = [Cell(*cell) for cell in product((0.0, 0.5, 1.0), (0, 100), (1, 2, 3))]
+
+
+def planted(cell: Cell, of: pl.DataFrame) -> np.ndarray:
+    """Seeds move a run by .004, which one of them does to all settings."""
+    rng = np.random.default_rng([cell.seed, cell.scale, int(cell.alpha * 2)])
+    level_N = np.array([TRUTH[setting][cell.alpha] for setting in of["setting"]])
+    repeats = of.height // QUESTIONS
+    return (
+        level_N
+        + rng.normal(0, 0.004)
+        + np.tile(ABILITY_N, repeats)
+        + rng.normal(0, 0.05, of.height)
+    )
+
+
+class Recorded(NamedTuple):
+    uri: str
+    folder: Path
+    name: str
+
+    def add(self, cells: list[Cell], **params: str) -> list[str]:
+        named = {key.replace("__", "."): value for key, value in params.items()}
+        return record(
+            self.uri, name=self.name, folder=self.folder, cells=cells, of=OF, scores=planted,
+            params=named,
+        )  # fmt: skip
+
+    def results(self, asked=ASKED, *, then=lambda: None) -> Results:
+        client = open_store(self.uri)
+        experiment = experiment_named(client, self.name).experiment_id
+        cells = cell_table(client, experiment)
+        files = per_query_files(client, cells, self.folder / "downloads")
+        then()
+        return answered(results_of(cells, evaluation_table(client, experiment)), files, asked)
+
+    def answers(self, *args, **kwargs) -> tuple[Answer, ...]:
+        return self.results(*args, **kwargs).sets[0].answers
+
+    def artifacts(self, run_id: str) -> Path:
+        return self.folder / "artifacts" / self.name / run_id / "artifacts"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture
+def recorded(store, request) -> Recorded:
+    """An experiment without a run."""
+    return Recorded(f"sqlite:///{store}/mlflow.db", store, request.node.name)
+
+
+@pytest.fixture(scope="module")
+def full(store) -> Recorded:
+    """Three alphas, two scales, three seeds."""
+    full = Recorded(f"sqlite:///{store}/mlflow.db", store, "full")
+    full.add(CELLS)
+    return full
+
+
+@pytest.fixture(scope="module")
+def answer(full) -> Answer:
+    [answer] = full.answers()
+    return answer
+
+
+def test_the_table_has_a_row_a_ranking_and_translations_share_their_question(full) -> None:
+    scores = question_scores("full", uri=full.uri)
+    table = scores.collect()
+    assert table.height == 18 * (3 + 6 + 3) * QUESTIONS
+    assert table["question"].n_unique() == QUESTIONS
+    assert set(table["pair"].drop_nulls()) == {f"{q}-{p}" for q in LANGUAGES for p in LANGUAGES}
+    pooled = table.filter(setting="multilingual")
+    assert pooled["pair"].null_count() == pooled.height
+
+
+def test_grids_of_the_table_have_the_means_that_the_runs_have_recorded(full) -> None:
+    client = open_store(full.uri)
+    cells = cell_table(client, experiment_named(client, "full").experiment_id)
+    recorded_AC = cells.pivot(
+        "scale", index="alpha", values=f"test/{SET}/crosslingual/map", aggregate_function="mean"
+    ).sort("alpha")
+    found = grid(question_scores("full", uri=full.uri), setting="crosslingual")
+    assert found.scores_ACSQ.shape == (3, 2, 3, QUESTIONS)
+    assert found.means == pytest.approx(recorded_AC.select("0", "100").to_numpy(), abs=1e-6)
+
+
+def test_intervals_hold_the_planted_scores_and_the_right_alpha_is_chosen(answer) -> None:
+    for row in answer.frontier.iter_rows(named=True):
+        for setting, truth in TRUTH.items():
+            assert row[f"{setting}_low"] < truth[row["alpha"]] < row[f"{setting}_high"]
+    assert (
+        "At scale 100, choose alpha 0.5: the mean of monolingual and cross-lingual"
+        in (answer.said[0])
+    )
+    assert "the highest of 3 alphas (probability above .99)" in answer.said[0]
+    largest = answer.frontier.filter(scale=100)
+    assert largest["best"].to_list() == pytest.approx([0, 1, 0], abs=0.02)
+    assert largest["front"][1] > 0.99
+
+
+def test_what_a_point_costs_is_told_and_what_gains_nothing_has_no_price(answer) -> None:
+    """From 1 to .5 the truth is 2 points paid for 30; from .5 to 0, 28 for 2."""
+    first, second = answer.exchange.filter(scale=100).iter_rows(named=True)
+    assert (first["alpha_from"], first["alpha_to"]) == (1.0, 0.5)
+    assert first["rate_low"] < 2 / 30 < first["rate_high"]
+    assert first["rate_high"] < 0.2
+    assert second["paid_low"] < 0.28 < second["paid_high"]
+
+
+def test_language_pairs_gain_or_lose_by_the_planted_difference(answer) -> None:
+    rows = answer.comparisons.filter(scale=100, alpha=0.5, against=1.0)
+    crossing = rows.filter(pl.col("pair").str.slice(0, 2) != pl.col("pair").str.slice(3, 2))
+    assert crossing["verdict"].to_list() == ["gains"] * 6
+    assert crossing["difference"].to_list() == pytest.approx([0.3] * 6, abs=0.05)
+    assert (rows["p_max_t"] >= rows["p"]).all()
+    assert any("6 gain" in line for line in answer.said)
+
+
+def test_what_makes_no_difference_cannot_be_told_apart(answer) -> None:
+    rows = answer.components.filter(setting="multilingual", scale=100).drop_nulls("against")
+    assert ((rows["mean_low"] < 0) & (rows["mean_high"] > 0)).all()
+    assert any(
+        line.startswith("In multilingual scores, alpha 0.5 and 1 cannot be told apart")
+        for line in answer.not_found
+    )
+
+
+def test_components_find_the_planted_spreads(answer) -> None:
+    """Questions .1, the same in all languages; the rest .05 / sqrt(3 languages)."""
+    row = answer.components.filter(
+        pl.col("against").is_null(), setting="monolingual", alpha=0.5, scale=0
+    ).row(0, named=True)
+    assert row["question_low"] < ABILITY_N.std(ddof=1) < row["question_high"]
+    assert row["rest_low"] < 0.05 / np.sqrt(3) < row["rest_high"]
+
+
+def test_region_and_hypervolume_enclose_those_of_the_planted_points(answer) -> None:
+    """Of (.8, .1), (.78, .4), (.5, .42): .8 x .1 + .78 x .3 + .5 x .02."""
+    volume = answer.hypervolume.row(0, named=True)
+    assert volume["hypervolume_low"] < 0.324 < volume["hypervolume_high"]
+    reached = answer.region.filter(pl.col("monolingual").is_between(0.55, 0.7), scale=100)
+    assert ((reached["crosslingual_low"] < 0.4) & (reached["crosslingual_high"] > 0.4)).all()
+
+
+def test_a_floor_and_other_weights_choose_another_alpha(full) -> None:
+    def chosen(**preference) -> str:
+        asked = replace(ASKED, preference=replace(ASKED.preference, **preference))
+        return full.answers(asked)[0].said[0]
+
+    assert "choose alpha 0.5" in chosen(floor=6.0)
+    assert "choose alpha 1: " in chosen(floor=0.0)
+    assert "with at most 0 monolingual points lost" in chosen(floor=0.0)
+    assert "choose alpha 0: " in chosen(monolingual=0.0)
+
+
+def test_utility_is_the_weighted_mean_and_is_lost_below_the_floor() -> None:
+    preference = Preference(
+        monolingual=3, crosslingual=1, multilingual=0, language_preference=-1, floor=5
+    )
+    scores = {
+        "monolingual": np.array([0.80, 0.74]),
+        "crosslingual": np.array([0.1, 0.4]),
+        "language_preference": np.array([0.5, 0.5]),
+    }
+    assert preference.utility(scores).tolist() == pytest.approx([0.4, -np.inf])
+
+
+def test_all_frames_name_their_set_and_group(full) -> None:
+    found = frames(full.results())
+    assert set(found) == {
+        "frontier", "region", "hypervolume", "exchange", "comparisons", "components",
+    }  # fmt: skip
+    assert all(frame.columns[:2] == ["set", "group"] for frame in found.values())
+
+
+def test_an_answer_does_not_hang_on_chance(full, answer) -> None:
+    [again] = full.answers()
+    assert again.frontier.equals(answer.frontier)
+    assert again.comparisons.equals(answer.comparisons)
+
+
+def test_a_missing_run_costs_its_seed_which_is_named(recorded) -> None:
+    recorded.add([cell for cell in CELLS if cell.scale == 0 and cell != Cell(0.5, 0, 2)])
+    [found] = recorded.answers()
+    assert found.frontier["seeds"].to_list() == [2, 2, 2]
+    assert "Left out, as runs are missing from the grid: scale 0: seed 2." in found.not_found
+
+
+def test_a_run_deleted_while_it_is_read_is_left_out_by_name(recorded, caplog) -> None:
+    run_ids = recorded.add([cell for cell in CELLS if cell.scale == 0])
+    lost = recorded.artifacts(run_ids[0])
+    [found] = recorded.answers(then=lambda: shutil.rmtree(lost))
+    assert f"run {run_ids[0]} is left out" in caplog.text
+    assert found.frontier["seeds"].to_list() == [2, 2, 2]
+
+
+def test_runs_without_the_scores_of_queries_have_no_answer(recorded, caplog) -> None:
+    [run_id] = recorded.add(CELLS[:1])
+    shutil.rmtree(recorded.artifacts(run_id))
+    assert recorded.answers() == ()
+    assert "1 runs have no readable per_query.parquet" in caplog.text
+
+
+def test_one_alpha_and_one_seed_are_said_to_be_so(recorded) -> None:
+    recorded.add([Cell(0.5, 0, 1)])
+    [found] = recorded.answers()
+    assert any("one alpha" in line for line in found.not_found)
+    assert any("one seed" in line for line in found.not_found)
+    assert found.comparisons.is_empty()
+    assert found.components["seeds_needed"].to_list() == [None] * 3
+
+
+def test_step_budgets_are_answered_apart(recorded) -> None:
+    recorded.add([cell for cell in CELLS if cell.scale == 0])
+    recorded.add([cell for cell in CELLS if cell.scale == 0], trainer__max_steps="600")
+    assert sorted(found.group for found in recorded.answers()) == [
+        "trainer.max_steps 300",
+        "trainer.max_steps 600",
+    ]
+
+
+def test_the_terminal_has_the_answer_first_and_then_what_was_not_found(full) -> None:
+    title, *lines = in_words(full.results()).splitlines()
+    assert title == SET
+    first = [line.startswith("Not found: ") for line in lines]
+    assert first == sorted(first)
+    assert any(first)
