@@ -69,9 +69,9 @@ def grid(frame: pl.LazyFrame, *, setting: str, pair: str | None = None) -> Grid:
     runs = table.select(of_run).unique(maintain_order=True)
     for column in ("set", *keys(table)):
         if column in runs.columns and runs.n_unique(["scale", column]) > runs["scale"].n_unique():
+            values = ", ".join(map(str, runs[column].unique().sort()))
             raise InputError(
-                f"{column}: the runs differ in it ({', '.join(map(str, runs[column].unique()))}); "
-                "filter the table to one of them"
+                f"{column}: the runs differ in it ({values}); filter the table to one of them"
             )
     parts = table.select("run_id", *RANKING, "score").partition_by(
         "run_id", as_dict=True, include_key=False

@@ -13,7 +13,7 @@ from lingmix.analysis.inference.sample_size import questions_needed, seeds_neede
 
 from .planted import NOISES, studies
 
-STUDIES = 500
+STUDIES = 2000
 SCORES_SQ = np.array([[1.0, 2.0, 6.0], [3.0, 2.0, 10.0]])
 """Means 3 and 5 of seeds, 2, 2 and 8 of questions, 4 of all; the rest is 0 1 -1, 0 -1 1."""
 
@@ -68,9 +68,9 @@ def test_one_seed_leaves_the_questions_paired_t_test() -> None:
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("seeds", [2, 3, 5])
 def test_intervals_cover_the_planted_means_and_components(noise: str, seeds: int) -> None:
-    """500 studies: 95% of them, less or more 3 percentage points."""
+    """95% of 2000 studies, less or more 3 percentage points."""
     planted, mean_T = NOISES[noise], np.linspace(-1, 1, STUDIES)
-    found = components(studies(planted, mean_T=mean_T, seeds=seeds, questions=120, seed=seeds))
+    found = components(studies(planted, mean_T=mean_T, seeds=seeds, questions=80, seed=seeds))
     covered = np.abs(found.mean_T - mean_T) <= margins(found, 0.95)
     assert 0.92 <= covered.mean() <= 0.98
     drawn = component_draws(found, 1000, np.random.default_rng(0))
@@ -92,20 +92,19 @@ def test_a_null_effect_is_found_at_the_level() -> None:
 
 
 def test_bounded_scores_have_intervals_of_components_too() -> None:
-    """Reciprocal ranks, as far from normal as scores are: variance 1/4 of fair coins."""
-    coins_TQ = np.random.default_rng(1).integers(0, 2, (STUDIES, 200)).astype(float)
+    """0 or 1, as far from normal as scores are: variance .3 x .7."""
+    coins_TQ = (np.random.default_rng(1).random((STUDIES, 200)) < 0.3).astype(float)
     scores_TSQ = coins_TQ[:, None].repeat(2, axis=1)
     found = components(scores_TSQ + np.random.default_rng(2).normal(0, 0.01, scores_TSQ.shape))
     low_T, high_T = np.quantile(
         component_draws(found, 500, np.random.default_rng(0))[1], (0.025, 0.975), axis=0
     )
-    assert ((low_T <= 0.25) & (high_T >= 0.25)).mean() >= 0.92
-    assert (high_T - low_T).mean() < 0.05
+    assert 0.92 <= ((low_T <= 0.21) & (high_T >= 0.21)).mean() <= 0.98
 
 
 def test_the_seeds_that_are_asked_for_decide_as_often_as_promised() -> None:
     noise, mean = NOISES["seeds"], 0.12
-    few = components(studies(noise, mean_T=np.full(2000, mean), seeds=3, questions=100, seed=1))
+    few = components(studies(noise, mean_T=np.full(STUDIES, mean), seeds=3, questions=100, seed=1))
     typical = few._replace(
         mean_T=np.array([mean]),
         **{
