@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from benchmarks.harness.child import figures_of
 from benchmarks.harness.comparison import FOLDER, Row
+from benchmarks.harness.configured import configured
 from benchmarks.harness.recorded import Cell, rankings, record
+from lingmix.tracking.flat_config import leaves
 
 RUNS = int(os.environ.get("LINGMIX_BENCH_RUNS", "500"))
 LANGUAGES = ["ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh"]
@@ -42,7 +44,10 @@ def compare() -> list[Row]:
         folder = Path(temporary)
         uri = f"sqlite:///{folder}/mlflow.db"
         of = rankings(LANGUAGES, QUESTIONS)
-        record(uri, name="planted", folder=folder, cells=cells, of=of, scores=planted)
+        params = {key: str(value) for key, value in leaves(configured()).items()}
+        record(
+            uri, name="planted", folder=folder, cells=cells, of=of, scores=planted, params=params
+        )
         print(f"  {len(cells)} runs with {of.height:,} rankings each", flush=True)
         for part, words in PARTS.items():
             found = figures_of("benchmarks.harness.analyse_once", part, uri, "planted", folder)

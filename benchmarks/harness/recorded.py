@@ -1,5 +1,6 @@
 """Records complete runs with scores of each query, drawn from a known truth, without training."""
 
+import json
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import COMPLETE, KIND, STATE
+from lingmix.tracking.pair_scores import SCORES
 from lingmix.tracking.per_query import PER_QUERY
 from lingmix.tracking.store.client import experiment_of, open_store
 
@@ -65,7 +67,7 @@ def record(
     client = open_store(uri)
     experiment = experiment_of(client, name, output_dir=folder)
     return [
-        _record(client, experiment, settings=_settings(cell) | (params or {}), run_name=_name(cell),
+        _record(client, experiment, settings=(params or {}) | _settings(cell), run_name=_name(cell),
             table=of.with_columns(pl.Series("map", scores(cell, of))))
         for cell in cells
     ]  # fmt: skip
@@ -81,7 +83,6 @@ def _settings(cell: Cell) -> dict[str, str]:
         "augmentation.scale": str(cell.scale),
         "seed": str(cell.seed),
         "pairs": "all",
-        "trainer.max_steps": "300",
     }
 
 
@@ -106,11 +107,9 @@ def _record(
     folder = Path(run.info.artifact_uri.removeprefix("file://"))
     folder.mkdir(parents=True)
     table.write_parquet(folder / PER_QUERY)
-    means = table.group_by("setting", "query_language", "passage_language").agg(pl.mean("map"))
-    metrics = [
-        Metric(f"test/{SET}/{setting}/map", value, 0, 0)
-        for setting, value in means.group_by("setting").agg(pl.mean("map")).iter_rows()
-    ]
+    scores = _scores(table)
+    (folder / SCORES).write_text(json.dumps(scores), "utf-8")
+    metrics = [Metric(key, scores[key], 0, 0) for key in scores if "/pair/" not in key]
     identity = repr(sorted(settings.items()))
     client.log_batch(
         run.info.run_id,
@@ -124,3 +123,14 @@ def _record(
     )
     client.set_terminated(run.info.run_id, "FINISHED")
     return str(run.info.run_id)
+
+
+def _scores(table: pl.DataFrame) -> dict[str, float]:
+    """The macro averages of settings, and the means of language pairs."""
+    corpora = table.group_by("setting", "query_language", "passage_language").agg(pl.mean("map"))
+    settings = corpora.group_by("setting").agg(pl.mean("map"))
+    pairs = corpora.drop_nulls("passage_language").drop("setting")
+    return {
+        **{f"test/{SET}/{setting}/map": mean for setting, mean in settings.iter_rows()},
+        **{f"test/{SET}/pair/{q}-{p}/map": mean for q, p, mean in pairs.iter_rows()},
+    }

@@ -54,7 +54,8 @@ class Recorded(NamedTuple):
     name: str
 
     def add(self, cells: list[Cell], **params: str) -> list[str]:
-        named = {key.replace("__", "."): value for key, value in params.items()}
+        named = {"trainer.max_steps": "300"}
+        named |= {key.replace("__", "."): value for key, value in params.items()}
         return record(
             self.uri, name=self.name, folder=self.folder, cells=cells, of=OF, scores=planted,
             params=named,
