@@ -19,6 +19,7 @@ from benchmarks.harness.child import Figures, figures_of
 from benchmarks.harness.comparison import FOLDER, Row
 from benchmarks.harness.encoder import save_encoder
 from benchmarks.harness.xquad_r import all_pairs
+from lingmix.model.unigram import SAMPLE
 
 LAYERS, WIDTH = 2, 128
 SMALL, LARGE = 256, (4096, 16_384)
@@ -48,7 +49,7 @@ def compare() -> list[Row]:
         pairs = all_pairs()
         save_encoder(
             Path(temporary, "encoder"),
-            [*pairs.queries, *pairs.passages],
+            pairs.sample_texts(SAMPLE),
             layers=LAYERS,
             width=WIDTH,
         )

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import get_args
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ from lingmix.data.tokens import Role
 from lingmix.model.encoder import Encoder
 from lingmix.model.packed import attention_sizes, rounded_up
 from lingmix.model.transformer import padded_sizes, quiet
+from lingmix.model.unigram import SAMPLE
 
 STEPS = 200
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -50,12 +52,12 @@ def _rows(what: str, work: Work) -> Iterable[Row]:
     pairs = work.pairs
     with TemporaryDirectory(dir=FOLDER) as temporary, quiet():
         folder = Path(temporary, "encoder")
-        save_encoder(folder, [*pairs.queries, *pairs.passages])
+        save_encoder(folder, pairs.sample_texts(SAMPLE))
         encoder = loaded(folder)
-    query_N = _lengths(encoder, pairs.queries, "query")
-    passage_N = _lengths(encoder, pairs.passages, "passage")
+    texts = tuple(pairs.texts)
+    query_T, passage_T = (_lengths(encoder, texts, role) for role in get_args(Role))
     batches = [
-        (query_N[pairs.query_N[rows_B]], passage_N[pairs.passage_N[rows_B]])
+        (query_T[pairs.queries(rows_B)], passage_T[pairs.passages(rows_B)])
         for rows_B in map(work.schedule.rows, range(work.steps))
     ]
     padded = sum(len(column) * int(column.max()) for batch in batches for column in batch)

@@ -50,6 +50,7 @@ from lingmix.cli.config import build
 from lingmix.data.training_pairs import TrainingPairs
 from lingmix.model.precision import fastest_device, fastest_precision
 from lingmix.model.transformer import quiet
+from lingmix.model.unigram import SAMPLE
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -74,7 +75,7 @@ def compare() -> list[Row]:
     with TemporaryDirectory(dir=FOLDER) as temporary, quiet():
         folder = Path(temporary)
         pairs = monolingual_pairs()
-        save_encoder(folder / "encoder", [*pairs.queries, *pairs.passages])
+        save_encoder(folder / "encoder", pairs.sample_texts(SAMPLE))
         rows = _transformer_rows(folder, pairs)
         rows += _experiment_rows(folder / "experiment")
         return [*rows, *_static_rows(folder / "experiment")]
@@ -125,7 +126,7 @@ def _static_rows(output_dir: Path) -> list[Row]:
         f"trainer.max_steps={STATIC_STEPS}",
     )
     pairs = load_training_pairs(config, held_out=[])
-    texts = sorted({*pairs.queries, *pairs.passages})
+    texts = pairs.sample_texts(SAMPLE)
     cache = output_dir / "cache"
     make = partial(build(config["encoder"]), texts=texts, cache=cache, seed=config["seed"])
     folder = output_dir / "static"

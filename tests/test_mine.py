@@ -10,14 +10,14 @@ import pytest
 from lingmix.cli.config import build, resolved
 from lingmix.commands.mine import mine_negatives
 from lingmix.commands.train import train
-from lingmix.data.content_groups import content_groups
 from lingmix.data.items import Item
 from lingmix.data.sources.cldr import read_cldr
 from lingmix.data.sources.pair_rows import read_pairs
-from lingmix.data.training_pairs import TrainingPairs, training_pairs
+from lingmix.data.training_pairs import TrainingPairs
 from lingmix.errors import InputError
 from lingmix.model.embed import encode_texts
 from lingmix.model.encoder import Encoder
+from tests.columns import training_pairs
 from tests.conftest import QUICK, STATIC
 
 LANGUAGES = ["en", "de"]
@@ -55,8 +55,9 @@ def pairs_of(items: list[Item]) -> TrainingPairs:
 
 
 def texts_of(pairs: TrainingPairs) -> list[tuple[str, str, str]]:
-    rows = zip(pairs.query_N, pairs.passage_N, pairs.language_pair_N, strict=True)
-    return [(pairs.queries[q], pairs.passages[p], str(pairs.language_pairs[n])) for q, p, n in rows]
+    queries, passages = pairs.texts.take(pairs.query_N), pairs.texts.take(pairs.passage_N)
+    named = [str(pairs.language_pairs[n]) for n in pairs.language_pair_N]
+    return [*zip(queries, passages, named, strict=True)]
 
 
 @pytest.mark.parametrize("language", ["passage", "any"])
@@ -64,20 +65,21 @@ def test_the_file_holds_the_pairs_of_the_data_and_no_false_negative(
     configured, encoder, tmp_path, language
 ):
     said = mine_negatives(configured(f"mining.language={language}", "mining.count=3"))
-    read = read_pairs(path=tmp_path / "mined.jsonl.gz")
+    read = list(read_pairs(path=tmp_path / "mined.jsonl.gz"))
     pairs, mined = pairs_of(ITEMS), pairs_of(read)
     assert sorted(texts_of(mined)) == sorted(texts_of(pairs))
     assert f"{len(pairs):,}" in said
-    given_N = np.diff(mined.negative_starts)
+    own_M, negative = mined.given_negatives
+    given_N = np.bincount(own_M, minlength=len(mined))
     assert given_N.max() == 3
     assert given_N.mean() > 0.5
-    own_M = np.arange(len(mined)).repeat(given_N)
-    own, negative = mined.passage_N[own_M], mined.negative_texts
-    known = content_groups(ITEMS, queries=mined.queries, passages=mined.passages)
-    assert not known.known_answers(mined.query_N[own_M], negative).any()
+    own = mined.passage_N[own_M]
+    assert not mined.groups.known_answers(mined.query_N[own_M], negative).any()
     vectors_QD, vectors_PD = (
-        encode_texts(encoder, texts, role, batch_tokens=4096, precision="32-true").astype(float)
-        for texts, role in ((mined.queries, "query"), (mined.passages, "passage"))
+        encode_texts(encoder, [*mined.texts], role, batch_tokens=4096, precision="32-true").astype(
+            float
+        )
+        for role in ("query", "passage")
     )
     asked_MD = vectors_QD[mined.query_N[own_M]]
     own_M1, negative_M1 = (np.vecdot(asked_MD, vectors_PD[which]) for which in (own, negative))

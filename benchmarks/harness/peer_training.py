@@ -1,7 +1,7 @@
 """The same training by sentence-transformers' trainer, and when each of its steps ended."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -101,11 +101,7 @@ class _Scheduled(DefaultBatchSampler):
 def _rows(pairs: TrainingPairs) -> Dataset:
     return Dataset.from_dict(
         {
-            "query": _texts(pairs.queries, pairs.query_N),
-            "passage": _texts(pairs.passages, pairs.passage_N),
+            "query": pairs.texts.take(pairs.query_N),
+            "passage": pairs.texts.take(pairs.passage_N),
         }
     )
-
-
-def _texts(texts: Sequence[str], positions: Any) -> list[str]:
-    return [texts[position] for position in positions]

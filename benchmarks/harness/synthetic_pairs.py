@@ -7,7 +7,7 @@ from log-normal distributions with the medians of XQuAD-R's questions (59 charac
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +44,7 @@ def write_pairs(path: Path, count: int) -> None:
             first_N = random.integers(len(languages), size=size)
             second_N = (first_N + random.integers(1, len(languages), size=size)) % len(languages)
             texts = {
-                (side, role): _texts(words, languages, language_N, *lengths, random)
+                (side, role): _texts([words[languages[n]] for n in language_N], lengths, random)
                 for side, language_N in enumerate((first_N, second_N))
                 for role, lengths in (("query", QUERY), ("passage", PASSAGE))
             }
@@ -68,19 +68,16 @@ def _words(alphabet: str, random: np.random.Generator) -> list[str]:
 
 
 def _texts(
-    words: dict[str, list[str]],
-    languages: list[str],
-    language_N: NDArray[np.int64],
-    median: float,
-    deviation: float,
-    random: np.random.Generator,
+    words: Sequence[Sequence[str]], lengths: tuple[float, float], random: np.random.Generator
 ) -> list[str]:
-    characters_N = median * np.exp(deviation * random.standard_normal(len(language_N)))
+    """A text of each vocabulary."""
+    median, deviation = lengths
+    characters_N = median * np.exp(deviation * random.standard_normal(len(words)))
     count_N = np.maximum(2, characters_N / 6.5).astype(int)  # a word and the space behind it
     drawn = iter(_zipf(int(count_N.sum()), random).tolist())
     return [
-        " ".join(words[languages[language]][next(drawn)] for _ in range(count))
-        for language, count in zip(language_N, count_N, strict=True)
+        " ".join(vocabulary[next(drawn)] for _ in range(count))
+        for vocabulary, count in zip(words, count_N, strict=True)
     ]
 
 

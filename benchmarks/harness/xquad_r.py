@@ -1,8 +1,13 @@
 """XQuAD-R as texts to train on: for its lengths and its languages, never for a model to keep."""
 
+import atexit
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import mkdtemp
 
+from benchmarks.harness.comparison import FOLDER
+from lingmix.data.columns.columns import Source, keep_columns
 from lingmix.data.items import Item
 from lingmix.data.sources.xquad_r import read_xquad_r
 from lingmix.data.training_pairs import TrainingPairs, training_pairs
@@ -20,7 +25,11 @@ def all_pairs() -> TrainingPairs:
 
 
 def _pairs(pairs: Sequence[str] | str) -> TrainingPairs:
-    return training_pairs(_items(), languages=None, pairs=pairs, expand_pairs=False)
+    folder = Path(mkdtemp(dir=FOLDER))
+    atexit.register(shutil.rmtree, folder)
+    source = Source("XQuAD-R", 0, "xquad_r", read=_items, size=0)
+    columns = keep_columns([source], folder, expand_pairs=False)
+    return training_pairs(columns, items=None, languages=None, pairs=pairs)
 
 
 def _items() -> list[Item]:

@@ -38,7 +38,7 @@ def printable(text: str) -> str:
 class PrintableRecord(logging.LogRecord):
     """A log record whose message has its control characters escaped."""
 
-    def getMessage(self) -> str:  # noqa: N802 - logging's own name
+    def getMessage(self) -> str:
         return printable(super().getMessage())
 
 

@@ -5,8 +5,8 @@ from lingmix.data.datamodule import HybridDataModule
 from lingmix.data.items import Item
 from lingmix.data.schedule import HybridSchedule
 from lingmix.data.tokens import keep_tokens
-from lingmix.data.training_pairs import training_pairs
 from lingmix.errors import InputError
+from tests.columns import training_pairs
 
 ITEMS = [
     Item(

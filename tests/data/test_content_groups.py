@@ -2,17 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import chain, product
 
 import numpy as np
 import pytest
 
-from lingmix.data.content_groups import content_groups
+from lingmix.data.columns.shard import whole_items
 from lingmix.data.items import Item
 from lingmix.data.schedule import HybridSchedule
 from lingmix.data.sources.pair_rows import read_pairs
 from lingmix.data.text import folded
-from lingmix.data.training_pairs import TrainingPairs, training_pairs
+from lingmix.data.training_pairs import TrainingPairs
+from lingmix.data.training_pairs import training_pairs as pairs_of_columns
+from tests.columns import columns_of, rows_of, training_pairs
 from tests.conftest import SHARED
 
 Cells = set[tuple[int, int]]
@@ -30,8 +32,8 @@ def cells(items: Sequence[Item], rows: Sequence[tuple[str, str]], *negatives: st
     """False negatives of a batch of queries and passages, then given negatives."""
     queries, passages = [query for query, _ in rows], [passage for _, passage in rows]
     passages = [*passages, *negatives]
-    groups = content_groups(items, queries=queries, passages=passages)
-    found_E2 = groups.false_negatives(np.arange(len(queries)), np.arange(len(passages)))
+    columns = columns_of([*items, item("also", {}, {}, en="|".join(passages))])
+    found_E2 = columns.groups.false_negatives(rows_of(columns, queries), rows_of(columns, passages))
     assert len(np.unique(found_E2, axis=0)) == len(found_E2), "each once"
     return {(row, column) for row, column in found_E2.tolist()}
 
@@ -118,20 +120,20 @@ def test_texts_of_punctuation_alone_are_not_all_one_text():
 
 
 def test_forms_are_numbers_of_folded_texts():
-    passages = ["A cat.", "Eine Katze.", "a CAT"]
-    groups = content_groups(
-        [item("1", {"en": "q"}, {"en": "A cat.", "de": "Eine Katze."})],
-        queries=[],
-        passages=passages,
+    columns = columns_of(
+        [item("1", {"en": "q"}, {"en": "A cat.", "de": "Eine Katze."}, en="a CAT")]
     )
-    assert groups.form_P[0] == groups.form_P[2] != groups.form_P[1]
-    assert len(set(groups.passage_P.tolist())) == 1
+    cat, katze, other = rows_of(columns, ["A cat.", "Eine Katze.", "a CAT"])
+    assert columns.groups.form_T[cat] == columns.groups.form_T[other]
+    assert columns.groups.form_T[cat] != columns.groups.form_T[katze]
+    assert len({*columns.groups.group_T[[cat, katze, other]]}) == 1
 
 
 def test_known_answers_are_broadcast_against_each_other():
     items = [item("1", {"en": "q"}, {"en": "a"}), item("2", {"en": "r"}, {"en": "b"})]
-    groups = content_groups(items, queries=["q", "r", "x"], passages=["a", "b", "x"])
-    known_QP = groups.known_answers(np.arange(3)[:, None], np.arange(3))
+    columns = columns_of([*items, item("3", {"en": "x"}, {})])
+    asked, given = rows_of(columns, ["q", "r", "x"]), rows_of(columns, ["a", "b", "x"])
+    known_QP = columns.groups.known_answers(asked[:, None], given)
     assert known_QP.tolist() == np.eye(3, dtype=bool).tolist()
 
 
@@ -218,14 +220,11 @@ def batches(
 
 def compared(definition: Definition, pairs: TrainingPairs, rows_B: np.ndarray) -> int:
     """How many false negatives a batch has, its given negatives included."""
-    starts = pairs.negative_starts
-    given = [pairs.negative_texts[starts[row] : starts[row + 1]] for row in rows_B]
+    given = [pairs.negatives(row) for row in rows_B]
     query_B, passage_P = pairs.query_N[rows_B], np.concatenate([pairs.passage_N[rows_B], *given])
     found_E2 = pairs.groups.false_negatives(query_B, passage_P)
     found = {(row, column) for row, column in found_E2.tolist()}
-    wanted = definition.cells(
-        [pairs.queries[n] for n in query_B], [pairs.passages[n] for n in passage_P]
-    )
+    wanted = definition.cells(pairs.texts.take(query_B), pairs.texts.take(passage_P))
     assert not wanted - found, "left in the loss"
     assert not found - wanted, "hidden from the loss"
     return len(found)
@@ -250,10 +249,8 @@ def test_no_false_negative_is_left_and_no_negative_is_hidden(seed, languages):
     ],
 )
 def test_none_is_left_and_none_hidden_in_public_data(sources, homogeneous):
-    items = [
-        one for source in sources for one in read_pairs(path=SHARED / source / "pairs.jsonl.gz")
-    ]
-    definition = Definition(items)
-    pairs = training_pairs(items, languages=None, pairs="all", expand_pairs=False)
+    read = [[*read_pairs(path=SHARED / source / "pairs.jsonl.gz")] for source in sources]
+    definition = Definition([*chain.from_iterable(map(whole_items, read))])
+    pairs = pairs_of_columns(columns_of(*read), items=None, languages=None, pairs="all")
     drawn = batches(pairs, homogeneous=homogeneous, steps=25, size=512)
     assert sum(compared(definition, pairs, rows) for rows in drawn) > 500

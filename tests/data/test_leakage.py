@@ -16,6 +16,7 @@ from lingmix.data.sources.beir import read_beir
 from lingmix.data.sources.pair_rows import read_pairs
 from lingmix.data.sources.xquad_r import read_xquad_r
 from lingmix.errors import InputError
+from tests.columns import columns_of
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 real = pytest.mark.skipif(not DATA.is_dir(), reason="the multilingual data are not beside this")
@@ -57,6 +58,10 @@ def item(
     return Item(id, "", {"en": queries}, {"de": passages}, {"de": negatives})
 
 
+def audited(items: list[Item], *sets: EvaluationSet) -> list[Overlap]:
+    return audit_leakage(columns_of(items), items=None, evaluation_sets=sets)
+
+
 def test_every_field_is_compared_with_queries_and_passages_of_every_set() -> None:
     seas = evaluation_set("seas", {"q1": "What is in the North Sea?"}, {"x": "IN THE NORTH SEA"})
     items = [
@@ -65,7 +70,7 @@ def test_every_field_is_compared_with_queries_and_passages_of_every_set() -> Non
         item("c", negatives=("where does the Rhine end",)),
         item("d"),
     ]
-    assert audit_leakage(items=items, evaluation_sets=[RIVERS, seas]) == [
+    assert audited(items, RIVERS, seas) == [
         Overlap("a", "passages.de", "rivers", "passage", "p1", "in the north sea!"),
         Overlap("a", "passages.de", "seas", "passage", "x", "in the north sea!"),
         Overlap("b", "queries.en", "rivers", "relevant passage", "p2", "“It ends near Rotterdam”"),
@@ -75,12 +80,12 @@ def test_every_field_is_compared_with_queries_and_passages_of_every_set() -> Non
 
 def test_a_text_that_holds_an_evaluation_text_among_more_is_not_equal_to_it() -> None:
     items = [item("a", passages=("In the North Sea it ends.",))]
-    assert audit_leakage(items=items, evaluation_sets=[RIVERS]) == []
+    assert audited(items, RIVERS) == []
 
 
 def test_texts_equal_by_chance_are_passed_over() -> None:
     items = [item("a", queries=("1998", "why", "?"), passages=("1998.", "..."))]
-    assert audit_leakage(items=items, evaluation_sets=[RIVERS]) == []
+    assert audited(items, RIVERS) == []
 
 
 @pytest.mark.parametrize(
@@ -98,8 +103,14 @@ def test_texts_equal_by_chance_are_passed_over() -> None:
 )
 def test_copies_in_another_form_are_found(measured: str, trained: str) -> None:
     held_out = evaluation_set("rivers", {"q": measured}, {"p": "In the sea."})
-    (found,) = audit_leakage(items=[item("a", queries=(trained,))], evaluation_sets=[held_out])
+    (found,) = audited([item("a", queries=(trained,))], held_out)
     assert found == Overlap("a", "queries.en", "rivers", "query", "q", trained)
+
+
+def test_items_that_are_not_trained_on_are_not_compared() -> None:
+    columns = columns_of([item(id, queries=("Where does the Rhine end?",)) for id in ("a", "b")])
+    found = audit_leakage(columns, items=np.array([-1, 5], np.int32), evaluation_sets=[RIVERS])
+    assert [one.item_id for one in found] == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +119,7 @@ def test_copies_in_another_form_are_found(measured: str, trained: str) -> None:
 )
 def test_texts_that_differ_in_a_number_or_a_sign_are_no_copies(measured: str, trained: str) -> None:
     held_out = evaluation_set("rivers", {"q": measured}, {"p": "In the sea."})
-    assert audit_leakage(items=[item("a", queries=(trained,))], evaluation_sets=[held_out]) == []
+    assert audited([item("a", queries=(trained,))], held_out) == []
 
 
 def test_queries_of_the_development_set_are_compared_with_queries_of_every_set_alone() -> None:
@@ -182,10 +193,8 @@ def test_only_overlap_with_sets_allowed_by_name_passes() -> None:
 def test_queries_and_what_answers_them_as_queries_leak_and_passages_are_counted(
     caplog: pytest.LogCaptureFixture, field: str, text: str, leaks: bool
 ) -> None:
-    found = audit_leakage(
-        items=[item("a", **{field: (text,)}), item("b", **{field: (text.upper(),)})],
-        evaluation_sets=[RIVERS],
-    )
+    items = [item("a", **{field: (text,)}), item("b", **{field: (text.upper(),)})]
+    found = audited(items, RIVERS)
     assert [one.is_leak for one in found] == [leaks, leaks]
     if leaks:
         with pytest.raises(InputError, match="2 times: item 'a'"):
@@ -204,14 +213,14 @@ def test_public_training_pairs_hold_no_text_of_xquad_r() -> None:
         languages=("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh"),
         articles=None,
     )
-    items = [
-        one
+    sources = [
+        read_pairs(path=DATA / source / "pairs.jsonl.gz")
         for source in ("ntrex", "tatoeba", "monoqa")
-        for one in read_pairs(path=DATA / source / "pairs.jsonl.gz")
     ]
     adapted = item("adapted", passages=xquad_r.passages[7:8])
     leaked = item("leaked", queries=xquad_r.queries[7:8])
-    found = audit_leakage(items=[*items, adapted, leaked], evaluation_sets=[xquad_r])
+    columns = columns_of(*sources, [adapted, leaked])
+    found = audit_leakage(columns, items=None, evaluation_sets=[xquad_r])
     assert [(one.item_id, one.evaluation_id, one.is_leak) for one in found] == [
         ("adapted", xquad_r.passage_ids[7], False),
         ("leaked", xquad_r.query_ids[7], True),

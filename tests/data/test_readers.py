@@ -73,8 +73,8 @@ def first(name: str) -> dict[str, str]:
 
 
 READERS = {
-    "items": Reader({"a.jsonl": line(ITEM)}, lambda at: read_items(path=at / "a.jsonl")),
-    "pairs": Reader({"a.jsonl": line(PAIR)}, lambda at: read_pairs(path=at / "a.jsonl")),
+    "items": Reader({"a.jsonl": line(ITEM)}, lambda at: list(read_items(path=at / "a.jsonl"))),
+    "pairs": Reader({"a.jsonl": line(PAIR)}, lambda at: list(read_pairs(path=at / "a.jsonl"))),
     "beir corpus": Reader(first("corpus.jsonl"), beir),
     "beir queries": Reader(first("queries.jsonl"), beir),
     "beir judgements": Reader(first("qrels/test.tsv"), beir),
@@ -228,7 +228,7 @@ def test_a_path_that_is_none_is_one_line(read: Callable[..., Any], path: object)
 
 
 def test_a_name_that_is_too_long_is_one_line() -> None:
-    message = told(lambda: read_items(path="a" * 300))
+    message = told(lambda: list(read_items(path="a" * 300)))
     assert message == f"{'a' * 300}: cannot be read (File name too long)"
 
 
@@ -248,7 +248,7 @@ def test_a_folder_that_is_a_file_is_one_line(tmp_path: Path, read: Callable[[Pat
 
 def test_what_the_kernel_does_not_let_read_is_one_line() -> None:
     """Not even root, whom permissions do not stop."""
-    message = told(lambda: read_items(path="/proc/self/mem"))
+    message = told(lambda: list(read_items(path="/proc/self/mem")))
     assert message == "/proc/self/mem: cannot be read (Input/output error)"
 
 
@@ -256,7 +256,7 @@ def test_home_is_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("HOME", str(tmp_path))
     reader = READERS["items"]
     written(tmp_path, reader)
-    assert read_items(path="~/a.jsonl") == read_items(path=tmp_path / "a.jsonl")
+    assert list(read_items(path="~/a.jsonl")) == list(read_items(path=tmp_path / "a.jsonl"))
 
 
 def test_a_parquet_file_is_read_for_its_columns_alone(tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_a_parquet_file_is_read_for_its_columns_alone(tmp_path: Path) -> None:
 def test_fields_that_a_parquet_file_has_instead_are_named(tmp_path: Path) -> None:
     frame = pl.DataFrame({"query": ["Who?"], "answer": ["Grün."], "seen": [datetime(2020, 1, 1)]})
     frame.write_parquet(tmp_path / "a.parquet")
-    assert told(lambda: read_pairs(path=tmp_path / "a.parquet")) == (
+    assert told(lambda: list(read_pairs(path=tmp_path / "a.parquet"))) == (
         f"{tmp_path}/a.parquet:1: field 'source_id' is missing (fields found: query, answer, seen)"
     )
 
@@ -286,20 +286,20 @@ def test_fields_that_a_parquet_file_has_instead_are_named(tmp_path: Path) -> Non
 def test_a_date_out_of_range_that_is_asked_for_is_one_line(tmp_path: Path) -> None:
     ids = pa.array([0, -(2**62)], pa.timestamp("us"))
     pq.write_table(pa.table({"id": ids}), tmp_path / "a.parquet")
-    message = told(lambda: read_items(path=tmp_path / "a.parquet"))
+    message = told(lambda: list(read_items(path=tmp_path / "a.parquet")))
     assert message.startswith(f"{tmp_path}/a.parquet:1: field")
 
 
 def test_a_map_that_has_a_language_twice_is_one_line(tmp_path: Path) -> None:
     texts = pa.array([[("en", ["a"]), ("en", ["b"])]], pa.map_(pa.string(), pa.list_(pa.string())))
     pq.write_table(pa.table({"id": ["1"], "queries": texts}), tmp_path / "a.parquet")
-    message = told(lambda: read_items(path=tmp_path / "a.parquet"))
+    message = told(lambda: list(read_items(path=tmp_path / "a.parquet")))
     assert message.startswith(f"{tmp_path}/a.parquet: cannot be read past line 0: ")
 
 
 def test_parquet_by_name_that_is_none_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_text(line(ITEM))
-    message = told(lambda: read_items(path=tmp_path / "a.parquet"))
+    message = told(lambda: list(read_items(path=tmp_path / "a.parquet")))
     assert message.startswith(f"{tmp_path}/a.parquet: cannot be read past line 0: ")
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from lingmix.data.items import Item
 from lingmix.data.schedule import HybridSchedule
-from lingmix.data.training_pairs import TrainingPairs, training_pairs
+from lingmix.data.training_pairs import TrainingPairs
 from lingmix.errors import InputError
+from tests.columns import training_pairs
 
 SIZES = {"en-en": 100, "de-de": 40, "en-de": 100, "de-en": 25}
 RISING = {"alpha": 0.0, "alpha_end": 1.0, "alpha_schedule": "linear"}
@@ -73,10 +74,11 @@ def test_the_batches_of_a_seed_are_those_of_every_release():
     assert [slices[0] for slices in map(batches.plan, range(8))] == [
         (pair, 0, start, 10) for pair, start in taken
     ], CHANGED
-    assert [batches.rows(n)[:3].tolist() for n in range(3)] == [
-        [254, 250, 264],
-        [157, 208, 169],
-        [198, 179, 215],
+    pairs = pairs_with(SIZES)
+    assert [pairs.texts.take(pairs.queries(batches.rows(n)[:3])) for n in range(3)] == [
+        ["qde-en14", "qde-en10", "qde-en24"],
+        ["qen-de17", "qen-de68", "qen-de29"],
+        ["qen-de58", "qen-de39", "qen-de75"],
     ], CHANGED
 
 

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from lingmix.data.items import Item, LanguagePair, Pair
-from lingmix.data.training_pairs import TrainingPairs, training_pairs
+from lingmix.data.training_pairs import TrainingPairs
 from lingmix.errors import InputError
+from tests.columns import training_pairs
 
 CAT = Item(
     "cat", "animals", {"en": ("cat?",), "de": ("Katze?",)}, {"en": ("Cats.",), "de": ("Katzen.",)}
@@ -16,8 +17,9 @@ def pairs_of(*items: Item, languages=None, pairs="all", expand_pairs=False) -> T
 
 
 def written(pairs: TrainingPairs) -> set[tuple[str, str, str]]:
-    rows = zip(pairs.query_N, pairs.passage_N, pairs.language_pair_N, strict=True)
-    return {(pairs.queries[q], pairs.passages[p], str(pairs.language_pairs[n])) for q, p, n in rows}
+    queries, passages = pairs.texts.take(pairs.query_N), pairs.texts.take(pairs.passage_N)
+    named = [str(pairs.language_pairs[n]) for n in pairs.language_pair_N]
+    return {*zip(queries, passages, named, strict=True)}
 
 
 def test_an_item_yields_every_query_with_every_passage():
@@ -54,11 +56,14 @@ def test_expanding_leaves_out_a_passage_that_holds_its_query():
 
 def test_equal_texts_share_a_number_and_given_negatives_are_passages():
     pairs = pairs_of(CAT, DOG)
-    katzen = pairs.passages.index("Katzen.")
-    dog = [n for n, q in enumerate(pairs.query_N) if pairs.queries[q] == "dog?"]
-    start, end = pairs.negative_starts[dog[0]], pairs.negative_starts[dog[0] + 1]
-    assert pairs.negative_texts[start:end].tolist() == [katzen]
-    assert len(set(pairs.passages)) == len(pairs.passages) == 3
+    passages = pairs.texts.take(pairs.passage_N)
+    katzen = pairs.passage_N[passages.index("Katzen.")]
+    (dog,) = (n for n, q in enumerate(pairs.query_N) if pairs.texts[int(q)] == "dog?")
+    assert pairs.negatives(dog).tolist() == [katzen]
+    assert len({*pairs.passage_N}) == len({*passages}) == 3
+    of_M, negative_M = pairs.given_negatives
+    assert [passages[n] for n in of_M] == ["Hunde."] * 2
+    assert negative_M.tolist() == [katzen] * 2
 
 
 @pytest.mark.parametrize(
@@ -85,6 +90,6 @@ def test_a_filter_that_leaves_nothing_is_refused():
 
 def test_pairs_are_shown_by_language_pair_and_item():
     pairs = pairs_of(CAT, DOG)
-    dogs = np.flatnonzero([pairs.item_ids[n] == "dog" for n in pairs.item_N])
+    dogs = np.flatnonzero([pairs.columns.item_ids[int(n)] == "dog" for n in pairs.item_N])
     assert pairs.shown(dogs) == "en-de: items dog, dog"
     assert pairs.shown(np.arange(6), most=1) == "de-de, de-en, en-de, en-en: items cat and 5 more"

@@ -3,14 +3,13 @@ from functools import partial
 import numpy as np
 import pytest
 
-from lingmix.data.content_groups import content_groups
 from lingmix.data.items import Item
-from lingmix.data.training_pairs import training_pairs
 from lingmix.errors import InputError
 from lingmix.mining import hard_negatives as negatives
 from lingmix.mining.hard_negatives import Chosen, MiningRules, choose, mine, report
 from lingmix.search.exact import Hits, search
 from lingmix.search.vectors import Vectors
+from tests.columns import columns_of, rows_of, training_pairs
 from tests.evaluation.made import unit
 
 RULES = {
@@ -30,8 +29,11 @@ ITEMS = [
     Item("owl", "", {"en": ("What hoots?",)}, {"en": ("An owl.",)}),
     Item("hen", "", {"en": ("What clucks?",)}, {"en": ("A hen.",)}),
 ]
-PASSAGES = [text for item in ITEMS for texts in item.passages.values() for text in texts]
-CAT, KATZE, LION, DOG, HUND, OWL, HEN = range(7)
+COLUMNS = columns_of(ITEMS)
+PURRS, CAT, KATZE, LION, DOG, HUND, OWL, HEN = rows_of(
+    COLUMNS,
+    ["What purrs?", "A cat.", "Eine Katze.", "A lion.", "A dog.", "Ein Hund.", "An owl.", "A hen."],
+).tolist()
 HITS = [(KATZE, 0.9), (LION, 0.8), (DOG, 0.7), (CAT, 0.6), (OWL, 0.5), (HEN, 0.4), (HUND, 0.3)]
 
 
@@ -40,10 +42,10 @@ def chosen(hits=HITS, *, own: float = 0.6, **rules) -> Chosen:
     passages, scores = zip(*hits, strict=True)
     return choose(
         Hits(np.array([passages]), np.array([scores], dtype=np.float32)),
-        np.array([0]),
+        np.array([PURRS]),
         np.array([CAT]),
         np.array([own], dtype=np.float32),
-        groups=content_groups(ITEMS, queries=["What purrs?"], passages=PASSAGES),
+        groups=COLUMNS.groups,
         rules=MiningRules(**RULES | rules),
         random=np.random.Generator(np.random.Philox(rules.get("seed", 0))),
     )
@@ -144,12 +146,11 @@ def mined(*, items=ITEMS, dimension: int = 4, **rules) -> tuple[set[tuple[str, s
     pairs = training_pairs(items, languages=None, pairs="all", expand_pairs=False)
     rng = np.random.default_rng(0)
     query_vectors, passage_vectors = (
-        Vectors(unit(rng.normal(size=(len(texts), dimension))), np.arange(len(texts)))
-        for texts in (pairs.queries, pairs.passages)
+        Vectors(unit(rng.normal(size=(len(pairs.texts), dimension))), np.arange(len(pairs.texts)))
+        for _ in range(2)
     )
     found = mine(
         pairs,
-        pairs.groups,
         query_vectors,
         passage_vectors,
         partial(search, shard_mib=1),
@@ -157,7 +158,7 @@ def mined(*, items=ITEMS, dimension: int = 4, **rules) -> tuple[set[tuple[str, s
     )
     rows = zip(pairs.query_N, pairs.passage_N, found.passage_NC.tolist(), strict=True)
     return {
-        (pairs.queries[query], pairs.passages[own], pairs.passages[negative])
+        tuple(pairs.texts.take(np.array([query, own, negative])))
         for query, own, taken in rows
         for negative in taken
         if negative >= 0
@@ -178,7 +179,8 @@ def test_negatives_are_in_the_language_of_the_pairs_own_passage():
 def test_negatives_of_any_language_are_all_that_may_be_wrong():
     triples, _ = mined(count=7, language="any")
     of_owl = {negative for _, own, negative in triples if own == "An owl."}
-    assert of_owl == set(PASSAGES) - {"An owl."}
+    passages = {text for item in ITEMS for texts in item.passages.values() for text in texts}
+    assert of_owl == passages - {"An owl."}
     of_katze = {negative for _, own, negative in triples if own == "Eine Katze."}
     assert of_katze == {"A dog.", "Ein Hund.", "An owl.", "A hen."}
 

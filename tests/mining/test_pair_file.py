@@ -6,25 +6,29 @@ from lingmix.data.sources.pair_rows import read_pairs
 from lingmix.data.training_pairs import training_pairs
 from lingmix.errors import InputError
 from lingmix.mining.pair_file import refuse_unwritable, rows_with_negatives, write_rows
+from tests.columns import columns_of, rows_of
 
 ITEMS = [
     Item("a", "one", {"en": ("qa",), "de": ("fa",)}, {"en": ("Pa",), "de": ("Ka",)}),
     Item("a", "two", {"en": ("qb",)}, {"en": ("Pb",)}),
     Item("a#2", "", {"en": ("qc",)}, {"en": ("Pc",)}),
 ]
-PAIRS = training_pairs(ITEMS, languages=None, pairs=["en-en", "de-en"], expand_pairs=False)
-NEGATIVES = np.array([[PAIRS.passages.index("Pb"), -1], [-1, -1], [0, 2], [-1, 1]])
+COLUMNS = columns_of(*([item] for item in ITEMS))
+PAIRS = training_pairs(COLUMNS, items=None, languages=None, pairs=["en-en", "de-en"])
+"""In order of their language pairs: fa-Pa, qa-Pa, qb-Pb, qc-Pc."""
+PA, PB, PC = rows_of(COLUMNS, ["Pa", "Pb", "Pc"]).tolist()
+NEGATIVES = np.array([[-1, -1], [PB, -1], [PA, PC], [-1, PB]])
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz", ".jsonl.zst"])
 def test_pairs_are_read_as_they_were_with_their_negatives(tmp_path, ending):
     path = tmp_path / f"pairs{ending}"
-    rows = rows_with_negatives(ITEMS, PAIRS, NEGATIVES)
+    rows = rows_with_negatives(PAIRS, NEGATIVES)
     write_rows(rows, path=path)
-    read = read_pairs(path=path)
+    read = list(read_pairs(path=path))
     assert [item.domain for item in read] == ["one", "two", ""]
     assert [[tuple(pair) for pair in item.listed] for item in read] == [
-        [("qa", "Pa", ("en", "en"), ("Pb",)), ("fa", "Pa", ("de", "en"), ())],
+        [("fa", "Pa", ("de", "en"), ()), ("qa", "Pa", ("en", "en"), ("Pb",))],
         [("qb", "Pb", ("en", "en"), ("Pa", "Pc"))],
         [("qc", "Pc", ("en", "en"), ("Pb",))],
     ]
@@ -32,7 +36,7 @@ def test_pairs_are_read_as_they_were_with_their_negatives(tmp_path, ending):
 
 
 def test_items_of_several_sources_with_one_id_stay_apart():
-    rows = list(rows_with_negatives(ITEMS, PAIRS, NEGATIVES))
+    rows = list(rows_with_negatives(PAIRS, NEGATIVES))
     assert [row["source_id"] for row in rows] == ["a", "a", "a#3", "a#2"]
 
 

@@ -16,12 +16,12 @@ from lingmix.data.datamodule import HybridDataModule
 from lingmix.data.items import Item
 from lingmix.data.schedule import HybridSchedule
 from lingmix.data.tokens import Tokens
-from lingmix.data.training_pairs import training_pairs
 from lingmix.evaluation.validation import RetrievalScores
 from lingmix.model.encoder import load_encoder
 from lingmix.model.transformer import Transformer
 from lingmix.training.loss import InfoNCE
 from lingmix.training.module import DualEncoder
+from tests.columns import training_pairs
 from tests.evaluation.made import parallel_set
 from tests.model.conftest import SCRATCH, SETTINGS
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pytorch_lightning as pl
 
+from lingmix.assembly.sources import load_columns
 from lingmix.cli.config import Config, build, evaluation_sets
 from lingmix.data.datamodule import HybridDataModule
 from lingmix.data.evaluation_set import EvaluationSet
@@ -23,6 +24,7 @@ from lingmix.evaluation.metrics import METRICS
 from lingmix.evaluation.validation import RetrievalScores
 from lingmix.model.encoder import Encoder
 from lingmix.model.precision import fastest_device
+from lingmix.model.unigram import SAMPLE
 from lingmix.training.loss import require_loss
 from lingmix.training.module import DualEncoder
 
@@ -51,7 +53,7 @@ def prepare(config: Config) -> Parts:
     accumulated = config["trainer"]["accumulate_grad_batches"]
     schedule = build(config["sampler"])(pairs=pairs, seed=seed, steps=max_steps * accumulated)
     cache = Path(config["output_dir"]) / "cache"
-    texts = sorted({*pairs.queries, *pairs.passages})
+    texts = pairs.sample_texts(SAMPLE)
     encoder: Encoder = build(config["encoder"])(texts=texts, cache=cache, seed=seed)
     require_loss(loss, dimension=encoder.dimension)
     module = DualEncoder(
@@ -121,17 +123,17 @@ def load_training_pairs(config: Config, *, held_out: Sequence[EvaluationSet]) ->
     Raises InputError where they overlap with the evaluation sets `held_out`.
     """
     data, languages = config["data"], config["languages"]
-    items = [item for source in build(data["train"]) for item in source]
-    items = scaled_items(items, **config["augmentation"])
+    columns = load_columns(config)
+    items = scaled_items(columns, **config["augmentation"])
     refuse_leakage(
-        overlaps=audit_leakage(items=items, evaluation_sets=held_out),
+        overlaps=audit_leakage(columns, items=items, evaluation_sets=held_out),
         allowed=data["allow_overlap"],
     )
     return training_pairs(
-        items,
+        columns,
+        items=items,
         languages=None if languages == "all" else languages,
         pairs=config["pairs"],
-        expand_pairs=data["expand_pairs"],
     )
 
 

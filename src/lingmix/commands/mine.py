@@ -1,19 +1,23 @@
 """The command lingmix-mine, which adds hard negatives, by any encoder, to training pairs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 from omegaconf import DictConfig
 
 from lingmix.assembly.encoding import load_cached_encoder
+from lingmix.assembly.sources import load_columns
 from lingmix.cli.config import Config, build, checked
-from lingmix.data.content_groups import content_groups
+from lingmix.data.columns.numbering import Rows
 from lingmix.data.scales import scaled_items
-from lingmix.data.training_pairs import training_pairs
+from lingmix.data.training_pairs import TrainingPairs, training_pairs
 from lingmix.errors import InputError
 from lingmix.mining.hard_negatives import MiningRules, mine, report
 from lingmix.mining.pair_file import refuse_unwritable, rows_with_negatives, write_rows
+from lingmix.search.vectors import Vectors
 from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.models import model_folder
 
@@ -21,29 +25,42 @@ from lingmix.tracking.models import model_folder
 def mine_negatives(composed: DictConfig) -> str:
     """Write the pairs with their hard negatives; return how many were found and left out."""
     config = checked(composed, "mine")
-    data, languages, path = config["data"], config["languages"], Path(config["path"]).absolute()
+    languages, path = config["languages"], Path(config["path"]).absolute()
     rules = MiningRules(**config["mining"])
     refuse_unwritable(path)
     require_other_file(path, {key: config[key] for key in ("data", "encoder")})
-    items = [item for source in build(data["train"]) for item in source]
-    mined_items = scaled_items(items, **config["augmentation"])
+    columns = load_columns(config)
     pairs = training_pairs(
-        mined_items,
+        columns,
+        items=scaled_items(columns, **config["augmentation"]),
         languages=None if languages == "all" else languages,
         pairs=config["pairs"],
-        expand_pairs=data["expand_pairs"],
     )
     encode = load_cached_encoder(config, encoder_folder(config))
     mined = mine(
         pairs,
-        content_groups(items, queries=pairs.queries, passages=pairs.passages),
-        encode(pairs.queries, "query"),
-        encode(pairs.passages, "passage"),
+        vectors_of(pairs, pairs.query_N, partial(encode, role="query")),
+        vectors_of(
+            pairs,
+            np.concatenate([pairs.passage_N, pairs.given_negatives[1]]),
+            partial(encode, role="passage"),
+        ),
         build(config["search"]),
         rules=rules,
     )
-    write_rows(rows_with_negatives(mined_items, pairs, mined.passage_NC), path=path)
+    write_rows(rows_with_negatives(pairs, mined.passage_NC), path=path)
     return f"{report(mined)}\n{path}"
+
+
+def vectors_of(
+    pairs: TrainingPairs, text_N: Rows, encode: Callable[[Sequence[str]], Vectors]
+) -> Vectors:
+    """Vectors by text, of those texts alone."""
+    text_U = np.unique(text_N)
+    found = encode(pairs.texts.take(text_U))
+    row_T = np.full(len(pairs.texts), -1)
+    row_T[text_U] = found.row_N
+    return Vectors(found.distinct_UD, row_T)
 
 
 def require_other_file(path: Path, read: Config) -> None:

@@ -66,20 +66,17 @@ class ScheduledBatches(Dataset[Batch]):
         *,
         pairs: TrainingPairs,
         schedule: BatchSchedule,
-        query_tokens: TokenStore,
-        passage_tokens: TokenStore,
+        tokens: TokenStore,
         negatives: int,
         seed: int,
     ) -> None:
         require_int("data.negatives", negatives, at_least=0)
         self.pairs = pairs
         self.schedule = schedule
-        self._query_tokens = query_tokens
-        self._passage_tokens = passage_tokens
+        self._tokens = tokens
         self._negatives = negatives
         self._seed = seed
-        monolingual_Y = np.array([pair.monolingual for pair in pairs.language_pairs])
-        self._monolingual_N = monolingual_Y[pairs.language_pair_N]
+        self._monolingual_Y = np.array([pair.monolingual for pair in pairs.language_pairs])
 
     def of_rank(self, rank: int, *, ranks: int) -> Self:
         """The same batches with the tokens that `rank` embeds."""
@@ -101,30 +98,29 @@ class ScheduledBatches(Dataset[Batch]):
     def __getitem__(self, step: int) -> Batch:
         rows_B = self.schedule.rows(step)
         negative_texts = self._given_negatives(rows_B, step)
-        query_text_B = self.pairs.query_N[rows_B]
-        passage_text_P = np.concatenate([self.pairs.passage_N[rows_B], negative_texts])
+        query_text_B = self.pairs.queries(rows_B)
+        passage_text_P = np.concatenate([self.pairs.passages(rows_B), negative_texts])
         share = slice(self.rank, None, self.ranks)
         return Batch(
-            queries=self._query_tokens.take_distinct(query_text_B[share]),
-            passages=self._passage_tokens.take_distinct(passage_text_P[share]),
+            queries=self._tokens.take_distinct(query_text_B[share]),
+            passages=self._tokens.take_distinct(passage_text_P[share]),
             passage_count=len(passage_text_P),
             false_negatives_E2=torch.from_numpy(
                 self.pairs.groups.false_negatives(query_text_B, passage_text_P)
             ),
             pair_B=torch.from_numpy(rows_B),
-            monolingual=bool(self._monolingual_N[rows_B].all()),
+            monolingual=bool(self._monolingual_Y[self.pairs.language_pairs_of(rows_B)].all()),
             drawn=self.schedule.drawn(step) if isinstance(self.schedule, OfPasses) else None,
         )
 
-    def _given_negatives(self, rows_B: NDArray[np.int64], step: int) -> NDArray[np.int64]:
+    def _given_negatives(self, rows_B: NDArray[np.int64], step: int) -> NDArray[np.int32]:
         """Up to `negatives` of those each pair was given, drawn anew at each step."""
-        chosen = [np.zeros(0, dtype=np.int64)]
+        chosen = [np.zeros(0, dtype=np.int32)]
         if self._negatives:
             random = np.random.Generator(
                 np.random.Philox(key=np.array([self._seed, (1 << 62) | step], dtype=np.uint64))
             )
-            starts = self.pairs.negative_starts
-            for row in rows_B:
-                given = self.pairs.negative_texts[starts[row] : starts[row + 1]]
-                chosen.append(random.permutation(given)[: self._negatives])
+            chosen += [
+                random.permutation(self.pairs.negatives(row))[: self._negatives] for row in rows_B
+            ]
         return np.concatenate(chosen)

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from lingmix.data.batches import Batch, BatchSchedule, ScheduledBatches
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.data.tokens import Role, Tokenize, Tokens, TokenStore, keep_tokens
+from lingmix.data.tokens import Role, Tokenize, Tokens, TokenStore, keep_tokens, keep_tokens_of_rows
 from lingmix.data.training_pairs import TrainingPairs
 
 
@@ -25,7 +25,7 @@ class DevelopmentBatch(NamedTuple):
 
 
 class HybridDataModule(pl.LightningDataModule):
-    """Holds the hybrid sampler: each step's batch is made from the token stores.
+    """Holds the hybrid sampler: each step's batch is made from the token store.
 
     Batches and development texts are shared over the ranks here; Lightning must not do it again
     (`use_distributed_sampler=False`).
@@ -46,17 +46,24 @@ class HybridDataModule(pl.LightningDataModule):
     ) -> None:
         super().__init__()
 
-        def stored(texts: Sequence[str], role: Role) -> TokenStore:
-            return keep_tokens(texts, role, tokenize=tokenize, tokenizer=tokenizer, folder=cache)
-
+        languages = sorted({language for pair in pairs.language_pairs for language in pair})
         self.batches = ScheduledBatches(
             pairs=pairs,
             schedule=schedule,
-            query_tokens=stored(pairs.queries, "query"),
-            passage_tokens=stored(pairs.passages, "passage"),
+            tokens=keep_tokens_of_rows(
+                pairs.columns,
+                languages=languages,
+                tokenize=tokenize,
+                tokenizer=tokenizer,
+                folder=cache,
+            ),
             negatives=negatives,
             seed=seed,
         )
+
+        def stored(texts: Sequence[str], role: Role) -> TokenStore:
+            return keep_tokens(texts, role, tokenize=tokenize, tokenizer=tokenizer, folder=cache)
+
         self._max_steps = max_steps
         self._development: list[tuple[TokenStore, Role]] = (
             []

@@ -11,11 +11,16 @@ import logging
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lingmix.data.columns.columns import Columns
+from lingmix.data.columns.numbering import Rows
+from lingmix.data.columns.shard import ROLES, hash_of
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.data.items import Item
 from lingmix.data.text import loosely_folded
 from lingmix.errors import InputError
 
@@ -70,22 +75,39 @@ class _Measured(NamedTuple):
 
 
 def audit_leakage(
-    *, items: Sequence[Item], evaluation_sets: Sequence[EvaluationSet]
+    columns: Columns,
+    *,
+    items: Rows | None,
+    evaluation_sets: Sequence[EvaluationSet],
 ) -> list[Overlap]:
-    """Queries, passages and negatives against queries and passages, compared `loosely_folded`.
+    """Queries, passages and negatives of the `items` that are trained on (see `scaled_items`)
+    against queries and passages, compared `loosely_folded`: first their hashes, then the texts.
 
     Texts that are short enough to be equal by chance are passed over: those without a letter, such
     as a year, and those narrower than four Latin letters, which is two of Chinese, Japanese or
     Korean.
     """
     measured = _by_form(_measured_on(evaluation_sets))
-    key_of = lru_cache(maxsize=1024)(loosely_folded)  # pairs of one passage stand together
-    return [
-        Overlap(item.id, field, *found, text=_shown(text))
-        for item in items
-        for field, text in _trained_on(item)
-        for found in measured.get(key_of(text), ())
-    ]
+    hashes = pa.array(sorted(map(hash_of, measured)), pa.uint64())
+    overlaps: list[Overlap] = []
+    begin = 0
+    joined = columns.joined
+    for form, role, language, item in joined.columns(
+        "texts", "loose_form", "role", "language", "item"
+    ):
+        found = pc.is_in(pa.array(form), value_set=hashes).to_numpy(zero_copy_only=False)
+        if items is not None:
+            found &= items[item] >= 0
+        places = np.flatnonzero(found)
+        for place, text in zip(places, columns.texts.take(begin + places), strict=True):
+            field = f"{ROLES[role[place]]}.{joined.languages[language[place]]}"
+            item_id = columns.item_ids[int(item[place])]
+            overlaps += [
+                Overlap(item_id, field, *one, text=_shown(text))
+                for one in measured.get(loosely_folded(text), ())
+            ]
+        begin += len(form)
+    return overlaps
 
 
 def audit_development(
@@ -179,10 +201,3 @@ def _measured_on(evaluation_sets: Sequence[EvaluationSet]) -> Iterator[tuple[str
 def _queries(one: EvaluationSet) -> Iterator[tuple[str, _Measured]]:
     for id, text in zip(one.query_ids, one.queries, strict=True):
         yield text, _Measured(one.name, "query", id)
-
-
-def _trained_on(item: Item) -> Iterator[tuple[str, str]]:
-    for field in ("queries", "passages", "negatives"):
-        for language, texts in getattr(item, field).items():
-            for text in texts:
-                yield f"{field}.{language}", text

@@ -77,10 +77,8 @@ class HybridSchedule:
         self._alpha_schedule, self._steps = alpha_schedule, steps
         self._seed, self._language_pairs = seed, pairs.language_pairs
         self._one_pair = {True: homogeneous is not False, False: homogeneous is True}
-        self._rows_Y = [
-            np.flatnonzero(pairs.language_pair_N == n) for n in range(len(pairs.language_pairs))
-        ]
-        self._size_Y = size_Y = np.array([len(rows) for rows in self._rows_Y])
+        self._begin_Y = pairs.start_Y
+        self._size_Y = size_Y = pairs.size_Y
         monolingual_Y = np.array([pair.monolingual for pair in pairs.language_pairs])
         kept_Y = size_Y >= min_size
         self.left_out, self.short = self._small(kept_Y, monolingual_Y)
@@ -169,7 +167,7 @@ class HybridSchedule:
         return count_Y
 
     def _take(self, language_pair: int, wanted: int) -> Slice:
-        size = len(self._rows_Y[language_pair])
+        size = int(self._size_Y[language_pair])
         count = min(wanted, size)
         if self._start_Y[language_pair] + count > size:
             self._pass_Y[language_pair] += 1
@@ -183,7 +181,8 @@ class HybridSchedule:
         """A pass's order; its key cannot meet a step's, which has no high bits."""
         high = (1 << 63) | (language_pair << 40) | pass_number
         random = _random(self._seed, high)
-        return random.permutation(self._rows_Y[language_pair])
+        begin = self._begin_Y[language_pair]
+        return begin + random.permutation(int(self._size_Y[language_pair]))
 
 
 def _refuse_alpha(alpha: float, alpha_end: float | None, alpha_schedule: AlphaSchedule) -> None:

@@ -1,136 +1,176 @@
-"""Which query is trained on with which passage, as numbers."""
+"""Which query is trained on with which passage, as rows of the columns."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
-from itertools import chain, product
+from collections.abc import Sequence
+from functools import cached_property, partial
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lingmix.data.content_groups import ContentGroups, content_groups
-from lingmix.data.items import Item, LanguagePair, Pair
+from lingmix.data.columns.columns import Columns
+from lingmix.data.columns.numbering import Rows, numbered
+from lingmix.data.content_groups import ContentGroups
+from lingmix.data.items import LanguagePair
 from lingmix.data.languages import require_languages
+from lingmix.data.text_column import TextColumn
 from lingmix.errors import InputError
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
 class TrainingPairs:
-    """N pairs of a query and a passage, by the position of each distinct text.
+    """N pairs of a query and a passage, in order of their language pairs.
 
-    Equal texts have equal numbers. `groups` says which passages are known to answer a query. The
-    given negatives of pair n are `negative_texts[negative_starts[n]:negative_starts[n + 1]]`,
-    numbers of passages. `item_ids[item_N[n]]` names the item it is of.
+    Texts are known by their row in `texts`, equal ones by the same. `groups` says which passages
+    are known to answer a query. `row_N` are the pairs' rows in the columns. Of a batch ask by
+    position with `queries`, `passages` and `negatives`; `query_N` and the like are of all pairs,
+    and take memory.
     """
 
-    queries: tuple[str, ...]
-    passages: tuple[str, ...]
-    language_pairs: tuple[LanguagePair, ...]
-    query_N: NDArray[np.int64]
-    passage_N: NDArray[np.int64]
-    language_pair_N: NDArray[np.int64]
-    groups: ContentGroups
-    negative_texts: NDArray[np.int64]
-    negative_starts: NDArray[np.int64]
-    item_ids: tuple[str, ...]
-    item_N: NDArray[np.int64]
+    def __init__(
+        self, columns: Columns, language_pairs: Sequence[LanguagePair], rows: Sequence[Rows]
+    ) -> None:
+        """`rows` has those of each language pair."""
+        self.columns = columns
+        self.language_pairs = tuple(language_pairs)
+        self.row_N = np.concatenate(rows)
+        self.size_Y = np.array([len(one) for one in rows], dtype=np.int64)
+        self.start_Y = np.cumsum(self.size_Y) - self.size_Y
 
     def __len__(self) -> int:
-        return len(self.query_N)
+        return len(self.row_N)
+
+    @property
+    def texts(self) -> TextColumn:
+        return self.columns.texts
+
+    @property
+    def groups(self) -> ContentGroups:
+        return self.columns.groups
 
     @property
     def sizes(self) -> dict[LanguagePair, int]:
         """Pairs by language pair."""
-        counts = np.bincount(self.language_pair_N, minlength=len(self.language_pairs))
-        return dict(zip(self.language_pairs, counts.tolist(), strict=True))
+        return dict(zip(self.language_pairs, self.size_Y.tolist(), strict=True))
 
-    def shown(self, rows_B: NDArray[np.int64], most: int = 5) -> str:
-        """Names the pairs at `rows_B`: their language pairs and the first of their items."""
-        used = [self.language_pairs[n] for n in np.unique(self.language_pair_N[rows_B])]
-        ids = [self.item_ids[n] for n in self.item_N[rows_B[:most]]]
-        more = f" and {len(rows_B) - most} more" if len(rows_B) > most else ""
+    def queries(self, position_B: NDArray[np.int64]) -> Rows:
+        return self.columns.query_N[self.row_N[position_B]]
+
+    def passages(self, position_B: NDArray[np.int64]) -> Rows:
+        return self.columns.passage_N[self.row_N[position_B]]
+
+    def negatives(self, position: int) -> Rows:
+        """Those given to a pair."""
+        row = self.row_N[position]
+        start_N = self.columns.negative_start_N
+        return self.columns.negative_texts[start_N[row] : start_N[row + 1]]
+
+    def language_pairs_of(self, position_B: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Positions in `language_pairs`."""
+        return np.searchsorted(self.start_Y, position_B, side="right") - 1
+
+    @cached_property
+    def query_N(self) -> Rows:
+        return self.queries(np.arange(len(self)))
+
+    @cached_property
+    def passage_N(self) -> Rows:
+        return self.passages(np.arange(len(self)))
+
+    @cached_property
+    def language_pair_N(self) -> NDArray[np.int64]:
+        return np.repeat(np.arange(len(self.size_Y)), self.size_Y)
+
+    @cached_property
+    def item_N(self) -> Rows:
+        return self.columns.pair_item_N[self.row_N]
+
+    @cached_property
+    def given_negatives(self) -> tuple[NDArray[np.int64], Rows]:
+        """All of them: the position of the pair that each is given to, and its text."""
+        if not self.columns.joined.negatives:
+            return np.empty(0, np.int64), np.empty(0, np.int32)
+        start_N = self.columns.negative_start_N[self.row_N]
+        count_N = self.columns.negative_start_N[self.row_N + 1] - start_N
+        pair_M = np.repeat(np.arange(len(self)), count_N)
+        within_M = np.arange(len(pair_M)) - np.repeat(np.cumsum(count_N) - count_N, count_N)
+        return pair_M, self.columns.negative_texts[start_N[pair_M] + within_M]
+
+    def shown(self, position_B: NDArray[np.int64], most: int = 5) -> str:
+        """Names pairs: their language pairs and the first of their items."""
+        used = [self.language_pairs[n] for n in np.unique(self.language_pairs_of(position_B))]
+        items = self.columns.pair_item_N[self.row_N[position_B[:most]]]
+        ids = self.columns.item_ids.take(items)
+        more = f" and {len(position_B) - most} more" if len(position_B) > most else ""
         return f"{_shown(used)}: items {', '.join(ids)}{more}"
 
-
-class _Numbers(dict[str, int]):
-    """Numbers texts in the order they are first seen."""
-
-    def __missing__(self, text: str) -> int:
-        number = self[text] = len(self)
-        return number
+    def sample_texts(self, characters: int) -> list[str]:
+        """Distinct texts of the pairs in the order of their hashes, until there are that many
+        characters in them: the same whatever the order of the data."""
+        used_T = np.zeros(len(self.texts), np.bool_)
+        for rows_N in (self.columns.query_N, self.columns.passage_N):
+            used_T[rows_N[self.row_N]] = True
+        used_T[self.given_negatives[1]] = True
+        key_S, row_S, length_S = (np.empty(0, kind) for kind in (np.uint64, np.int64, np.int64))
+        limit = np.uint64(2**64 - 1)
+        for begin, chunk in numbered(self.columns.column("texts", "key")):
+            new = np.flatnonzero(used_T[begin : begin + len(chunk)] & (chunk <= limit))
+            lengths = [len(text) for text in self.texts.take(begin + new)]
+            key_S, first_S = np.unique(np.concatenate([key_S, chunk[new]]), return_index=True)
+            row_S = np.concatenate([row_S, begin + new])[first_S]
+            length_S = np.concatenate([length_S, lengths])[first_S]
+            enough = int(np.searchsorted(np.cumsum(length_S), characters)) + 1
+            key_S, row_S, length_S = key_S[:enough], row_S[:enough], length_S[:enough]
+            if length_S.sum() >= characters:
+                limit = key_S[-1]
+        return self.texts.take(row_S)
 
 
 def training_pairs(
-    items: Sequence[Item],
+    columns: Columns,
     *,
+    items: Rows | None,
     languages: Sequence[str] | None,
     pairs: Sequence[str] | str,
-    expand_pairs: bool,
 ) -> TrainingPairs:
-    """The pairs of `items` whose language pair is wanted.
+    """The pairs of the columns whose language pair is wanted, of the `items` that are.
 
-    `languages` None stands for all there are, and so does `pairs` "all". With `expand_pairs`
-    listed pairs give way to every combination of their item's texts.
+    `items` is the place of each row of an item, see `scaled_items`: pairs of a language pair are in
+    the order of their items. `languages` None stands for all there are, and so does `pairs` "all".
     """
     if isinstance(languages, str):
         raise InputError(f"languages: write `all` or a list such as [en, de], got {languages!r}")
-    wanted = _wanted_pairs(items, languages=languages, pairs=pairs)
-    listed = _listed(items, wanted, expand=expand_pairs)
-    numbers = {pair: number for number, pair in enumerate(wanted)}
-    queries, passages = _Numbers(), _Numbers()
-    rows = [
-        (queries[pair.query], passages[pair.passage], numbers[pair.languages], number)
-        for number, pair in listed
-    ]
-    negatives = [[passages[text] for text in pair.negatives] for _, pair in listed]
-    columns = np.array(rows, dtype=np.int64).T.copy()
-    used = np.unique(columns[2])
-    return TrainingPairs(
-        queries=tuple(queries),
-        passages=tuple(passages),
-        language_pairs=tuple(wanted[n] for n in used),
-        query_N=columns[0],
-        passage_N=columns[1],
-        language_pair_N=np.searchsorted(used, columns[2]),
-        groups=content_groups(items, queries=tuple(queries), passages=tuple(passages)),
-        negative_texts=np.array([*chain.from_iterable(negatives)], dtype=np.int64),
-        negative_starts=np.cumsum([0, *map(len, negatives)]),
-        item_ids=tuple(item.id for item in items),
-        item_N=columns[3],
-    )
-
-
-def _listed(
-    items: Sequence[Item], wanted: Sequence[LanguagePair], *, expand: bool
-) -> list[tuple[int, Pair]]:
-    """The pairs in the wanted language pairs, each with the number of its item."""
-    chosen = set(wanted)
-    listed = [
-        (number, pair)
-        for number, item in enumerate(items)
-        for pair in _pairs_of(item, expand=expand)
-        if pair.languages in chosen
-    ]
-    if not listed:
+    wanted = _wanted_pairs(columns, languages=languages, pairs=pairs)
+    found: dict[LanguagePair, Rows] = {}
+    for pair in wanted:
+        rows_N = np.arange(*_ends(columns.rows_of.get(pair, range(0))), dtype=np.int32)
+        if items is not None:
+            place_N = items[columns.pair_item_N[rows_N]]
+            rows_N = rows_N[np.argsort(place_N, kind="stable")[np.count_nonzero(place_N < 0) :]]
+        if len(rows_N):
+            found[pair] = rows_N
+    if not found:
+        kept = columns.item_I if items is None else columns.item_I[items >= 0]
+        count = len(np.unique(kept))
         raise InputError(
-            f"training data: none of its {len(items)} items has a pair in {_shown(wanted)}; "
+            f"training data: none of its {count} items has a pair in {_shown(wanted)}; "
             "widen `languages` or `pairs`"
         )
-    return listed
+    return TrainingPairs(columns, [*found], [*found.values()])
+
+
+def _ends(rows: range) -> tuple[int, int]:
+    return rows.start, rows.stop
 
 
 def _wanted_pairs(
-    items: Sequence[Item], *, languages: Sequence[str] | None, pairs: Sequence[str] | str
+    columns: Columns, *, languages: Sequence[str] | None, pairs: Sequence[str] | str
 ) -> list[LanguagePair]:
-    query_languages = {language for item in items for language in item.queries}
-    passage_languages = {language for item in items for language in item.passages}
-    known = query_languages | passage_languages
-    require = partial(require_languages, of="the training data", known=sorted(known))
+    known = columns.joined.languages
+    require = partial(require_languages, of="the training data", known=known)
     require(languages or (), key="languages")
     if isinstance(pairs, str) and pairs != "all":
         raise InputError(f"pairs: write `all` or a list such as [en-de, de-en], got {pairs!r}")
     if pairs == "all":
-        listed = [LanguagePair(*p) for p in product(query_languages, passage_languages)]
+        listed = [LanguagePair(*pair) for pair in product(known, known)]
     else:
         listed = [LanguagePair.parse(text) for text in pairs]
         require((code for pair in listed for code in pair), key="pairs")
@@ -141,20 +181,6 @@ def _wanted_pairs(
             f"pairs: none of {_shown(listed)} is within languages {sorted(kept)}; widen either"
         )
     return wanted
-
-
-def _pairs_of(item: Item, *, expand: bool) -> Iterator[Pair]:
-    if item.listed is not None and not expand:
-        yield from item.listed
-        return
-    for (query_language, queries), (passage_language, passages) in product(
-        item.queries.items(), item.passages.items()
-    ):
-        languages = LanguagePair(query_language, passage_language)
-        negatives = item.negatives.get(passage_language, ())
-        for query, passage in product(queries, passages):
-            if item.listed is None or query not in passage:
-                yield Pair(query, passage, languages, tuple(negatives))
 
 
 def _shown(pairs: Sequence[LanguagePair], most: int = 6) -> str:

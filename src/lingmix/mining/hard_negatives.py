@@ -87,17 +87,17 @@ class Chosen(NamedTuple):
 
 def mine(
     pairs: TrainingPairs,
-    groups: ContentGroups,
     queries: Vectors,
     passages: Vectors,
     searcher: Searcher,
     *,
     rules: MiningRules,
 ) -> Chosen:
-    """Finds the negatives of every pair; `groups` are those of the pairs' texts.
+    """Finds the negatives of every pair; `queries` and `passages` are vectors by text.
 
     Raises InputError where no pair has a candidate left.
     """
+    groups = pairs.groups
     mined = Chosen(np.full((len(pairs), rules.count), -1, dtype=np.int64), Counter())
     random = np.random.Generator(np.random.Philox(rules.seed))
     for corpus_P, pairs_M in _corpora(pairs, groups, rules.language):
@@ -139,8 +139,8 @@ def _require_remaining(counts: Counter[str]) -> None:
 
 def choose(
     hits: Hits,
-    query_N: Positions,
-    passage_N: Positions,
+    query_N: NDArray[np.integer],
+    passage_N: NDArray[np.integer],
     positive_score_N: Matrix,
     *,
     groups: ContentGroups,
@@ -150,8 +150,8 @@ def choose(
     """Chooses among the hits of the queries of N pairs, each with its passage `passage_N`, which
     scores `positive_score_N`. Hits are numbers of passages, no two of them equal texts."""
     known_NK = hits.found & groups.known_answers(query_N[:, None], hits.passage_QK)
-    positive_group_N1 = groups.passage_P[passage_N][:, None]
-    same_NK = hits.found & (groups.passage_P[hits.passage_QK] == positive_group_N1)
+    positive_group_N1 = groups.group_T[passage_N][:, None]
+    same_NK = hits.found & (groups.group_T[hits.passage_QK] == positive_group_N1)
     known_other_NK = known_NK & ~same_NK
     unknown_NK = hits.found & ~known_NK
     skipped_NK = unknown_NK & (unknown_NK.cumsum(axis=1) <= rules.skip)
@@ -197,14 +197,12 @@ def _corpora(
     """Yields the passages that are searched, only the first of equal texts, and the pairs that get
     negatives of them: those of a passage language, or all."""
     language_N = np.array([pair.passage for pair in pairs.language_pairs])[pairs.language_pair_N]
-    pair_of_negative = np.arange(len(pairs)).repeat(np.diff(pairs.negative_starts))
+    pair_of_negative, negative_texts = pairs.given_negatives
     for name in np.unique(language_N) if language == "passage" else [None]:
         pairs_M = np.flatnonzero(language_N == name) if name else np.arange(len(pairs))
         of_pairs = np.isin(pair_of_negative, pairs_M)
-        corpus_P = np.unique(
-            np.concatenate([pairs.passage_N[pairs_M], pairs.negative_texts[of_pairs]])
-        )
-        yield np.sort(corpus_P[np.unique(groups.form_P[corpus_P], return_index=True)[1]]), pairs_M
+        corpus_P = np.unique(np.concatenate([pairs.passage_N[pairs_M], negative_texts[of_pairs]]))
+        yield np.sort(corpus_P[np.unique(groups.form_T[corpus_P], return_index=True)[1]]), pairs_M
 
 
 def _query_batches(
@@ -214,7 +212,7 @@ def _query_batches(
 
     query of pairs 0 1 2 3 is 7 2 7 5     queries 2 5 7     pairs 1 3 0 2     rows 0 1 2 2
     """
-    query_U, row_M = np.unique(pairs.query_N[pairs_M], return_inverse=True)
+    query_U, row_M = np.unique(pairs.query_N[pairs_M].astype(np.int64), return_inverse=True)
     order_M = np.argsort(row_M, kind="stable")
     row_M = row_M[order_M]
     for begin in range(0, len(query_U), QUERIES):

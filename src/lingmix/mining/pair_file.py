@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from lingmix.data.items import Item
 from lingmix.data.training_pairs import TrainingPairs
 from lingmix.errors import InputError
 
@@ -47,31 +46,35 @@ def write_rows(rows: Iterable[Mapping[str, Any]], *, path: Path) -> None:
 
 
 def rows_with_negatives(
-    items: Sequence[Item], pairs: TrainingPairs, negative_NC: NDArray[np.int64]
+    pairs: TrainingPairs, negative_NC: NDArray[np.int64]
 ) -> Iterator[dict[str, Any]]:
-    """Yields the pairs made of `items` as rows; `negative_NC` are passage numbers, -1 for none."""
-    sources = list(_source_ids(items))
-    for row, negative_C in enumerate(negative_NC):
-        languages, item = pairs.language_pairs[pairs.language_pair_N[row]], pairs.item_N[row]
+    """Yields the pairs as rows, item by item; `negative_NC` are passages' texts, -1 for none."""
+    columns = pairs.columns
+    domain_I = np.concatenate([*columns.column("items", "domain")])
+    sources = list(_source_ids(columns.item_ids))
+    text = columns.texts.__getitem__
+    for position in np.argsort(pairs.item_N, kind="stable").tolist():
+        languages = pairs.language_pairs[pairs.language_pair_N[position]]
+        item = pairs.item_N[position]
         yield {
-            "query": pairs.queries[pairs.query_N[row]],
-            "passage": pairs.passages[pairs.passage_N[row]],
+            "query": text(pairs.query_N[position]),
+            "passage": text(pairs.passage_N[position]),
             "query_lang": languages.query,
             "passage_lang": languages.passage,
             "source_id": sources[item],
-            "domain": items[item].domain,
-            "negatives": [pairs.passages[number] for number in negative_C if number >= 0],
+            "domain": columns.joined.domains[domain_I[item]],
+            "negatives": [text(number) for number in negative_NC[position] if number >= 0],
         }
 
 
-def _source_ids(items: Sequence[Item]) -> Iterator[str]:
-    """Yields each item's id, numbered where another source has used it: `a`, `a#2` ...; rows of one
+def _source_ids(item_ids: Sequence[str]) -> Iterator[str]:
+    """Yields each item's id, numbered where another has used it: `a`, `a#2` ...; rows of one
     id would be read as one item."""
-    ids, taken = {item.id for item in items}, set[str]()
-    for item in items:
-        source = item.id
+    ids, taken = {*item_ids}, set[str]()
+    for source in item_ids:
         if source in taken:
-            numbered = (f"{item.id}#{n}" for n in count(2))
-            source = next(name for name in numbered if name not in ids and name not in taken)
+            numbered = (f"{source}#{n}" for n in count(2))
+            yield next(name for name in numbered if name not in ids and name not in taken)
+        else:
+            yield source
         taken.add(source)
-        yield source

@@ -31,11 +31,11 @@ def test_rows_of_one_source_are_one_item_that_lists_them_in_order(tmp_path: Path
     path = write(
         tmp_path,
         row("Where?", "Hier.", "en-de", "s1", domain="news", negatives=["Dort."]),
-        row("Who?", "She.", "en-en", "s2"),
         row("Wo?", "Here.", "de-en", "s1", domain="news", kind="bitext"),
         row("Where?", "Here.", "en-en", "s1", domain="news"),
+        row("Who?", "She.", "en-en", "s2"),
     )
-    assert read_pairs(path=path) == [
+    assert list(read_pairs(path=path)) == [
         Item(
             id="s1",
             domain="news",
@@ -74,7 +74,7 @@ def test_a_bad_pair_is_named_by_line_and_field(
     good = row("Where?", "Hier.", "en-de", "s1")
     path = write(tmp_path, good, good | {field: value})
     with pytest.raises(InputError, match=f"^{path}:2: {told}"):
-        read_pairs(path=path)
+        list(read_pairs(path=path))
 
 
 def test_an_item_has_one_domain(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_an_item_has_one_domain(tmp_path: Path) -> None:
         row("Where?", "Here.", "en-en", "s1", domain="law"),
     )
     with pytest.raises(InputError, match=f"^{path}:2: source_id 's1' is of domain 'news'"):
-        read_pairs(path=path)
+        list(read_pairs(path=path))
 
 
 def test_several_files_are_read_as_one(tmp_path: Path) -> None:
@@ -98,4 +98,4 @@ def test_several_files_are_read_as_one(tmp_path: Path) -> None:
 
 def test_no_file_at_all_is_refused() -> None:
     with pytest.raises(InputError, match=r"path: must name a file, got \[\]"):
-        read_pairs(path=[])
+        list(read_pairs(path=[]))

@@ -1,5 +1,7 @@
 """Items, one a row: `{"id", "domain", "queries", "passages", "negatives"?}`."""
 
+from collections.abc import Iterator
+
 from lingmix.data.files import Paths, Row, read_rows
 from lingmix.data.items import Item
 from lingmix.errors import InputError
@@ -8,16 +10,8 @@ FIELDS = ("id", "domain", "queries", "passages", "negatives")
 FORM = "items, rows of id, domain, queries {lang: [text]}, passages {lang: [text]}"
 
 
-def read_items(*, path: Paths) -> list[Item]:
-    items: list[Item] = []
-    places: dict[str, str] = {}
-    for row in read_rows(path=path, fields=FIELDS, form=FORM):
-        item = _item(row)
-        first = places.setdefault(item.id, row.place)
-        if first != row.place:
-            raise InputError(f"{row.place}: id {item.id!r} is taken by {first}; ids are unique")
-        items.append(item)
-    return items
+def read_items(*, path: Paths) -> Iterator[Item]:
+    return map(_item, read_rows(path=path, fields=FIELDS, form=FORM))
 
 
 def _item(row: Row) -> Item:

@@ -2,7 +2,8 @@
 `{"query", "passage", "query_lang", "passage_lang", "source_id", "domain"?, "negatives"?}`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 from lingmix.data.files import Paths, Row, read_rows
 from lingmix.data.items import Item, LanguagePair, Pair, Texts
@@ -20,22 +21,25 @@ FIELDS = (
 FORM = "pairs, rows of query, passage, query_lang, passage_lang, source_id"
 
 
-def read_pairs(*, path: Paths) -> list[Item]:
-    """Rows of one `source_id` are one item; `negatives`, a list, are in the passage's language."""
-    listed: dict[str, list[Pair]] = {}
-    domains: dict[str, str] = {}
-    for row in read_rows(path=path, fields=FIELDS, form=FORM):
-        source, domain = row.identifier("source_id"), row.optional_text("domain")
-        if domains.setdefault(source, domain) != domain:
-            raise InputError(
-                f"{row.place}: source_id {source!r} is of domain {domains[source]!r} in an "
-                f"earlier row, got {domain!r}; an item has one domain"
-            )
-        listed.setdefault(source, []).append(_pair(row))
-    return [
-        item_of_pairs(id=source, domain=domains[source], listed=pairs)
-        for source, pairs in listed.items()
-    ]
+def read_pairs(*, path: Paths) -> Iterator[Item]:
+    """Rows of one `source_id` are one item; `negatives`, a list, are in the passage's language.
+
+    Rows that follow each other are yielded together: an item whose rows stand apart comes in parts.
+    """
+    rows = read_rows(path=path, fields=FIELDS, form=FORM)
+    for source, of_item in groupby(rows, key=lambda row: row.identifier("source_id")):
+        listed: list[Pair] = []
+        domain = None
+        for row in of_item:
+            found = row.optional_text("domain")
+            if domain not in (None, found):
+                raise InputError(
+                    f"{row.place}: source_id {source!r} is of domain {domain!r} in an earlier row, "
+                    f"got {found!r}; an item has one domain"
+                )
+            domain = found
+            listed.append(_pair(row))
+        yield item_of_pairs(id=source, domain=domain or "", listed=listed)
 
 
 def item_of_pairs(*, id: str, domain: str, listed: Sequence[Pair]) -> Item:

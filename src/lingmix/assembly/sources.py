@@ -1,0 +1,73 @@
+"""The sources of training data that a configuration names, as columns on disk."""
+
+import inspect
+import json
+from collections.abc import Iterable, Iterator
+from functools import cache, partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import lingmix.data
+from lingmix.cli.arguments import locate
+from lingmix.cli.config import Config, build
+from lingmix.data.columns.columns import Columns, Source, keep_columns
+from lingmix.tracking.identity import deciding_values
+
+PACKED = {".gz": 5, ".zst": 5, ".parquet": 5}
+"""How many times larger a file of text is unpacked, by its suffix; rather too many."""
+
+
+def load_columns(config: Config) -> Columns:
+    """The columns of all training data, made where they are not there yet.
+
+    A node that names several files is a source for each, so that one that is changed is read alone.
+    """
+    data = config["data"]
+    sources = [
+        _source(part, group)
+        for group, node in enumerate(data["train"])
+        for part in _split_paths(node)
+    ]
+    folder = Path(config["output_dir"]) / "cache" / "columns"
+    return keep_columns(sources, folder, expand_pairs=data["expand_pairs"])
+
+
+def _split_paths(node: Config) -> list[Config]:
+    path = node.get("path")
+    return [node | {"path": one} for one in path] if isinstance(path, list) and path else [node]
+
+
+def _source(node: Config, group: int) -> Source:
+    """Its digest is of the node, of the contents of the files that it names, and of the code."""
+    reader = inspect.getmodule(locate(node["_target_"], at="data.train"))
+    decides = [deciding_values({"data": node}), _code(lingmix.data), _code(reader)]
+    digest = sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()
+    places = [Path(str(node[key])).expanduser() for key in ("path", "folder") if node.get(key)]
+    name = str(places[0]) if places else node["_target_"].rpartition(".")[2]
+    size = sum(map(_unpacked_size, _files(places)))
+    return Source(name, group, digest, read=partial(build, node), size=size)
+
+
+@cache
+def _code(module: Any) -> str:
+    """Of a module, or of a package and all below it."""
+    path = Path(inspect.getsourcefile(module) or "")
+    files = sorted(path.parent.rglob("*")) if path.name == "__init__.py" else [path]
+    digest = sha256()
+    for file in files:
+        if file.suffix in (".py", ".toml"):
+            digest.update(f"{file.name}:".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _files(places: Iterable[Path]) -> Iterator[Path]:
+    for place in places:
+        if place.is_file():
+            yield place
+        elif place.is_dir():
+            yield from (file for file in place.rglob("*") if file.is_file())
+
+
+def _unpacked_size(file: Path) -> int:
+    return file.stat().st_size * PACKED.get(file.suffix, 1)
