@@ -32,7 +32,7 @@ def ranking(
     language, the passage's, passage."""
     languages = ["query", "query_language", "passage_language"]
     listed = pl.DataFrame(lists or [], schema=[*languages, "passage"], orient="row")
-    return ParallelRanking(
+    return ParallelRanking.of(
         pl.DataFrame(relevant, schema=[*languages, "pool_rank"], orient="row").with_columns(
             score=-pl.col("pool_rank").cast(pl.Float64), grade=pl.lit(1, pl.Int32)
         ),
@@ -40,7 +40,7 @@ def ranking(
             place=1 + pl.int_range(pl.len()).over("query"),
             question=pl.col("query").replace_strict(questions or {}, default=None),
         ),
-        depth,
+        depth=depth,
     )
 
 
@@ -67,7 +67,7 @@ def test_complete_at_k_is_whether_the_last_stands_within_k_and_the_depth() -> No
 
 def test_the_language_preferred_is_that_of_the_relevant_passage_ahead_and_ties_share() -> None:
     assert figures(parallel.language_preference(TWO)) == {0: 0, 1: 1}
-    tied = TWO._replace(relevant=TWO.relevant.with_columns(score=pl.lit(0.5)))
+    tied = TWO._replace(in_own_and_other=TWO.in_own_and_other.with_columns(score=pl.lit(0.5)))
     assert figures(parallel.language_preference(tied)) == {0: 1 / 3, 1: 1 / 2}
 
 

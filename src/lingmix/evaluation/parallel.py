@@ -9,7 +9,7 @@ with the figure under its name.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import polars as pl
@@ -26,13 +26,25 @@ OWN = pl.col("passage_language") == pl.col("query_language")
 
 
 class ParallelRanking(NamedTuple):
-    """The multilingual setting's ranking of every query: `Ranked.relevant`, and `Ranked.lists` with
-    the `question` that each query asks, null where queries are ranked against different pools. A
-    passage ranked beyond `depth` (None: no limit) counts as not retrieved."""
+    """The multilingual setting's ranking of every query.
 
-    relevant: pl.DataFrame
+    `in_several` are the rows of `Ranked.relevant` of queries with relevant passages in several
+    languages, `in_own_and_other` those where the query's language is one of them. `lists` is
+    `Ranked.lists` with the `question` that each query asks, null where queries are ranked against
+    different pools. A passage ranked beyond `depth` (None: no limit) counts as not retrieved.
+    """
+
+    in_several: pl.DataFrame
+    in_own_and_other: pl.DataFrame
     lists: pl.DataFrame
     depth: int | None
+
+    @classmethod
+    def of(cls, relevant: pl.DataFrame, lists: pl.DataFrame, *, depth: int | None) -> Self:
+        language = pl.col("passage_language")
+        in_several = relevant.filter((language != language.first()).any().over("query"))
+        in_own_and_other = in_several.filter(OWN.any().over("query"))
+        return cls(in_several, in_own_and_other, lists, depth)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +60,14 @@ class Parallel(Measure[Callable[[ParallelRanking], pl.DataFrame]]):
 def max_rank(ranking: ParallelRanking) -> pl.DataFrame:
     """Returns the worst rank of a relevant passage in the whole pool, Max@R of arXiv 2604.05684."""
     last = pl.col("pool_rank").max().cast(pl.Float64)
-    return _in_several_languages(ranking.relevant).group_by("query").agg(max_rank=last)
+    return ranking.in_several.group_by("query").agg(max_rank=last)
 
 
 def complete(ranking: ParallelRanking, *, k: int) -> pl.DataFrame:
     """Returns 1 where all relevant passages are among the first k, else 0 (arXiv 2604.05684)."""
     first = min(k, ranking.depth or k)
     complete = (pl.col("pool_rank").max() <= first).cast(pl.Float64).alias(f"complete_at_{k}")
-    return _in_several_languages(ranking.relevant).group_by("query").agg(complete)
+    return ranking.in_several.group_by("query").agg(complete)
 
 
 def language_preference(ranking: ParallelRanking) -> pl.DataFrame:
@@ -65,10 +77,7 @@ def language_preference(ranking: ParallelRanking) -> pl.DataFrame:
     """
     first = pl.col("score") == pl.col("score").max().over("query")
     return (
-        _in_own_and_other(ranking.relevant)
-        .filter(first)
-        .group_by("query")
-        .agg(language_preference=OWN.mean())
+        ranking.in_own_and_other.filter(first).group_by("query").agg(language_preference=OWN.mean())
     )
 
 
@@ -78,7 +87,7 @@ def lang_ndcg(ranking: ParallelRanking, *, k: int) -> pl.DataFrame:
     After Lang-nDCG of arXiv 2605.07249, whose exact gains we could not read: these are ours. The
     ideal ranking has all relevant passages first, of one grade those in the query's language ahead.
     """
-    ranked = _in_own_and_other(ranking.relevant).sort("query", "pool_rank")
+    ranked = ranking.in_own_and_other.sort("query", "pool_rank")
     figures = ndcg(
         Rankings.of(
             ranked["query"].rle_id().to_numpy().astype(np.int64),
@@ -96,7 +105,7 @@ def first_passage(ranking: ParallelRanking, *, relevant: bool, own: bool) -> pl.
     """Returns 1 where the passage at rank 1 is relevant, or is not, and is in the query's language,
     or is not: the four cases of arXiv 2605.07249 (right or wrong content and language)."""
     name = f"first_{'relevant' if relevant else 'irrelevant'}_{'own' if own else 'other'}"
-    queries = _in_own_and_other(ranking.relevant)
+    queries = ranking.in_own_and_other
     is_relevant = pl.col("query").is_in(queries.filter(pool_rank=1)["query"].implode())
     case = (is_relevant == relevant) & (own == OWN)
     return (
@@ -147,14 +156,6 @@ def _spearman(one_NK: Positions, other_NK: Positions) -> NDArray[np.float64]:
     variance_N = (place_NK**2).sum(1) + outside_N * (K / 2) ** 2
     with np.errstate(invalid="ignore"):
         return (both_N + alone_N * K / 2) / variance_N
-
-
-def _in_several_languages(relevant: pl.DataFrame) -> pl.DataFrame:
-    return relevant.filter(pl.col("passage_language").n_unique().over("query") > 1)
-
-
-def _in_own_and_other(relevant: pl.DataFrame) -> pl.DataFrame:
-    return relevant.filter(OWN.any().over("query") & ~OWN.all().over("query"))
 
 
 PARALLEL = {

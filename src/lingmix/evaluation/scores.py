@@ -129,7 +129,7 @@ def _of_pool(
     questions = pl.Series(evaluation_set.questions).gather(ranked.lists["query"])
     one_pool = not evaluation_set.other_languages_only
     lists = ranked.lists.with_columns(question=questions if one_pool else None)
-    parallel = ParallelRanking(ranked.relevant, lists, depth)
+    parallel = ParallelRanking.of(ranked.relevant, lists, depth=depth)
     for figure in bias.BIAS.values():
         if ranked.whole or not figure.whole:
             yield figure.compute(pooled)
