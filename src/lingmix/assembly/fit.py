@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import ProgressBar
 
 from lingmix.assembly.parts import Parts, entropy_temperature, rank_count
@@ -63,15 +62,14 @@ def fit(
         require_trained(trainer)
         if parts.monitor is None or recorder is None:
             return
-        best, last = checkpoints.best_score, -math.inf
+        last = -math.inf
         if trainer.global_step % validation_interval(config):  # the last steps lack a validation
             trainer.validate(parts.module, parts.datamodule, verbose=False)
             last = float(trainer.callback_metrics[parts.monitor])
-        recorder.log_metrics({BEST_SCORE: max(best, last)}, trainer.global_step)
-        if last >= best:
-            return
-    state = torch.load(checkpoints.best, weights_only=True)["state_dict"]
-    parts.module.load_state_dict(state)
+        best = max(checkpoints.best_score, last)
+        recorder.log_metrics({BEST_SCORE: best}, trainer.global_step)
+    if last < best:
+        parts.module.load_state_dict(checkpoints.best_weights())
 
 
 def find_start(parts: Parts, *, work: Path, configuration: Mapping[str, Any]) -> str:

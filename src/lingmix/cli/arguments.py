@@ -2,6 +2,7 @@
 
 import pydoc
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from inspect import Parameter, signature
 from typing import Any, get_type_hints
 
@@ -15,35 +16,45 @@ FREE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 def check_arguments(node: Mapping[str, Any], *, at: str, given: Collection[str] = ()) -> None:
     """Raise InputError for a key that the target of `node` does not take, requires, or takes as
-    another type. `given` are arguments that the code adds; a partial node may leave out any."""
+    another type, if plain values can be compared with it. `given` are arguments that the code adds;
+    a partial node may leave out any."""
     target = locate(node["_target_"], at=at)
     try:
-        taken = signature(target).parameters
+        parameters = signature(target).parameters
     except (TypeError, ValueError):  # of a function in C
         return
+    taken = {name: parameters[name] for name in parameters if name not in given}
     named = {key: value for key, value in node.items() if not key.startswith("_")}
-    open_to_all = any(option.kind is Parameter.VAR_KEYWORD for option in taken.values())
-    names = [
-        name for name, option in taken.items() if option.kind not in FREE and name not in given
-    ]
-    for key in named:
-        if key not in names and not open_to_all:
-            near = nearest(f"{at}.{key}", [f"{at}.{name}" for name in names])
-            raise InputError(
-                f"there is no key {at}.{key}{near}; {node['_target_']} takes {', '.join(names)}"
-            )
     types = _types(target)
+    _refuse_unknown(named, taken, at=at, target=node["_target_"])
     if not node.get("_partial_"):
-        for name in names:
-            if name not in named and taken[name].default is Parameter.empty:
-                rule = words(types[name]) if name in types else "given"
-                raise InputError(f"{at}.{name}: must be {rule}, got nothing; leave the key in")
+        _require_all(named, taken, types, at=at)
     for key, value in named.items():
         if key in types and not _builds(value):
-            try:
+            with suppress(PydanticSchemaGenerationError, PydanticUserError, TypeError):
                 check(value, types[key], at=f"{at}.{key}")
-            except (PydanticSchemaGenerationError, PydanticUserError, TypeError):
-                continue  # a type that plain values cannot be compared with
+
+
+def _refuse_unknown(
+    named: Collection[str], taken: Mapping[str, Parameter], *, at: str, target: str
+) -> None:
+    if any(option.kind is Parameter.VAR_KEYWORD for option in taken.values()):
+        return
+    names = [name for name, option in taken.items() if option.kind is not Parameter.VAR_POSITIONAL]
+    if unknown := [key for key in named if key not in names]:
+        near = nearest(f"{at}.{unknown[0]}", [f"{at}.{name}" for name in names])
+        raise InputError(
+            f"there is no key {at}.{unknown[0]}{near}; {target} takes {', '.join(names)}"
+        )
+
+
+def _require_all(
+    named: Collection[str], taken: Mapping[str, Parameter], types: Mapping[str, Any], *, at: str
+) -> None:
+    for name, option in taken.items():
+        if option.kind not in FREE and option.default is Parameter.empty and name not in named:
+            rule = words(types[name]) if name in types else "given"
+            raise InputError(f"{at}.{name}: must be {rule}, got nothing; leave the key in")
 
 
 def locate(path: str, *, at: str) -> Callable[..., Any]:

@@ -7,11 +7,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.errors import InputError
 from lingmix.evaluation.dense import refuse_bad_vectors
 from lingmix.evaluation.metric_names import SEARCH_RECALL
 from lingmix.evaluation.pools import LISTED, Pool, Positions, pools
-from lingmix.evaluation.ranks import Ranked, with_query_language
+from lingmix.evaluation.ranks import Ranked, places_frame
 from lingmix.evaluation.scores import SetScores, set_scores
 from lingmix.evaluation.self_matches import self_matches
 from lingmix.search.exact import Hits, Searcher, merge_hits, recall_against_exact
@@ -55,7 +54,7 @@ def searched_scores(
     """
     refuse_bad_vectors(evaluation_set.name, "query", queries, evaluation_set.query_ids)
     refuse_bad_vectors(evaluation_set.name, "passage", passages, evaluation_set.passage_ids)
-    relevant, places, lists, recalls = [], [], [], []
+    parts, recalls = [], []
     for pool in pools(evaluation_set):
         searched = depth + evaluation_set.ignore_own
         found = _search(
@@ -64,21 +63,11 @@ def searched_scores(
         if evaluation_set.ignore_own:
             match_Q = self_matches(evaluation_set)[pool.queries]
             found = _without_matches(found, match_Q, depth=depth)
-        relevant.append(_relevant(evaluation_set, pool, found, queries, passages))
-        places.append(_places(evaluation_set, pool, found, relevant[-1]))
-        lists.append(_listed(evaluation_set, pool, found, relevant[-1]))
+        relevant = _relevant(evaluation_set, pool, found, queries, passages)
+        places = _places(evaluation_set, pool, found, relevant)
+        parts.append(Ranked(relevant, places, _listed(evaluation_set, pool, found, relevant)))
         recalls += found.recalls
-    if not sum(map(len, relevant)):
-        raise InputError(
-            f"evaluation set {evaluation_set.name}: no query has a relevant passage to be found: "
-            "check its judgements and languages"
-        )
-    ranked = Ranked(
-        with_query_language(evaluation_set, pl.concat(relevant)),
-        with_query_language(evaluation_set, pl.concat(places)),
-        with_query_language(evaluation_set, pl.concat(lists)),
-        whole=False,
-    )
+    ranked = Ranked.joined(parts, evaluation_set, whole=False)
     scores = set_scores(evaluation_set, ranked, depth=depth)
     scores.metrics[SEARCH_RECALL] = float(np.mean(recalls))
     return scores
@@ -215,14 +204,8 @@ def _places(
     first_CK = (np.arange(passage_CK.shape[1]) < count_C1) & (passage_CK >= 0)
     language_CK = np.where(first_CK, language_P[passage_CK], -1)
     places_CX = np.stack([(language_CK == x).sum(1) for x in range(len(pool.languages))], axis=1)
-    return pl.DataFrame(
-        {
-            "query": query_C.repeat(len(pool.languages)),
-            "passage_language": pl.Series(list(pool.languages) * len(query_C), dtype=pl.String),
-            "share": (places_CX / np.maximum(places_CX.sum(1, keepdims=True), 1)).reshape(-1),
-            "passages": np.tile(pool.end_X - pool.begin_X, len(query_C)),
-        }
-    )
+    share_CX = places_CX / np.maximum(places_CX.sum(1, keepdims=True), 1)
+    return places_frame(pool, query_C, share_CX)
 
 
 def _listed(

@@ -68,6 +68,24 @@ class Ranked(NamedTuple):
     lists: pl.DataFrame
     whole: bool = True
 
+    @classmethod
+    def joined(
+        cls, parts: Sequence["Ranked"], evaluation_set: EvaluationSet, *, whole: bool
+    ) -> "Ranked":
+        """Joins parts, whose frames lack the query's language. Raises InputError where no query has
+        a relevant passage."""
+        if not sum(part.relevant.height for part in parts):
+            raise InputError(
+                f"evaluation set {evaluation_set.name}: no query has a relevant passage to be "
+                "found: check its judgements and languages"
+            )
+        return cls(
+            with_query_language(evaluation_set, pl.concat(part.relevant for part in parts)),
+            with_query_language(evaluation_set, pl.concat(part.places for part in parts)),
+            with_query_language(evaluation_set, pl.concat(part.lists for part in parts)),
+            whole,
+        )
+
 
 def rank_relevant(
     evaluation_set: EvaluationSet, scorer: Scorer, *, temperature: float | None, seed: int
@@ -97,16 +115,12 @@ def rank_relevant(
                 total=len(parts),
                 size=lambda _: 1,
             )
-    if not found:
-        raise InputError(
-            f"evaluation set {evaluation_set.name}: no query has a relevant passage to be ranked: "
-            "check its judgements and languages"
-        )
-    return Ranked(
-        with_query_language(evaluation_set, pl.concat(part.relevant for part in found)),
-        with_query_language(evaluation_set, pl.concat(part.places for part in found)),
-        with_query_language(evaluation_set, pl.concat(part.lists for part in found)),
-    )
+    return Ranked.joined(found, evaluation_set, whole=True)
+
+
+def with_query_language(evaluation_set: EvaluationSet, frame: pl.DataFrame) -> pl.DataFrame:
+    languages = pl.Series(evaluation_set.query_languages)
+    return frame.with_columns(query_language=languages.gather(frame["query"]))
 
 
 @contextmanager
@@ -120,11 +134,6 @@ def _threads() -> Iterator[ThreadPoolExecutor]:
             yield threads
     finally:
         torch.set_num_threads(cores)
-
-
-def with_query_language(evaluation_set: EvaluationSet, frame: pl.DataFrame) -> pl.DataFrame:
-    languages = pl.Series(evaluation_set.query_languages)
-    return frame.with_columns(query_language=languages.gather(frame["query"]))
 
 
 def _ranked(
@@ -145,11 +154,10 @@ def _ranked(
     ]
     of_language, of_pool = entropies or (None, None)
     language_J = pool.language_of(chunk.column_J)
-    languages = pl.Series(pool.languages)
     share_CX, share_J = tally.first_places()
     relevant = {
         "query": chunk.queries[chunk.row_J],
-        "passage_language": languages.gather(language_J),
+        "passage_language": pl.Series(pool.languages).gather(language_J),
         "grade": evaluation_set.grade_J[chunk.judgement_J],
         "score": tally.relevant_J,
         "language_rank": 1 + tally.ahead_JX[np.arange(len(language_J)), language_J],
@@ -158,16 +166,10 @@ def _ranked(
         "pool_entropy": of_pool,
         "first_share": share_J,
     }
-    places = {
-        "query": chunk.queries.repeat(len(languages)),
-        "passage_language": pl.concat([languages] * len(chunk.queries)),
-        "share": share_CX.reshape(-1),
-        "passages": np.tile(pool.end_X - pool.begin_X, len(chunk.queries)),
-    }
     floats = {"language_entropy": pl.Float64, "pool_entropy": pl.Float64}
     return Ranked(
         pl.DataFrame(relevant, schema_overrides=floats, nan_to_null=True),
-        pl.DataFrame(places),
+        places_frame(pool, chunk.queries, share_CX),
         _listed(pool, chunk, tally.lists.column_CK),
     )
 
@@ -181,6 +183,18 @@ def _listed(pool: Pool, chunk: Chunk, column_CK: Positions) -> pl.DataFrame:
             "place": np.tile(np.arange(1, K + 1), C),
             "passage": pool.passages_P[columns],
             "passage_language": pl.Series(pool.languages).gather(pool.language_of(columns)),
+        }
+    )
+
+
+def places_frame(pool: Pool, queries: Positions, share_CX: NDArray[np.float64]) -> pl.DataFrame:
+    """Returns `Ranked.places` without the queries' languages."""
+    return pl.DataFrame(
+        {
+            "query": queries.repeat(len(pool.languages)),
+            "passage_language": pl.Series(pool.languages * len(queries), dtype=pl.String),
+            "share": share_CX.reshape(-1),
+            "passages": np.tile(pool.end_X - pool.begin_X, len(queries)),
         }
     )
 

@@ -109,15 +109,11 @@ def mine(
             for begin in range(0, len(pairs_N), step):
                 part_N = pairs_N[begin : begin + step]
                 query_N, passage_N = pairs.query_N[part_N], pairs.passage_N[part_N]
-                each_N = np.arange(len(part_N))
-                positive_score_N = inner_products(
-                    queries[query_N], passages[passage_N], each_N, each_N
-                )
                 chosen = choose(
                     hits.select(row_N[begin : begin + step]),
                     query_N,
                     passage_N,
-                    positive_score_N,
+                    _row_products(queries[query_N], passages[passage_N]),
                     groups=groups,
                     rules=rules,
                     random=random,
@@ -126,6 +122,12 @@ def mine(
                 mined.counts.update(chosen.counts)
     _require_remaining(mined.counts)
     return mined
+
+
+def _row_products(left_ND: Matrix, right_ND: Matrix) -> Matrix:
+    """Returns the inner product of each row with the one beside it."""
+    each_N = np.arange(len(left_ND))
+    return inner_products(left_ND, right_ND, each_N, each_N)
 
 
 def _require_remaining(counts: Counter[str]) -> None:

@@ -104,24 +104,17 @@ def load_encoder(
     """
     _refuse_choices(pooling, attention)
     overrides = Overrides(prompts, pooling, max_length, attention)
-    if name in SCRATCH_KEYS or name.endswith(CHECKPOINT):
-        refuse_revision(revision, name)
     if name in SCRATCH_KEYS:
+        refuse_revision(revision, name)
         if lora is not None:
             raise InputError(f"encoder.lora: {name} has no trained weights to adapt; leave it null")
         tokenizers = Path(cache) / "tokenizers"
-        embedder, tokenizer = from_scratch(
-            name, scratch, overrides=overrides, texts=texts, cache=tokenizers, seed=seed
-        )
-        encoder = Encoder(Model(embedder, [], tokenizer))
-    else:
-        checkpoint = Path(name).expanduser() if name.endswith(CHECKPOINT) else None
-        place = str(checkpoint.with_name(ENCODER_FOLDER)) if checkpoint else name
-        folder = find_folder(place, revision=revision, trust_remote_code=trust_remote_code)
-        model = read_folder(folder, overrides=overrides, trust_remote_code=trust_remote_code)
+        model = from_scratch(name, scratch, overrides, texts=texts, cache=tokenizers, seed=seed)
         encoder = Encoder(model)
-        _add_weights(encoder, checkpoint=checkpoint, lora=lora, seed=seed)
-        refuse_unfit_weights(encoder, name=name)
+    else:
+        encoder = _trained(
+            name, revision, overrides, lora=lora, seed=seed, trust_remote_code=trust_remote_code
+        )
     if compile:
         _transformer(encoder, "compile").compile_model()
     return encoder
@@ -143,11 +136,22 @@ def _refuse_choices(pooling: PoolingChoice | None, attention: Attention | None) 
         )
 
 
-def _add_weights(
-    encoder: Encoder, *, checkpoint: Path | None, lora: Mapping[str, Any] | None, seed: int
-) -> None:
-    """Adapters that the checkpoint contains are added before its weights, new ones after them."""
-    saved = saved_lora(checkpoint.with_name(ENCODER_FOLDER)) if checkpoint else None
+def _trained(
+    name: str,
+    revision: str | None,
+    overrides: Overrides,
+    *,
+    lora: Mapping[str, Any] | None,
+    seed: int,
+    trust_remote_code: bool,
+) -> Encoder:
+    """Reads the folder, or that of the training for a checkpoint. Adapters that a checkpoint
+    contains are added before its weights, new ones after them."""
+    checkpoint = Path(name).expanduser() if name.endswith(CHECKPOINT) else None
+    place = str(checkpoint.with_name(ENCODER_FOLDER)) if checkpoint else name
+    folder = find_folder(place, revision=revision, trust_remote_code=trust_remote_code)
+    encoder = Encoder(read_folder(folder, overrides=overrides, trust_remote_code=trust_remote_code))
+    saved = saved_lora(folder) if checkpoint else None
     if saved and lora not in (None, saved):
         raise InputError(f"encoder.lora: {checkpoint} was trained with {saved}; leave it null")
     if saved:
@@ -156,6 +160,8 @@ def _add_weights(
         load_weights(encoder, checkpoint)
     if lora is not None and not saved:
         _add_lora(encoder, lora, seed=seed)
+    refuse_unfit_weights(encoder, name=name)
+    return encoder
 
 
 def _add_lora(encoder: Encoder, lora: Mapping[str, Any], *, seed: int) -> None:

@@ -4,7 +4,9 @@ Raises InputError, by name, for each setting that Lingmix does not compute.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal, NamedTuple, get_args
 
 from lingmix.data.tokens import Role
@@ -64,6 +66,10 @@ class Layout(NamedTuple):
 
     first: tuple[str, Path]
     rest: list[tuple[str, Path]]
+
+    @property
+    def normalised(self) -> bool:
+        return bool(self.rest) and self.rest[-1][0] == "Normalize"
 
 
 class SavedPooling(NamedTuple):
@@ -131,23 +137,25 @@ def read_prompts(folder: Path, layout: Layout) -> dict[Role, str]:
     """
     path = folder / "config_sentence_transformers.json"
     config = read_object(path) if path.is_file() else {}
+    _refuse_incomparable(config, path, normalised=layout.normalised)
+    prompts = config.get("prompts") or {}
+    if not isinstance(prompts, dict) or not {*map(type, prompts.values())} <= {str, NoneType}:
+        raise InputError(f"{path}: prompts must be texts by name, got {prompts!r}")
+    passage = (prompts[name] for name in PASSAGE_PROMPTS if prompts.get(name) is not None)
+    return {"query": prompts.get("query") or "", "passage": next(passage, "")}
+
+
+def _refuse_incomparable(config: Mapping[str, Any], path: Path, *, normalised: bool) -> None:
+    """Of vectors of norm 1 every similarity ranks as the cosine does."""
     kind = config.get("model_type") or "SentenceTransformer"
     if kind != "SentenceTransformer":
         raise InputError(f"{path}: model_type must be SentenceTransformer, got {kind}")
     similarity = config.get("similarity_fn_name") or "cosine"
-    normalised = bool(layout.rest) and layout.rest[-1][0] == "Normalize"
     if similarity not in (("cosine", "dot", "euclidean") if normalised else ("cosine",)):
         raise InputError(
             f"{path}: similarity_fn_name must be cosine, for vectors are normalised here, got "
             f"{similarity}; name cosine there to have the model measured by it"
         )
-    prompts = config.get("prompts") or {}
-    if not isinstance(prompts, dict) or not all(
-        prompt is None or isinstance(prompt, str) for prompt in prompts.values()
-    ):
-        raise InputError(f"{path}: prompts must be texts by name, got {prompts!r}")
-    passage = (prompts[name] for name in PASSAGE_PROMPTS if prompts.get(name) is not None)
-    return {"query": prompts.get("query") or "", "passage": next(passage, "")}
 
 
 def read_pooling(folder: Path) -> SavedPooling:

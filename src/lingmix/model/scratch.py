@@ -10,6 +10,7 @@ from tokenizers import Tokenizer, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from lingmix.errors import InputError, require_int, require_number
+from lingmix.model.folder import Model
 from lingmix.model.layout import Pooling
 from lingmix.model.overrides import Overrides
 from lingmix.model.proof import prove
@@ -33,14 +34,16 @@ POSITIONS = 512
 def from_scratch(
     name: str,
     scratch: Mapping[str, Any] | None,
-    *,
     overrides: Overrides,
+    *,
     texts: Sequence[str],
     cache: Path,
     seed: int,
-) -> tuple[Static | Transformer, RoleTokenizer]:
-    """Makes the encoder `static` or `tiny`. Raises InputError where `scratch` lacks a key or a size
-    is impossible."""
+) -> Model:
+    """Makes the encoder `static` or `tiny`.
+
+    Raises InputError where `scratch` lacks a key, a size is impossible, or the pooling is.
+    """
     needed = SCRATCH_KEYS[name]
     if scratch is None or set(scratch) != needed:
         raise InputError(
@@ -48,22 +51,29 @@ def from_scratch(
             f"{', '.join(sorted(scratch or ())) or 'nothing'}; choose encoder={name}"
         )
     _refuse_sizes(scratch)
-    roles, pooling = overrides.roles(UNLIMITED), overrides.pooling
+    pooling = overrides.pooling or "mean"
+    if pooling == "pooler" or (name == "static" and pooling != "mean"):
+        raise InputError(f"encoder.pooling: {name} cannot pool by {pooling}; leave it null")
     special_tokens = [UNKNOWN] if name == "static" else list(SPECIAL.values())
     tokenizer = learn_unigram(
         texts, vocabulary=scratch["vocabulary"], special_tokens=special_tokens, cache=cache
     )
-    if name == "tiny" and pooling != "pooler":
-        return _tiny(
-            scratch,
-            tokenizer=tokenizer,
-            roles=roles.bounded(POSITIONS),
-            pooling=pooling or "mean",
-            attention=overrides.attention,
-            seed=seed,
-        )
-    if pooling not in (None, "mean"):
-        raise InputError(f"encoder.pooling: {name} cannot pool by {pooling}; leave it null")
+    roles = overrides.roles(UNLIMITED)
+    if name == "static":
+        return _static(scratch, tokenizer=tokenizer, roles=roles, seed=seed)
+    return _tiny(
+        scratch,
+        tokenizer=tokenizer,
+        roles=roles.bounded(POSITIONS),
+        pooling=pooling,
+        attention=overrides.attention,
+        seed=seed,
+    )
+
+
+def _static(
+    scratch: Mapping[str, Any], *, tokenizer: Tokenizer, roles: RoleValues, seed: int
+) -> Model:
     static = Static.initialised(
         vocabulary=tokenizer.get_vocab_size(),
         dimension=scratch["dimension"],
@@ -71,7 +81,7 @@ def from_scratch(
         scale=scratch["scale"],
         seed=seed,
     )
-    return static, RoleTokenizer(tokenizer, roles=roles, special_tokens=False)
+    return Model(static, [], RoleTokenizer(tokenizer, roles=roles, special_tokens=False))
 
 
 def _refuse_sizes(scratch: Mapping[str, Any]) -> None:
@@ -96,7 +106,7 @@ def _tiny(
     pooling: Pooling,
     attention: Attention | None,
     seed: int,
-) -> tuple[Transformer, RoleTokenizer]:
+) -> Model:
     """Makes a small BERT, so that once saved it is an ordinary model folder."""
     if scratch["dimension"] % scratch["heads"]:
         raise InputError(
@@ -124,7 +134,8 @@ def _tiny(
     wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **SPECIAL)
     transformer = Transformer(model, wrapped, pooling=pooling, attention=attention)
     prove(transformer, name="tiny")
-    return transformer, RoleTokenizer(wrapped.backend_tokenizer, roles=roles, special_tokens=True)
+    roled = RoleTokenizer(wrapped.backend_tokenizer, roles=roles, special_tokens=True)
+    return Model(transformer, [], roled)
 
 
 @contextmanager

@@ -149,24 +149,10 @@ def open_sweep(
     `plan` is any of its cells. Waits while another process runs other cells of the same sweep. A
     signal in the block exits with the status that a shell gives for it.
     """
-    values = plan.values
-    name, output_dir = values["name"], Path(values["output_dir"])
-    identity = _identity(values, keys)
-    with _turn_at_parent(values, identity):
-        with startup_deadline():
-            client = open_store(values["tracking"]["uri"])
-            with store_errors(client):
-                experiment = experiment_of(client, name, output_dir=output_dir)
-                typed = [f"lingmix-{command}", *(mask_secrets(word) for word in sys.argv[1:])]
-                begin = partial(
-                    begin_sweep,
-                    client,
-                    experiment,
-                    identity=identity,
-                    name=f"sweep over {', '.join(chosen_values(plan, keys)) or 'one cell'}",
-                    command=shlex.join(typed),
-                )
-                parent = with_retries(begin)
+    output_dir = Path(plan.values["output_dir"])
+    identity = _identity(plan.values, keys)
+    with _turn_at_parent(plan.values, identity):
+        client, experiment, parent = _begin(plan, keys, identity=identity, command=command)
         sweep = Sweep(
             client, experiment, parent, keys=keys, compose=compose, command=command, run_all=run_all
         )
@@ -182,6 +168,28 @@ def open_sweep(
                 sys.exit(128 + number)
             raise
         _end(sweep, FAILED if sweep.failed else COMPLETE, output_dir)
+
+
+def _begin(
+    plan: Plan, keys: Sequence[str], *, identity: str, command: str
+) -> tuple[MlflowClient, str, str]:
+    """Open the store; return its client and the ids of the experiment and of the parent run."""
+    values = plan.values
+    typed = [f"lingmix-{command}", *(mask_secrets(word) for word in sys.argv[1:])]
+    with startup_deadline():
+        client = open_store(values["tracking"]["uri"])
+        with store_errors(client):
+            output_dir = Path(values["output_dir"])
+            experiment = experiment_of(client, values["name"], output_dir=output_dir)
+            begin = partial(
+                begin_sweep,
+                client,
+                experiment,
+                identity=identity,
+                name=f"sweep over {', '.join(chosen_values(plan, keys)) or 'one cell'}",
+                command=shlex.join(typed),
+            )
+            return client, experiment, with_retries(begin)
 
 
 def _end(sweep: Sweep, state: str, output_dir: Path) -> None:

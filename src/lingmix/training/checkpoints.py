@@ -54,10 +54,12 @@ class Checkpoints(Checkpoint):
         self._random: list[dict[str, torch.Tensor]] | None = None
         self._saved_step, self._saved_at = 0, 0.0
 
-    @property
-    def best(self) -> Path:
-        """The best weights, which are the newest: they are only saved with a new best score."""
-        return list(_by_step(self.folder, "best").values())[-1]
+    def best_weights(self) -> dict[str, torch.Tensor]:
+        """Loads the best weights, which are the newest: they are only saved with a new best
+        score."""
+        newest = list(_by_step(self.folder, "best").values())[-1]
+        weights: dict[str, torch.Tensor] = torch.load(newest, weights_only=True)["state_dict"]
+        return weights
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if self._random is not None:

@@ -35,19 +35,16 @@ def read_miracl(
     that the judges saw, relevant or not.
     """
     languages = published_languages(languages, of="MIRACL", published=FILES, within=within)
-
-    def file(what: str, language: str) -> Path:
-        stem = f"miracl-v1.0-{language}"
-        place = f"{stem}/{what}/{what}.{stem}-{split}.tsv"
-        return hub_file(place, repo="miracl/miracl", revision=revision)
-
+    file = partial(_file, split=split, revision=revision)
     queries = [
         Query(f"{language}:{row.identifier('id')}", row.text("text"), language)
         for language in languages
         for row in read_topics(file("topics", language))
     ]
     judgements = [
-        one for language in languages for one in _judgements(file("qrels", language), language)
+        judgement
+        for language in languages
+        for judgement in _judgements(file("qrels", language), language)
     ]
     folder = Path(download_dir) / "miracl" / corpus_revision
     passages = stored_passages(
@@ -63,6 +60,12 @@ def read_miracl(
         judgements=judgements,
         judged_only=judged_only,
     )
+
+
+def _file(what: str, language: str, *, split: str, revision: str) -> Path:
+    stem = f"miracl-v1.0-{language}"
+    place = f"{stem}/{what}/{what}.{stem}-{split}.tsv"
+    return hub_file(place, repo="miracl/miracl", revision=revision)
 
 
 def _judgements(path: Path, language: str) -> Iterator[Judgement]:

@@ -4,7 +4,7 @@ news.
 
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -47,18 +47,6 @@ def read_neuclir(
     the judgements of the track's multilingual task are those of its three languages together.
     """
     folder = Path(download_dir) / "neuclir"
-    judged = _fetched(judgements, folder)
-    queries = list(_queries(_fetched(topics, folder), query_languages, query_fields))
-    judgement_rows = [
-        Judgement(
-            queries=tuple(f"{asked}:{row.identifier('query')}" for asked in query_languages),
-            passages=(f"{language}:{row.identifier('passage')}",),
-            grade=row.grade("grade"),
-            place=row.place,
-        )
-        for language in corpora
-        for row in _judged_in(judged, CODES[language])
-    ]
     passages = stored_passages(
         {
             folder / f"{address['url'].rpartition('/')[2]}.arrow": (
@@ -68,8 +56,13 @@ def read_neuclir(
             for language, address in corpora.items()
         }
     )
-    one = judged_set(name=name, queries=queries, passages=passages, judgements=judgement_rows)
-    return replace(one, pooled_if_judged_everywhere=True)
+    evaluation_set = judged_set(
+        name=name,
+        queries=list(_queries(_fetched(topics, folder), query_languages, query_fields)),
+        passages=passages,
+        judgements=list(_judgements(_fetched(judgements, folder), query_languages, corpora)),
+    )
+    return replace(evaluation_set, pooled_if_judged_everywhere=True)
 
 
 def _fetched(address: Address, folder: Path) -> Path:
@@ -89,6 +82,20 @@ def _queries(path: Path, languages: Sequence[str], fields: Sequence[str]) -> Ite
                     one = Row(row.place, text)
                     question = " ".join(one.text(field).strip() for field in fields)
                     yield Query(f"{language}:{row.identifier('topic_id')}", question, language)
+
+
+def _judgements(
+    path: Path, query_languages: Sequence[str], languages: Iterable[str]
+) -> Iterator[Judgement]:
+    """Yields each judgement once, of the topic in all of its languages."""
+    for language in languages:
+        for row in _judged_in(path, CODES[language]):
+            yield Judgement(
+                queries=tuple(f"{asked}:{row.identifier('query')}" for asked in query_languages),
+                passages=(f"{language}:{row.identifier('passage')}",),
+                grade=row.grade("grade"),
+                place=row.place,
+            )
 
 
 def _judged_in(path: Path, code: str) -> Iterator[Row]:
