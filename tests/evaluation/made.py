@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.evaluation.pools import Matrix, Positions
-from lingmix.evaluation.ranks import PoolScorer
+from lingmix.evaluation.pools import Matrix, PoolScorer, Positions
 
 
 def parallel_set(

@@ -7,8 +7,7 @@ from scipy import stats
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.evaluation import bias
 from lingmix.evaluation.dense import DenseScorer
-from lingmix.evaluation.pools import Matrix
-from lingmix.evaluation.ranks import Scorer
+from lingmix.evaluation.pools import Matrix, Scorer
 from lingmix.evaluation.scores import SetScores, score
 from tests.evaluation.made import MatrixScorer, parallel_set, random_set, unit
 

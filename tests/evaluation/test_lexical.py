@@ -6,7 +6,7 @@ import pytest
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.evaluation.lexical import Method, bm25_scorer, evaluate_lexical, tfidf_scorer, words
-from lingmix.evaluation.ranks import Scorer
+from lingmix.evaluation.pools import Scorer
 from tests.evaluation.xquad_r import xquad_r
 
 QUERIES = ("where does the river rise", "wo entspringt der Fluss", "แม่น้ำเริ่มที่ไหน")

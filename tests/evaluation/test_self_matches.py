@@ -10,7 +10,6 @@ from lingmix.errors import InputError
 from lingmix.evaluation.dense import DenseScorer
 from lingmix.evaluation.from_search import searched_scores
 from lingmix.evaluation.scores import score
-from lingmix.evaluation.self_matches import mask_self_matches
 from lingmix.search.exact import search
 from lingmix.search.vectors import Vectors
 from tests.evaluation.made import MatrixScorer, random_set, unit
@@ -33,7 +32,7 @@ def test_scores_are_trec_evals_of_rankings_without_the_querys_own_passage(width:
     scores_QP[np.arange(30), np.arange(30)] = 9
     found = score(
         of,
-        mask_self_matches(of, MatrixScorer(scores_QP, width=width)),
+        MatrixScorer(scores_QP, width=width),
         depth=None,
         temperature=0.1,
         seed=0,
@@ -66,7 +65,7 @@ def test_a_search_leaves_it_out_too(depth: int):
     queries = passages[:40]
     exact = score(
         of,
-        mask_self_matches(of, DenseScorer(of, queries, passages)),
+        DenseScorer(of, queries, passages),
         depth=depth,
         temperature=None,
         seed=0,
@@ -105,7 +104,7 @@ def test_nothing_is_left_out_where_no_query_is_a_passage():
     of = random_set(rng, queries=40, passages=80)
     scores = MatrixScorer(rng.standard_normal((40, 80)).astype(np.float32))
     plain, ignoring = (
-        score(each, mask_self_matches(each, scores), depth=None, temperature=None, seed=0)
+        score(each, scores, depth=None, temperature=None, seed=0)
         for each in (of, replace(of, ignore_own=True))
     )
     assert ignoring.metrics == plain.metrics

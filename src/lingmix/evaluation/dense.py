@@ -9,8 +9,7 @@ import numpy as np
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
-from lingmix.evaluation.pools import BLOCK, WHOLE, Matrix, Positions
-from lingmix.evaluation.ranks import PoolScorer
+from lingmix.evaluation.pools import BLOCK, WHOLE, Matrix, PoolScorer, Positions
 from lingmix.search.vectors import Embeddings
 
 ROWS = 64

@@ -12,9 +12,8 @@ from lingmix.evaluation.dense import DenseScorer
 from lingmix.evaluation.from_search import searched_scores
 from lingmix.evaluation.geometry import PassageVectors, geometry
 from lingmix.evaluation.metric_names import centred
-from lingmix.evaluation.ranks import Scorer
+from lingmix.evaluation.pools import Scorer
 from lingmix.evaluation.scores import SetScores, score
-from lingmix.evaluation.self_matches import mask_self_matches
 from lingmix.evaluation.trec import write_trec
 from lingmix.search.exact import Searcher
 from lingmix.search.vectors import Embeddings, Vectors
@@ -79,7 +78,7 @@ def score_vectors(
     run_files: RunFiles | None = None,
 ) -> SetScores:
     """Scores a set by the exact ranks of its vectors, and measures these."""
-    scorer = mask_self_matches(evaluation_set, DenseScorer(evaluation_set, queries, passages))
+    scorer = DenseScorer(evaluation_set, queries, passages)
     write_runs(evaluation_set, scorer, run_files)
     scores = score(evaluation_set, scorer, depth=depth, temperature=temperature, seed=seed)
     scores.metrics.update(geometry(PassageVectors(evaluation_set, passages, seed)))

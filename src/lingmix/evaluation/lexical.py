@@ -11,10 +11,8 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.evaluation.evaluator import RunFiles, write_runs
-from lingmix.evaluation.pools import Matrix, Positions
-from lingmix.evaluation.ranks import PoolScorer, Scorer
+from lingmix.evaluation.pools import Matrix, PoolScorer, Positions, Scorer
 from lingmix.evaluation.scores import SetScores, score
-from lingmix.evaluation.self_matches import mask_self_matches
 
 Method = Literal["bm25", "tfidf"]
 
@@ -35,7 +33,7 @@ def evaluate_lexical(
     """Scores set after set like `evaluate_encoder`, without contrastive entropy: the scores of a
     baseline have no temperature."""
     for evaluation_set in evaluation_sets:
-        scorer = mask_self_matches(evaluation_set, LEXICAL[method](evaluation_set))
+        scorer = LEXICAL[method](evaluation_set)
         write_runs(evaluation_set, scorer, run_files)
         yield score(evaluation_set, scorer, depth=depth, temperature=None, seed=0)
 

@@ -1,8 +1,9 @@
-"""Which passages a query is ranked against, in the order trec_eval gives equal scores."""
+"""Which passages a query is ranked against, in the order trec_eval gives equal scores, and what
+scores them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from lingmix.data.evaluation_set import EvaluationSet
 
 Matrix = NDArray[np.float32]
 Positions = NDArray[np.int64]
+Matrix = NDArray[np.float32]
 
 LISTED = 10
 """Passages of a query's result list, or all of a smaller pool."""
@@ -26,6 +28,34 @@ CHUNK_SCORES = 2**22
 
 COST_A_LANGUAGE = 512
 """The memory of a query's negatives in each language, in scores."""
+
+
+class PoolScorer(Protocol):
+    """Scores queries against the passages of one pool, at most `width` of them at once.
+
+    A query and a passage score the same to the last bit whatever else is asked for with them, and
+    so do equal passages: equal scores must tie.
+    """
+
+    @property
+    def width(self) -> int: ...
+
+    def scores(self, queries: Positions, columns: Positions) -> Matrix:
+        """Returns `scores_CB` of queries of the set and ascending columns of the pool, as an array
+        that the caller may change."""
+        ...
+
+
+class Scorer(Protocol):
+    """Scores a set's queries against its passages, pool by pool.
+
+    A pool is prepared once, its passages in the order of its columns, and then scored chunk after
+    chunk, so that no chunk has to gather columns from the set.
+    """
+
+    def over(self, passages_P: Positions) -> PoolScorer:
+        """Prepares the pool of these passages, in the order of its columns."""
+        ...
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -15,37 +15,19 @@ from threadpoolctl import threadpool_limits
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
 from lingmix.evaluation.entropy import NEGATIVES, Negatives
-from lingmix.evaluation.pools import Chunk, Matrix, Pool, Positions, blocks, chunks, pools
+from lingmix.evaluation.pools import (
+    Chunk,
+    Pool,
+    PoolScorer,
+    Positions,
+    Scorer,
+    blocks,
+    chunks,
+    pools,
+)
+from lingmix.evaluation.self_matches import MaskedPool
 from lingmix.evaluation.tally import Tally
 from lingmix.progress import with_progress
-
-
-class PoolScorer(Protocol):
-    """Scores queries against the passages of one pool, at most `width` of them at once.
-
-    A query and a passage score the same to the last bit whatever else is asked for with them, and
-    so do equal passages: equal scores must tie.
-    """
-
-    @property
-    def width(self) -> int: ...
-
-    def scores(self, queries: Positions, columns: Positions) -> Matrix:
-        """Returns `scores_CB` of queries of the set and ascending columns of the pool, as an array
-        that the caller may change."""
-        ...
-
-
-class Scorer(Protocol):
-    """Scores a set's queries against its passages, pool by pool.
-
-    A pool is prepared once, its passages in the order of its columns, and then scored chunk after
-    chunk, so that no chunk has to gather columns from the set.
-    """
-
-    def over(self, passages_P: Positions) -> PoolScorer:
-        """Prepares the pool of these passages, in the order of its columns."""
-        ...
 
 
 class Ranked(NamedTuple):
@@ -100,6 +82,8 @@ def rank_relevant(
     with _threads() as threads:
         for pool in pools(evaluation_set):
             over = scorer.over(pool.passages_P)
+            if evaluation_set.ignore_own:
+                over = MaskedPool(over, pool, evaluation_set)
             ranked = partial(
                 _ranked,
                 evaluation_set=evaluation_set,

@@ -26,7 +26,8 @@ from lingmix.evaluation.metric_names import (
 )
 from lingmix.evaluation.metrics import METRICS, Rankings, retrieval_metrics
 from lingmix.evaluation.parallel import PARALLEL, ParallelRanking
-from lingmix.evaluation.ranks import Ranked, Scorer, rank_relevant
+from lingmix.evaluation.pools import Scorer
+from lingmix.evaluation.ranks import Ranked, rank_relevant
 from lingmix.evaluation.self_matches import without_self_matches
 
 LANGUAGES = ["setting", "query_language", "passage_language"]

@@ -5,30 +5,10 @@ import numpy as np
 import polars as pl
 
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.evaluation.pools import Matrix, Positions
-from lingmix.evaluation.ranks import PoolScorer, Scorer
+from lingmix.evaluation.pools import Matrix, Pool, PoolScorer, Positions
 
 MASKED = -1e30
 """The score of a self match: below all others, and finite, so that a softmax gives it 0."""
-
-
-def mask_self_matches(evaluation_set: EvaluationSet, scorer: Scorer) -> Scorer:
-    """Ranks the passage that has the query's id behind all others, where the set ignores it."""
-    return MaskedScorer(evaluation_set, scorer) if evaluation_set.ignore_own else scorer
-
-
-class MaskedScorer:
-    """Replaces the scores of self matches by `MASKED`."""
-
-    def __init__(self, evaluation_set: EvaluationSet, scorer: Scorer) -> None:
-        self._scorer = scorer
-        self._match_Q = self_matches(evaluation_set)
-        self._passages = len(evaluation_set.passage_ids)
-
-    def over(self, passages_P: Positions) -> PoolScorer:
-        column_P = np.full(self._passages + 1, -1)
-        column_P[passages_P] = np.arange(len(passages_P))
-        return MaskedPool(self._scorer.over(passages_P), column_P[self._match_Q])
 
 
 def self_matches(evaluation_set: EvaluationSet) -> Positions:
@@ -56,12 +36,14 @@ def without_self_matches(evaluation_set: EvaluationSet, places: pl.DataFrame) ->
 
 
 class MaskedPool:
-    """Replaces the scores of self matches; `match_Q` are their columns, -1 where there is none."""
+    """Scores a pool as `over` does, but self matches by `MASKED`, which ranks them last."""
 
-    def __init__(self, over: PoolScorer, match_Q: Positions) -> None:
+    def __init__(self, over: PoolScorer, pool: Pool, evaluation_set: EvaluationSet) -> None:
         self.width = over.width
         self._over = over
-        self._match_Q = match_Q
+        column_P = np.full(len(evaluation_set.passage_ids) + 1, -1)  # the last: no self match
+        column_P[pool.passages_P] = np.arange(len(pool.passages_P))
+        self._match_Q = column_P[self_matches(evaluation_set)]
 
     def scores(self, queries: Positions, columns: Positions) -> Matrix:
         scores_CB = self._over.scores(queries, columns)

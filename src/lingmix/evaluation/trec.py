@@ -10,10 +10,17 @@ import polars as pl
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.errors import InputError
 from lingmix.evaluation.judged import judged_rankings
-from lingmix.evaluation.pools import CHUNK_SCORES, Pool, Positions, blocks, pools
-from lingmix.evaluation.ranks import PoolScorer, Scorer
+from lingmix.evaluation.pools import (
+    CHUNK_SCORES,
+    Pool,
+    PoolScorer,
+    Positions,
+    Scorer,
+    blocks,
+    pools,
+)
 from lingmix.evaluation.result_lists import best_columns
-from lingmix.evaluation.self_matches import MASKED
+from lingmix.evaluation.self_matches import MASKED, MaskedPool
 from lingmix.search.exact import Hits, concatenate_hits
 
 
@@ -86,6 +93,8 @@ def _runs(
     languages = np.asarray(evaluation_set.query_languages)
     for pool in pools(evaluation_set):
         over = scorer.over(pool.passages_P)
+        if evaluation_set.ignore_own:
+            over = MaskedPool(over, pool, evaluation_set)
         size = max(1, CHUNK_SCORES // over.width)
         for begin in range(0, len(pool.queries), size):
             queries = pool.queries[begin : begin + size]
