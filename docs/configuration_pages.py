@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
-from mkdocs.structure.pages import Page
 from pydantic import BaseModel
 
 from lingmix.cli import arguments, launching, schema, settings
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
@@ -49,7 +51,7 @@ class Choice:
     text: str
 
 
-def on_config(config: MkDocsConfig) -> None:
+def on_config(config: "MkDocsConfig") -> None:
     """Called by MkDocs: the pages follow each other under "Configuration"."""
     reference = next(entry["Reference"] for entry in config.nav or [] if "Reference" in entry)
     for entry in reference:
@@ -57,14 +59,16 @@ def on_config(config: MkDocsConfig) -> None:
             entry["Configuration"] = list(pages())
 
 
-def on_files(files: Files, config: MkDocsConfig) -> Files:
+def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
     """Called by MkDocs."""
+    from mkdocs.structure.files import File  # noqa: PLC0415 - of the extra `docs`
+
     for path, text in pages().items():
         files.append(File.generated(config, path, content=text))
     return files
 
 
-def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
+def on_page_markdown(markdown: str, page: "Page", **_: object) -> str:
     """Called by MkDocs: some pages are files of the repository's root."""
     file = INCLUDED.get(page.file.src_uri)
     return (ROOT / file).read_text("utf-8").replace("](docs/", "](") if file else markdown
@@ -81,6 +85,7 @@ def pages() -> dict[str, str]:
     }
 
 
+@cache
 def read(path: Path) -> Choice:
     about, extends, keys = [], [], []
     parents: list[tuple[int, str]] = []
@@ -138,7 +143,7 @@ def _group_page(group: str) -> str:
             lines += [f"Extends {links}; it differs in these keys:", ""]
         if other:
             lines += ["Selects " + ", ".join(f"`{one.strip('/')}`" for one in other) + ".", ""]
-        lines += _table(choice, group=group, known=choices)
+        lines += _table(choice, group=group)
         lines += [f'??? note "conf/{group}/{choice.name}.yaml"', "", "    ```yaml"]
         lines += [f"    {line}".rstrip() for line in choice.text.splitlines()] + ["    ```", ""]
     return "\n".join(lines)
@@ -169,7 +174,7 @@ def _commands_page(groups: Sequence[str]) -> str:
     for path in files:
         choice = read(path)
         title = f"`{COMMANDS[path.stem]}`" if path.stem in COMMANDS else "Every command"
-        lines += [f"## {title}", "", choice.about, "", *_table(choice, group="", known=[])]
+        lines += [f"## {title}", "", choice.about, "", *_table(choice, group="")]
     return "\n".join(lines)
 
 
@@ -186,8 +191,19 @@ def _default(command: str, group: str, file: str | None = None) -> str | None:
     return None
 
 
-def _table(choice: Choice, *, group: str, known: Sequence[Choice]) -> list[str]:
-    keys = [key for key in choice.keys if not _is_above(key, choice) and not HYDRA.match(key.name)]
+def described(choice: Choice) -> list[Key]:
+    """The keys that a table has a row of: no copies of a node, as `{<<: *node, ...}`."""
+    return [
+        key
+        for key in choice.keys
+        if not _is_above(key, choice)
+        and not HYDRA.match(key.name)
+        and not key.value.startswith("{<<")
+    ]
+
+
+def _table(choice: Choice, *, group: str) -> list[str]:
+    keys = described(choice)
     if not keys:
         return []
     lines = ["| key | value | type | meaning |", "|---|---|---|---|"]
@@ -196,21 +212,30 @@ def _table(choice: Choice, *, group: str, known: Sequence[Choice]) -> list[str]:
         name = placed or f"{group.replace('/', '.')}.{key.name}"
         value = f"`{key.value}`" if key.value else ""
         rule = type_of(name, choice=choice, key=key.name, group=group)
-        lines.append(_row(f"`{key.name}`", value, rule, _meaning(key, [choice, *known])))
+        lines.append(_row(f"`{key.name}`", value, rule, meaning(key, choice, group=group)))
     return [*lines, ""]
 
 
 def _is_above(key: Key, choice: Choice) -> bool:
     """Whether other keys stand below it; its comment is then theirs."""
-    return not key.value and any(one.name.startswith(f"{key.name}.") for one in choice.keys)
+    return key.value[:1] in ("", "&") and any(
+        one.name.startswith(f"{key.name}.") for one in choice.keys
+    )
 
 
-def _meaning(key: Key, choices: Sequence[Choice]) -> str:
-    """What the file's comments say of a key or of a key above it; else what another choice's do."""
-    for choice in choices:
-        for one in choice.keys:
-            above = choice is choices[0] and key.name.startswith(f"{one.name}.")
-            if one.comment and (above or one.name == key.name):
+def meaning(key: Key, choice: Choice, *, group: str) -> str:
+    """What the file's comments say of a key or of a key above it; else what those of its group, or
+    of the group that it sets, say of one of that name."""
+    for one in choice.keys:
+        if one.comment and f"{key.name}.".startswith(f"{one.name}."):
+            return one.comment
+    names = key.name.removeprefix("hydra.sweeper.params.").split(".")
+    folders = [CONF / name for name in (group.partition("/")[0], names[0]) if name]
+    files = [path for folder in folders for path in sorted(folder.rglob("*.yaml"))]
+    known = [one for path in [*files, *sorted(CONF.glob("*.yaml"))] for one in read(path).keys]
+    for name in reversed(names):
+        for one in known:
+            if one.comment and one.name.rpartition(".")[2] == name:
                 return one.comment
     return ""
 

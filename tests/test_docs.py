@@ -8,6 +8,7 @@ from pathlib import Path
 from tomllib import loads
 
 import pytest
+from docs import configuration_pages
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
@@ -196,14 +197,18 @@ def test_the_bold_scores_of_a_scale_are_its_best():
             ]
 
 
-def test_the_reference_has_every_key_with_its_type():
-    pages = pytest.importorskip("docs.configuration_pages", reason="needs the extra docs").pages()
-    untyped = [
-        f"{path}: {line}"
+def test_the_reference_has_every_key_with_its_type_and_its_meaning():
+    """The meaning is the comment of a file in `conf/`."""
+    pages = configuration_pages.pages()
+    rows = [
+        (path, line)
         for path, text in pages.items()
         for line in text.splitlines()
-        if line.startswith("| `") and re.fullmatch(r"\| `[^`]+` \| (`.*`)? ?\| +\|.*", line)
+        if re.match(r"\| `(?!_target_|_partial_|[\w.]+\._target_|[\w.]+\._partial_)", line)
+        and line.count(" | ") > 1
     ]
-    assert not untyped, "\n".join(untyped)
+    assert len(rows) > 300
+    assert [row for row in rows if re.fullmatch(r"\| `[^`]+` \| (`.*`)? ?\| +\|.*", row[1])] == []
+    assert [row for row in rows if re.search(r"\| +\|$", row[1])] == []
     sampler = pages["reference/configuration/sampler.md"]
     assert "| `batch_size` | `64` | a whole number of at least 1 | pairs |" in sampler

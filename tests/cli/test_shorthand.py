@@ -107,6 +107,10 @@ def test_own_files_of_settings_say_what_differs_alone(configure, tmp_path):
         (["evaluation=beir"], "evaluation.folder: must be given"),
         (["+data.path=a"], "data.path: no source of `data` reads it; leave it out"),
         (["+evaluation.folder=f"], "evaluation.folder: no source of `evaluation` reads it"),
+        (
+            ["evaluation=beir_scifact", "+evaluation.split=dev"],
+            "evaluation.split: no source of `evaluation` reads it; leave it out",
+        ),
         (["data.path=a"], "there is no key data.path"),
     ],
 )

@@ -24,7 +24,13 @@ from lingmix.commands.train import train
 from lingmix.errors import InputError
 from lingmix.sweep.cell import Outcome
 from lingmix.sweep.grid import without_hydra
-from lingmix.sweep.objectives import check_objectives, metric_history, objective_values
+from lingmix.sweep.objectives import (
+    check_objectives,
+    direction,
+    goal,
+    metric_history,
+    objective_values,
+)
 from lingmix.sweep.space import corners, search_space
 from lingmix.sweep.study import run_study
 from lingmix.sweep.study_settings import StudySettings
@@ -288,7 +294,8 @@ def test_an_objective_that_a_run_lacks_is_named(searched):
 
 
 def recording(output_dir, scores):
-    """What runs cells that have these scores, step by step, and are no training."""
+    """What runs cells that have these scores, step by step, and are no training; `scores` may be
+    a function of alpha."""
     client = open_store(f"sqlite:///{output_dir}/mlflow.db")
 
     def run_all(planned, command):
@@ -301,13 +308,41 @@ def recording(output_dir, scores):
                 params={"data": {"development_score": "multilingual/map"}},
                 tags={HASH: cell.identity},
             )
-            for metric, values in scores.items():
+            alpha = cell.values["sampler"]["alpha"]
+            for metric, values in (scores(alpha) if callable(scores) else scores).items():
                 for step, value in enumerate(values):
                     client.log_metric(run_id, metric, value, step=step)
             end_run(client, run_id, state=COMPLETE, error=None)
             yield Outcome(cell, True, "", 0.0)
 
     return run_all
+
+
+@pytest.mark.parametrize(
+    ("score", "sought", "same_as"),
+    [
+        ("monolingual/map", "maximize", -0.25),
+        ("multilingual/peer", "maximize", -0.25),
+        ("multilingual/rank_distance", "minimize", 0.25),
+        ("multilingual/same_language_excess", "minimize", 0.25),
+        ("pair/en-de/excess_share", "minimize", 0.25),
+        ("pair/en-de/contrastive_entropy", "minimize", -0.25),
+    ],
+)
+def test_a_score_is_sought_at_its_best(score, sought, same_as):
+    objective = f"val/development/{score}"
+    assert direction(objective) == sought
+    assert goal(objective, -0.25) == same_as
+
+
+def test_the_run_of_the_least_rank_distance_is_the_front(searched, output_dir, capsys):
+    distance = "val/development/multilingual/rank_distance"
+    recorded = recording(output_dir, lambda alpha: {CHOSEN_BY: [0.5], distance: [8.0 + alpha]})
+    settings = SETTINGS._replace(objectives=[distance], trials=6)
+    study = searched(settings, "sampler.alpha=0,0.5,1", run_all=recorded)
+    (best,) = parent_of(study).data.tags[FRONT].split()
+    assert {run.info.run_id: run.info.run_name for run in study.found}[best] == "alpha=0"
+    assert "8.0000" in capsys.readouterr().out
 
 
 NAN = float("nan")

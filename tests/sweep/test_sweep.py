@@ -61,6 +61,12 @@ def test_a_sweep_is_one_parent_and_a_complete_child_a_cell(study):
     assert parent.info.status == "FINISHED"
 
 
+def test_what_its_cells_note_alike_is_said_once(study):
+    notes = [line for line in study[1].stdout.splitlines() if "language pairs are small" in line]
+    assert len(notes) == len(set(notes)) > 0
+    assert "language pairs are small" not in study[1].stderr
+
+
 def test_the_same_sweep_again_runs_nothing_and_a_wider_one_only_what_is_new(study):
     here, _ = study
     client, experiment = recorded(here)

@@ -73,7 +73,8 @@ def values_of(config: DictConfig) -> Config:
         raise InputError(f"output_dir: must be a path, got {output_dir!r}")
     config.output_dir = str(Path(output_dir).expanduser().absolute())
     plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    plain = without_shorthand(_at_home(plain))
+    written: Any = OmegaConf.to_container(config)
+    plain = without_shorthand(_at_home(plain), written)
     if plain.get("name") is not None:
         plain["name"] = require_experiment_name(plain["name"])
     return plain

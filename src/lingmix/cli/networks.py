@@ -36,7 +36,10 @@ class Model(Node, extra="forbid"):
     name: Text
     revision: Text | None
     prompts: Roles | None
-    pooling: Literal["mean", "cls", "pooler"] | None
+    pooling: (
+        Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken", "pooler"]
+        | None
+    )
     max_length: Lengths | None
     attention: Literal["eager", "sdpa", "flash_attention_2"] | None
     compile: bool

@@ -4,7 +4,8 @@
 resolved, so that each run is described, compared and recorded in one way.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from lingmix.errors import InputError
@@ -15,26 +16,22 @@ SHORTHAND = {
 }
 
 
-def without_shorthand(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings without shorthand; raise InputError for one that no source reads."""
-    return {key: _read(key, value) for key, value in values.items()}
+def without_shorthand(values: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings without shorthand. `written` are the same with their interpolations.
+
+    Raises InputError for a key that no source reads, though it may have one of that name itself.
+    """
+    return {key: _read(key, value, written[key]) for key, value in values.items()}
 
 
-def _read(group: str, value: Any) -> Any:
+def _read(group: str, value: Any, written: Any) -> Any:
     if group not in SHORTHAND or not isinstance(value, dict):
         return value
-    short = {key: value[key] for key in SHORTHAND[group] if _is_plain(value.get(key, {}))}
+    short = {key for key in SHORTHAND[group] if _is_plain(value.get(key, {}))}
     for key in short:
-        if not any(key in source for source in _sources(value)):
+        if not re.search(rf"\$\{{({group})?\.+{key}\}}", str(written)):
             raise InputError(f"{group}.{key}: no source of `{group}` reads it; leave it out")
     return {key: part for key, part in value.items() if key not in short}
-
-
-def _sources(value: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    train = value.get("train")
-    for source in (*value.values(), *(train if isinstance(train, list) else ())):
-        if isinstance(source, dict):
-            yield source
 
 
 def _is_plain(value: Any) -> bool:

@@ -148,6 +148,8 @@ def _trained(
     """Reads the folder, or that of the training for a checkpoint. Adapters that a checkpoint
     contains are added before its weights, new ones after them."""
     checkpoint = Path(name).expanduser() if name.endswith(CHECKPOINT) else None
+    if checkpoint:
+        refuse_revision(revision, name)
     place = str(checkpoint.with_name(ENCODER_FOLDER)) if checkpoint else name
     folder = find_folder(place, revision=revision, trust_remote_code=trust_remote_code)
     encoder = Encoder(read_folder(folder, overrides=overrides, trust_remote_code=trust_remote_code))

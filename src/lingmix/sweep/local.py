@@ -1,10 +1,12 @@
 """Cells as processes on this machine."""
 
+import logging
 import multiprocessing
 import os
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -13,6 +15,7 @@ from omegaconf import DictConfig
 from lingmix.errors import InputError
 from lingmix.signals import StoppedError
 from lingmix.sweep.cell import Cell, Outcome, Outcomes, run_cell
+from lingmix.terminal import say
 
 MAX_PROCESSES = 8
 
@@ -20,21 +23,20 @@ MAX_PROCESSES = 8
 def run_locally(cells: Sequence[Cell], command: str, *, processes: int | None) -> Outcomes:
     """Run at most `processes` cells at once, each forked from one process that has imported all.
 
-    Raises InputError where `processes` is below 1.
+    What several cells note alike is printed once. Raises InputError where `processes` is below 1.
     """
     if processes is not None and processes < 1:
         raise InputError(
             "hydra.launcher.processes: must be at least 1, or null for one a core, "
             f"{MAX_PROCESSES} at most, got {processes}"
         )
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    cores = _cores()
     at_once = min(processes or min(cores, MAX_PROCESSES), max(1, len(cells)))
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["lingmix.sweep.local", f"lingmix.commands.{command}"])
     waiting = list(reversed(cells))
     running: dict[Any, tuple[Any, Cell, float]] = {}
+    noted: set[str] = set()
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
@@ -46,8 +48,14 @@ def run_locally(cells: Sequence[Cell], command: str, *, processes: int | None) -
                 theirs.close()
                 running[ours] = (process, cell, time.monotonic())
             for ready in wait(list(running)):
-                process, cell, started = running.pop(ready)
-                yield Outcome(cell, *_outcome(ready, process), time.monotonic() - started)
+                process, cell, started = running[ready]
+                received = _receive(ready, process)
+                if isinstance(received, tuple):
+                    del running[ready]
+                    yield Outcome(cell, *received, time.monotonic() - started)
+                elif received not in noted:
+                    noted.add(received)
+                    say(received)
     finally:
         for process, *_ in running.values():
             process.terminate()
@@ -55,28 +63,56 @@ def run_locally(cells: Sequence[Cell], command: str, *, processes: int | None) -
             process.join()
 
 
-def send_outcome(command: str, config: DictConfig, threads: int, outcome: Connection) -> None:
-    """Run a cell in this process and send (complete, text) over the connection."""
+def _cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def send_outcome(command: str, config: DictConfig, threads: int, connection: Connection) -> None:
+    """Run a cell in this process; send what it logs as texts, and last (complete, text)."""
+    messages = _Messages(connection)
+    logging.getLogger("lingmix").addHandler(messages)
     try:
         text = run_cell(command, config, threads=threads)
     except InputError as error:
-        outcome.send((False, str(error)))
+        messages.send((False, str(error)))
     except StoppedError as error:
-        outcome.send((False, str(error)))
+        messages.send((False, str(error)))
         raise
     except BaseException as error:
         traceback.print_exc()
-        outcome.send((False, f"{type(error).__name__}: {error}"))
+        messages.send((False, f"{type(error).__name__}: {error}"))
         raise
     else:
-        outcome.send((True, text))
+        messages.send((True, text))
 
 
-def _outcome(sent: Any, process: Any) -> tuple[bool, str]:
+class _Messages(logging.Handler):
+    """Sends log records and an outcome over one connection, from any thread."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):  # the sweep has ended
+            self.send(self.format(record))
+
+    def send(self, message: str | tuple[bool, str]) -> None:
+        self.acquire()
+        try:
+            self._connection.send(message)
+        finally:
+            self.release()
+
+
+def _receive(connection: Any, process: Any) -> str | tuple[bool, str]:
+    """Return a note of the cell, or its outcome, with which its process ends."""
     try:
-        complete, text = sent.recv()
+        received: str | tuple[bool, str] = connection.recv()
     except EOFError:
         process.join()
         return False, f"its process died with status {process.exitcode}"
-    process.join()
-    return complete, text
+    if isinstance(received, tuple):
+        process.join()
+    return received

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from typing import Literal
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -12,6 +13,7 @@ from lingmix.data.items import LanguagePair
 from lingmix.errors import InputError
 from lingmix.evaluation.bias import BIAS
 from lingmix.evaluation.metric_names import (
+    CONTRASTIVE_ENTROPY,
     DEVELOPMENT,
     EXCESS_SHARE,
     SETTINGS,
@@ -24,6 +26,14 @@ from lingmix.evaluation.metric_names import (
 )
 from lingmix.evaluation.metrics import METRICS
 from lingmix.evaluation.parallel import PARALLEL
+
+Direction = Literal["maximize", "minimize"]
+
+BEST = {name: measure.best for name, measure in (METRICS | BIAS).items()} | {
+    EXCESS_SHARE: "nearest 0",
+    CONTRASTIVE_ENTROPY: "lowest",
+}
+"""Which value of a metric is best."""
 
 ANY_PAIR = LanguagePair("query", "passage")
 """Stands for all language pairs: which of them a run measures is not known yet."""
@@ -58,6 +68,22 @@ def is_validation(objective: str) -> bool:
     return name is not None and name.split == VAL
 
 
+def direction(objective: str) -> Direction:
+    """Return what is best of a score: `minimize` is of its distance from 0 (see `goal`)."""
+    return "maximize" if _best(objective) == "highest" else "minimize"
+
+
+def goal(objective: str, score: float) -> float:
+    """Return what a study maximises or minimises: a score that is best near 0 without its sign."""
+    return abs(score) if _best(objective) == "nearest 0" else score
+
+
+def _best(objective: str) -> str:
+    name = parse(objective)
+    assert name is not None, "checked by check_objectives"
+    return BEST[name.score.of_each or name.score.metric]
+
+
 def _scores() -> Iterator[ScoreName]:
     for setting in SETTINGS:
         yield from (ScoreName(metric, setting) for metric in METRICS)
@@ -77,7 +103,7 @@ def _of_any_pair(name: MetricName) -> MetricName:
 
 
 def objective_values(client: MlflowClient, run: Run, objectives: Sequence[str]) -> list[float]:
-    """Return the scores of the weights that the run saved, one for each objective.
+    """Return the `goal` of each objective, of the weights that the run saved.
 
     A score of the development set is that of the step which was best by `data.development_score`.
     Raises InputError where the run lacks an objective or has NaN for it.
@@ -101,7 +127,7 @@ def objective_values(client: MlflowClient, run: Run, objectives: Sequence[str]) 
                 f"hydra.sweeper.objectives: {objective!r} of run {run.info.run_name!r} is NaN; "
                 "choose another objective"
             )
-    return found
+    return list(map(goal, objectives, found))
 
 
 def metric_history(client: MlflowClient, run: Run, metric: str) -> dict[int, float]:

@@ -14,6 +14,7 @@ from optuna.trial import Trial
 from lingmix.cli.config import Config
 from lingmix.signals import PrunedError
 from lingmix.sweep.grid import Compose
+from lingmix.sweep.objectives import goal
 from lingmix.training.checkpoints import state_path
 
 
@@ -99,7 +100,8 @@ class Pruning(pl.Callback):
         if not all(objective in scores for objective in self._trials):
             return False
         for objective, trial in self._trials.items():
-            trial.report(float(scores[objective]), trainer.global_step - 1)  # the logged step
+            score = goal(objective, float(scores[objective]))
+            trial.report(score, trainer.global_step - 1)  # the logged step
         # a list, so that every trial is asked: each pruner records its own decision
         rejected = [trial.should_prune() for trial in self._trials.values()]
         return all(rejected)

@@ -19,6 +19,8 @@ from lingmix.sweep.cell import CellRunner
 from lingmix.sweep.grid import Compose, Plan, plan_cells, varied_keys
 from lingmix.sweep.objectives import (
     check_objectives,
+    direction,
+    goal,
     is_validation,
     metric_history,
     objective_values,
@@ -59,7 +61,7 @@ def run_study(
     settings.refuse_unsupported()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     shared, space = search_space(overrides)
-    name = _identity(space, settings.objectives)
+    name = _identity(space, settings)
     objectives = settings.validation_objectives
     compose = with_pruning(compose, study=name, objectives=objectives, pruner=settings.pruner)
     proposals = Proposals(shared, compose)
@@ -115,9 +117,9 @@ class Study:
         self._space = space
         self._failed = 0
         create = partial(optuna.create_study, storage=storage, load_if_exists=True)
-        self._study = create(study_name=name, directions=["maximize"] * len(settings.objectives))
+        self._study = create(study_name=name, directions=settings.directions)
         self._pruning_studies = [
-            create(study_name=pruning_study_name(name, objective), direction="maximize")
+            create(study_name=pruning_study_name(name, objective), direction=direction(objective))
             for objective in settings.validation_objectives
         ]
 
@@ -189,9 +191,10 @@ class Study:
         """Add the run's validation scores by step, which pruners compare later trials with."""
         objectives = self._settings.validation_objectives
         for objective, study in zip(objectives, self._pruning_studies, strict=True):
-            scores = metric_history(self._sweep.client, run, objective)
-            last = scores[max(scores)]
-            study.add_trial(optuna.create_trial(value=last, intermediate_values=scores))
+            history = metric_history(self._sweep.client, run, objective)
+            goals = {step: goal(objective, score) for step, score in history.items()}
+            last = goals[max(goals)]
+            study.add_trial(optuna.create_trial(value=last, intermediate_values=goals))
 
     def _front(self) -> list[tuple[FrozenTrial, Run]]:
         """The trials of the Pareto front, a cell once, the best by the first objective first."""
@@ -202,7 +205,8 @@ class Study:
                 for cell, trial in best.items()
             ]
         front = [(trial, run) for trial, run in recorded if run is not None]
-        return sorted(front, key=lambda member: member[0].values, reverse=True)
+        rising = self._settings.directions[0] == "maximize"
+        return sorted(front, key=lambda member: member[0].values, reverse=rising)
 
     def _trials(self, *states: TrialState) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False, states=states or None)
@@ -220,6 +224,7 @@ def _resumable(output_dir: str) -> Iterator[None]:
         ) from error
 
 
-def _identity(space: Space, objectives: Sequence[str]) -> str:
+def _identity(space: Space, settings: StudySettings) -> str:
     texts = {key: repr(distribution) for key, distribution in sorted(space.items())}
-    return sha256(json.dumps([texts, [*objectives]]).encode()).hexdigest()[:16]
+    chosen = [texts, [*settings.objectives], settings.directions]
+    return sha256(json.dumps(chosen).encode()).hexdigest()[:16]

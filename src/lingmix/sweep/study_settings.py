@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from lingmix.cli.config import Config
 from lingmix.errors import InputError
-from lingmix.sweep.objectives import is_validation
+from lingmix.sweep.objectives import Direction, direction, is_validation
 
 
 class StudySettings(NamedTuple):
@@ -17,6 +17,10 @@ class StudySettings(NamedTuple):
     objectives: Sequence[str]
     sampler: Config
     pruner: Config | None
+
+    @property
+    def directions(self) -> list[Direction]:
+        return [*map(direction, self.objectives)]
 
     @property
     def validation_objectives(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""The load of the machine during a run, for the page "System metrics" of MLflow."""
+"""The load of processors, memory and GPUs during a run, for the page "System metrics" of MLflow."""
 
 import logging
 import threading
@@ -8,9 +8,7 @@ from contextlib import contextmanager
 import psutil
 from mlflow.system_metrics.metrics.base_metrics_monitor import BaseMetricsMonitor
 from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
-from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
 from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
-from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
 from mlflow.system_metrics.metrics.rocm_monitor import ROCMMonitor
 
 from lingmix.errors import InputError
@@ -58,7 +56,7 @@ def _monitors() -> list[BaseMetricsMonitor]:
     logging.getLogger("mlflow.system_metrics").setLevel(
         logging.ERROR
     )  # metrics that a GPU does not have
-    found = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
+    found: list[BaseMetricsMonitor] = [CPUMonitor()]
     for gpu in (GPUMonitor, ROCMMonitor):
         try:
             return [*found, gpu()]

@@ -55,7 +55,8 @@ class GradientMonitor(pl.Callback):
     batch and of each language pair whenever a window of a kind is full.
 
     With gradient accumulation, a step counts for the noise scale if its batches are all of one
-    language pair, or all mixed and of one kind. The window counts optimizer steps.
+    language pair, or all mixed and of one kind. The window counts optimizer steps. The figures are
+    logged at the end of a batch, after its loss: MLflow compares runs by the metric logged first.
     """
 
     def __init__(self, *, noise_scale_window: int | None) -> None:
@@ -74,6 +75,7 @@ class GradientMonitor(pl.Callback):
         )
         self._sketch = GradientSketch()
         self._batches: list[tuple[str, Pass | None, int]] = []
+        self._values: dict[str, float] = {}
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, batch_idx: int
@@ -84,9 +86,8 @@ class GradientMonitor(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
         parameters = [weight for weight in pl_module.parameters() if weight.requires_grad]
-        values = {}
         if _due(trainer, trainer.global_step + 1):
-            values["train/gradient_norm"] = gradient_norm(parameters).item()
+            self._values["train/gradient_norm"] = gradient_norm(parameters).item()
         sources = {(kind, drawn and drawn.language_pair) for kind, drawn, _ in self._batches}
         if self._scales and len(sources) == 1:
             ((kind, _),) = sources
@@ -95,9 +96,19 @@ class GradientMonitor(pl.Callback):
                 pairs=sum(pairs for *_, pairs in self._batches),
                 drawn=[drawn for _, drawn, _ in self._batches if drawn],
             )
-            values |= _noise_values(figures, kind) if figures else {}
+            self._values |= _noise_values(figures, kind) if figures else {}
         self._batches.clear()
-        log_to_loggers(trainer, values, step=trainer.global_step)
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        log_to_loggers(trainer, self._values, step=trainer.global_step - 1)
+        self._values = {}
 
     def state_dict(self) -> dict[str, Any]:
         return {kind: scale.state_dict() for kind, scale in self._scales.items()}
@@ -186,7 +197,6 @@ class SpeedMonitor(pl.Callback):
         rates = {
             "train/pairs_per_second": self._pairs / seconds,
             "train/tokens_per_second": tokens / seconds,
-            "train/padded_tokens_per_second": computed / seconds,
             "train/padding_share": 1 - tokens / computed if computed else 0.0,
             "train/waiting_share": self._waited / seconds,
         }
