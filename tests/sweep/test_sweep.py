@@ -16,8 +16,12 @@ from lingmix.errors import InputError
 from lingmix.tracking.history import complete_runs, runs
 from lingmix.tracking.identity import ASKED, CODE, DATA, RAN
 from lingmix.tracking.lifecycle import ERROR, KIND, STATE
-from tests.conftest import FAILING, FAILURE, QUICK
+from tests.conftest import FAILING, FAILURE
+from tests.conftest import QUICK as OF_ALL
 from tests.events import until
+
+QUICK = [*(line for line in OF_ALL if "batch_size" not in line), "sampler.batch_size=700"]
+"""Batches larger than a language pair, which every cell notes."""
 
 CODE_VERSION = "tracking.code=tested"
 """Keeps what a sweep has completed while the sources are edited."""

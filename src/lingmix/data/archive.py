@@ -1,4 +1,4 @@
-"""Zip archives: read or extracted whole, or refused."""
+"""Reads and extracts zip archives, and refuses those that are damaged or unpack without end."""
 
 import stat
 import zlib
@@ -13,14 +13,15 @@ from filelock import FileLock
 from lingmix.errors import InputError
 
 MOST_UNPACKED = 30
-"""Times the size of the archive: text packs to a third, seldom to a tenth of its size, and what
-expands without end packs to a thousandth."""
+"""The largest ratio of the unpacked to the packed size: text packs to a third, rarely to a tenth of
+its size, an archive made to fill a disk to a thousandth."""
 
 SLACK = 2**20
-"""Bytes that any archive may unpack to."""
+"""Bytes that any archive may unpack to, whatever its ratio."""
 
 
 def read_member(archive: Path, member: str) -> bytes:
+    """Returns the content of a member; raises InputError where there is none of that name."""
     with _opened(archive) as members:
         if member not in members.namelist():
             raise InputError(f"{archive}: it has no member {member!r}")
@@ -29,7 +30,8 @@ def read_member(archive: Path, member: str) -> bytes:
 
 
 def unzipped(archive: Path) -> Path:
-    """The folder beside the archive, of its name without the ending, that holds its members."""
+    """Extracts the archive beside it, unless that was done before; returns the folder, which has
+    the archive's name without the suffix."""
     folder = archive.with_suffix("")
     with FileLock(f"{archive}.lock"):
         if folder.is_dir():
@@ -52,7 +54,7 @@ def unzipped(archive: Path) -> Path:
 
 
 def refuse_endless(archive: Path, size: int) -> None:
-    """`size` is what its members say, beyond which none of them is read."""
+    """Raises InputError where the archive says that it unpacks to too large a `size`, in bytes."""
     packed = archive.stat().st_size
     if size > MOST_UNPACKED * packed + SLACK:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Whether a file is the one that was meant, by its digest."""
+"""Verifies files by their checksums."""
 
 import hashlib
 import re
@@ -14,7 +14,7 @@ LENGTHS = {"sha256": 64, "md5": 32}
 
 
 def require_form(checksum: str) -> None:
-    """`sha256:<hex>` or `md5:<hex>`."""
+    """Raises InputError unless the checksum is `sha256:<hex>` or `md5:<hex>`."""
     kind, _, digest = checksum.partition(":")
     if not re.fullmatch(f"[0-9a-f]{{{LENGTHS.get(kind, 0)}}}", digest) or kind not in LENGTHS:
         raise InputError(f"checksum must be sha256:<64 hex> or md5:<32 hex>, got {checksum!r}")
@@ -27,8 +27,8 @@ def checksum_of(path: Path, kind: str) -> str:
 
 
 def check_fetched(path: Path, checksum: str | None) -> None:
-    """Raises InputError unless the file has this checksum, or without one that which it had when it
-    was first seen. A file that stays as it is is read once.
+    """Raises InputError unless the file has this checksum, or for None the one that it had when it
+    was first checked. A file that has not changed since is not read again.
     """
     note = _note(path)
     noted = note.read_text("ascii", "ignore") if note.is_file() else ""
@@ -50,8 +50,8 @@ def note_checked(path: Path, checksum: str) -> None:
 
 
 def check_blob(path: Path, place: str) -> None:
-    """A file in the Hub's cache, by its blob's name: the SHA-256 of a large file, git's SHA-1 of a
-    small one. Another content is removed, and an InputError raised.
+    """Verifies a file in the Hub's cache by its blob's name: the SHA-256 of a large file, git's
+    SHA-1 of a small one. Removes a file with another content and raises InputError.
     """
     if not path.is_symlink():
         return

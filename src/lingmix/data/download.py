@@ -1,4 +1,5 @@
-"""Files from the web and from the Hugging Face Hub: whole and right, or not there."""
+"""Fetches files from the web and from the Hugging Face Hub: a file is complete and verified, or
+absent."""
 
 import re
 from pathlib import Path
@@ -43,11 +44,12 @@ CHUNK = 2**16
 
 
 def fetch(url: str, *, path: Path, checksum: str | None) -> Path:
-    """The file of `url` at `path`; one that lies there already is used as it is.
+    """Fetches `url` to `path`, unless that file exists; returns the path.
 
-    `checksum` is `sha256:<hex>` or `md5:<hex>`; None, where none is known, stands for that of the
-    file when it first came. What an interrupted transfer left in `<path>.part` is continued if the
-    server still has the same file.
+    `checksum` is `sha256:<hex>` or `md5:<hex>`; None, where none is published, stands for that of
+    the file when it was first fetched. An interrupted transfer, in `<path>.part`, is continued if
+    the server still has the same file. Raises InputError where it cannot be fetched, or its
+    checksum differs.
     """
     if not re.match("https?://", url):
         raise InputError(f"{url}: only http and https addresses can be fetched")
@@ -82,10 +84,10 @@ def fetch(url: str, *, path: Path, checksum: str | None) -> Path:
 
 
 def hub_file(file: str, *, repo: str, revision: str) -> Path:
-    """A file of a Hugging Face dataset repository, in the Hub's own cache.
+    """Returns the path of a file of a Hugging Face dataset repository, in the Hub's own cache.
 
     The Hub names a blob by its digest; the content is checked against it at every call, at about a
-    second a gigabyte.
+    second a gigabyte. Raises InputError where the file cannot be fetched.
     """
     place = f"{file} of the Hugging Face dataset {repo} at {revision}"
     page = f"https://huggingface.co/datasets/{repo}"
@@ -130,30 +132,40 @@ def _is_passing(error: BaseException) -> bool:
 
 
 def _transfer(url: str, part: Path) -> None:
-    """Appends what `part` lacks, or starts anew where the server's file is another one."""
+    """Appends the rest of the file to `part`, or starts anew where the server's file is another."""
     validator = _validator_file(part)
-    held = part.stat().st_size if part.is_file() and validator.is_file() else 0
+    offset = part.stat().st_size if part.is_file() and validator.is_file() else 0
     headers = {"Accept-Encoding": "identity"}
-    if held:
-        headers |= {"Range": f"bytes={held}-", "If-Range": validator.read_text("ascii", "ignore")}
+    if offset:
+        headers |= {
+            "Range": f"bytes={offset}-",
+            "If-Range": validator.read_text("ascii", "ignore"),
+        }
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         answered = response.headers.get("Content-Range", "")
-        if answered == f"bytes */{held}":
+        if answered == f"bytes */{offset}":
             return
-        continued = response.status_code == 206 and answered.startswith(f"bytes {held}-")
+        continued = response.status_code == 206 and answered.startswith(f"bytes {offset}-")
         if response.status_code in (206, 416) and not continued:
             part.unlink(missing_ok=True)
-            raise requests.ConnectionError(f"asked for bytes {held}-, the server has {answered!r}")
+            raise requests.ConnectionError(
+                f"asked for bytes {offset}-, the server has {answered!r}"
+            )
         response.raise_for_status()
         if not continued:
-            held = 0
+            offset = 0
             part.unlink(missing_ok=True)
             _note_validator(response, validator)
-        size = _size(response, held)
-        with open_no_symlink(part, "ab" if held else "wb") as file:
+        size = _size(response, offset)
+        with open_no_symlink(part, "ab" if offset else "wb") as file:
             chunks = response.iter_content(CHUNK)
             for chunk in with_progress(
-                chunks, f"Fetching {part.stem}", total=size, size=len, done=held, columns=COLUMNS
+                chunks,
+                f"Fetching {part.stem}",
+                total=size,
+                size=len,
+                done=offset,
+                columns=COLUMNS,
             ):
                 file.write(chunk)
     if size is not None and part.stat().st_size != size:
@@ -161,7 +173,7 @@ def _transfer(url: str, part: Path) -> None:
 
 
 def _validator_file(part: Path) -> Path:
-    """Holds what tells the server's file from a later one of the same address."""
+    """Returns the file with the validator (RFC 9110) of what `part` is a part of."""
     return part.with_name(f"{part.name}.validator")
 
 
@@ -176,18 +188,19 @@ def _note_validator(response: requests.Response, path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _size(response: requests.Response, held: int) -> int | None:
+def _size(response: requests.Response, offset: int) -> int | None:
     length = response.headers.get("Content-Length")
-    return None if length is None or _is_encoded(response) else held + int(length)
+    return None if length is None or _is_encoded(response) else offset + int(length)
 
 
 def _is_encoded(response: requests.Response) -> bool:
-    """By a server that ignores `Accept-Encoding`: lengths and ranges are not those of the file."""
+    """Whether the server ignored `Accept-Encoding`: lengths and ranges are not those of the
+    file."""
     return response.headers.get("Content-Encoding", "identity") != "identity"
 
 
 def _reason(error: BaseException) -> str:
-    """The first cause, in one line."""
+    """Returns the message of the first cause, in one line."""
     while inner := error.__cause__ or error.__context__:
         error = inner
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,4 +1,4 @@
-"""What a language may be called, and how the names of two are told apart in `en-de`."""
+"""Language codes, and how a pair such as `en-de` is split into two of them."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from lingmix.errors import InputError
 
 LENGTH = 35
-"""Letters that BCP 47 (RFC 5646, section 4.4.1) has room for."""
+"""The longest tag that BCP 47 (RFC 5646, section 4.4.1) asks to be supported, in letters."""
 
 _SIMPLE = re.compile(r"[A-Za-z0-9_]+")
 _SCRIPT, _REGION = r"[A-Z][a-z]{3}", r"[A-Z]{2}|[0-9]{3}"
@@ -19,8 +19,9 @@ RULE = (
 
 
 def is_language(code: object) -> bool:
-    """A tag has a hyphen only before what cannot be a language: a script (Hans), a region (BR, 419)
-    or a variant (valencia), so that a pair of languages can be split in one way alone.
+    """Whether a value is a language code. A tag has hyphens only before what is no language itself
+    (a script such as Hans, a region such as BR or 419, a variant), so that every language pair can
+    be split in only one way.
     """
     if not isinstance(code, str) or len(code) > LENGTH:
         return False
@@ -28,7 +29,8 @@ def is_language(code: object) -> bool:
 
 
 def split_pair(text: object) -> tuple[str, str]:
-    """The two languages of `en-de`, `zh-Hans-en` or `en-US-pt-BR`."""
+    """Returns the two languages of `en-de`, `zh-Hans-en` or `en-US-pt-BR`; raises InputError where
+    it is no pair."""
     parts = text.split("-") if isinstance(text, str) else []
     for place in range(1, len(parts)):
         query, passage = "-".join(parts[:place]), "-".join(parts[place:])
@@ -41,13 +43,14 @@ def split_pair(text: object) -> tuple[str, str]:
 
 
 def require_language(place: str, code: object) -> str:
+    """Returns the code; raises InputError, which begins with `place`, where it is no language."""
     if not isinstance(code, str) or not is_language(code):
         raise InputError(f"{place} {RULE}, got {code!r:.60}{_usual_case(code)}")
     return code
 
 
 def require_languages(asked: Iterable[str], *, key: str, of: str, known: Iterable[str]) -> None:
-    """Raises InputError for those that stand at `key` and that `of` does not have."""
+    """Raises InputError for languages at `key` that are not among the `known` ones of `of`."""
     known = list(known)
     if unknown := sorted({*map(str, asked)} - {*known}):
         raise InputError(f"{key}: {of} has no {', '.join(unknown)}; it has {', '.join(known)}")
@@ -56,8 +59,8 @@ def require_languages(asked: Iterable[str], *, key: str, of: str, known: Iterabl
 def published_languages(
     asked: Iterable[str], *, of: str, published: Iterable[str], within: Sequence[str] | None
 ) -> list[str]:
-    """The languages of a published set that are to be fetched: those asked for, all of which it
-    must have, `within` those of the study (None: any).
+    """Returns the languages to fetch of a published set: those asked for, restricted to `within`
+    unless it is None. Raises InputError where the set lacks one, or none is left.
     """
     asked, published = list(asked), list(published)
     require_languages(asked, key="languages", of=of, known=published)
@@ -70,7 +73,7 @@ def published_languages(
 
 
 def _usual_case(code: object) -> str:
-    """How BCP 47 would have it written, where that is all that is wrong."""
+    """Returns a note on the usual case of a tag, where nothing else is wrong with it."""
     if not isinstance(code, str):
         return ""
     language, *others = code.lower().replace("_", "-").split("-")

@@ -1,8 +1,9 @@
-"""Sentences of a text, ended as the published sentences of XQuAD-R are.
+"""Splits a text into sentences, as those that XQuAD-R's authors publish.
 
-Rules of Unicode's UAX #29, with what its authors' unpublished splitter does otherwise: initials
-(de, en), ordinals (de) and titles (de, en, es) end no sentence, nor does a full stop of CJK before
-a digit. A library that splits all of these languages and agrees better was not found.
+The rules are those of Unicode's UAX #29, with what the authors' unpublished splitter does
+differently: initials (de, en), ordinals (de) and titles (de, en, es) end no sentence, nor does a
+CJK full stop before a digit. No library was found that splits all of these languages and agrees
+better.
 """
 
 import re
@@ -17,7 +18,7 @@ _TITLES = {"St", "Dr", "Mr", "Mrs", "Ms", "Prof"}
 
 
 def sentences(text: str, *, language: str) -> list[str]:
-    """Joined they are the text: blanks between two are the second's."""
+    """Returns the sentences, which joined are the text: blanks between two belong to the second."""
     ends = [stop.end() for stop in _STOP.finditer(text) if _ends(stop, language)]
     return [text[start:end] for start, end in zip([0, *ends], [*ends, len(text)], strict=True)]
 

@@ -1,9 +1,9 @@
-"""When two texts are the same text, in two strengths.
+"""Normal forms of a text: texts with the same form count as equal.
 
-`folded` decides what may be a negative: merging two texts that differ would hide a true negative,
-so only what a keyboard, a typesetter or a tokenizer changes is left out of it. `loosely_folded`
-decides whether evaluation data leaked into training: missing a copy would inflate a score, and a
-false alarm costs a look at the text, so punctuation, spaces and optional vowel signs go too.
+`folded` decides what may be a negative. To merge two texts that differ would hide a true negative,
+so it removes only what a keyboard, a typesetter or a tokenizer changes. `loosely_folded` decides
+whether evaluation data leaked into training. To miss a copy would inflate a score, and a false
+alarm costs a look at the text, so it also removes punctuation, spaces and optional vowel signs.
 """
 
 import re
@@ -23,13 +23,13 @@ _RAISED = re.compile("[²³¹⁰-⁹₀-₉¼-¾⅐-⅞]")
 
 _END = ".,:;!?。、।॥۔؟،؛። "
 _SPACED = ":;!?؟؛"
-"""Some languages leave a space before these; `cd ..` is another matter."""
+"""Marks that some languages write after a space; the stops of `cd ..` are not among them."""
 
 
 def folded(text: str) -> str:
-    """Of all texts that differ in case, width, spacing, invisible characters, the form of an
-    apostrophe, quotation mark or dash, quotation marks around the whole or the marks that end a
-    phrase alone, one form: NFKC, casefolded.
+    """Returns one form for texts that differ only in case, width, spacing, invisible characters,
+    the shape of an apostrophe, quotation mark or dash, quotation marks around the whole, or the
+    marks at its end. The form is in NFKC and casefolded.
 
     Numbers and signs that carry meaning stay: C, C++ and C#; 5, -5, .5, 5% and 5!; 10² and 102;
     help and --help.
@@ -46,7 +46,7 @@ def _as_typed(match: re.Match[str]) -> str:
 
 
 def _without_margin(text: str) -> str:
-    """Without marks at the end, and what is quoted as a whole without its quotation marks."""
+    """Removes the marks at the end, and quotation marks around the whole."""
     while True:
         text = _without_end(text).lstrip("¿¡")
         if len(text) < 3 or text[0] not in "\"'" or text[0] != text[-1]:
@@ -67,12 +67,12 @@ _KEPT = "#%&@/\\-.,: "
 """Marks that have a meaning in numbers or names: C#, 5%, R&D, a/b, 3.5, 10:30."""
 
 _VOWEL_SIGN = re.compile("[\u064b-\u0652\u0670\u06d6-\u06ed\u0591-\u05bd\u05bf\u05c1-\u05c7]")
-"""Arabic and Hebrew may do without."""
+"""Vowel signs that Arabic and Hebrew may leave out."""
 
 
 class _Letters(dict[int, int | None]):
-    """A table for `str.translate`, made as characters are met, that leaves out punctuation and
-    optional vowel signs."""
+    """A table for `str.translate` that removes punctuation and optional vowel signs; it is filled
+    as characters occur."""
 
     def __missing__(self, point: int) -> int | None:
         character = chr(point)
@@ -87,13 +87,13 @@ _NOT_IN_NUMBER = re.compile(r"(?<!\d)[,: ]|[,: ](?!\d)|(?<=[^\W\d])[-.]|[-.](?!\
 
 
 def loosely_folded(text: str) -> str:
-    """Of texts that differ as `folded` allows, in punctuation, in spaces or in optional vowel signs
-    (harakat, niqqud) alone, one form. Numbers stay apart: 3.5 and 35, 5 and -5.
+    """Returns one form for texts that differ only as `folded` allows, in punctuation, in spaces or
+    in optional vowel signs (harakat, niqqud). Numbers stay distinct: 3.5 and 35, 5 and -5.
     """
     letters = folded(text).translate(_LETTERS)
     return _NOT_IN_NUMBER.sub("", _BETWEEN_DIGITS.sub(_one_mark, letters))
 
 
 def _one_mark(match: re.Match[str]) -> str:
-    """`1998 - 2003` is `1998-2003`, and `1998, 2003` is `1998 2003`."""
+    """Turns `1998 - 2003` into `1998-2003`, and `1998, 2003` into `1998 2003`."""
     return next((mark for mark in "- " if mark in match[0]), match[0][0])

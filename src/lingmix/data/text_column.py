@@ -1,4 +1,5 @@
-"""Sequences of texts that need no memory: columns of memory-mapped Arrow files, and repeats."""
+"""Sequences of texts that take no memory: columns of memory-mapped Arrow files, and repeated
+values."""
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate, chain, repeat
@@ -14,11 +15,11 @@ from numpy.typing import DTypeLike, NDArray
 from lingmix.errors import InputError
 
 BATCH = 8192
-"""Texts made Python strings at a time."""
+"""Texts that are converted to Python strings at a time."""
 
 
 class TextColumn(Sequence[str]):
-    """The strings of an Arrow array, which stay where it has them: on disk if it is mapped."""
+    """The strings of an Arrow array, which stay on disk if it is memory-mapped."""
 
     def __init__(self, array: pa.ChunkedArray) -> None:
         self.array = array
@@ -65,13 +66,13 @@ class TextColumn(Sequence[str]):
         return texts
 
     def where(self, mask: NDArray[np.bool_]) -> Self:
-        """Those that the mask holds for, still in place: cheap for a mask of few, long runs."""
+        """Selects texts by a mask without copying them; fast where the mask has few, long runs."""
         edges = np.flatnonzero(np.diff(np.pad(mask.astype(np.int8), 1)))
         runs = [self.array.slice(a, b - a).chunks for a, b in edges.reshape(-1, 2)]
         return type(self)(pa.chunked_array(chain.from_iterable(runs), self.array.type))
 
     def positions(self, texts: Collection[str]) -> dict[str, int]:
-        """Where each text that occurs is; the last place if it does more than once."""
+        """Returns the position of each text that occurs, the last of several."""
         wanted = list(texts)
         values = pa.array(wanted, self.array.type)
         found: dict[str, int] = {}
@@ -84,7 +85,8 @@ class TextColumn(Sequence[str]):
         return found
 
     def repeated(self) -> str | None:
-        """A text that occurs twice, found by hashes of 8 bytes a text."""
+        """Returns a text that occurs twice, None if there is none; takes 8 bytes of memory a
+        text."""
         hashes = [pl.Series(chunk).hash().to_numpy() for chunk in self.array.chunks]
         hash_N = np.concatenate([np.empty(0, np.uint64), *hashes])
         ascending = np.sort(hash_N)
@@ -98,7 +100,7 @@ class TextColumn(Sequence[str]):
 
 
 class Repeated(Sequence[str]):
-    """Each value as many times over as its count says: the languages of corpora in a row."""
+    """Values, each repeated as often as its count says: the languages of consecutive corpora."""
 
     def __init__(self, values: Sequence[str], counts: Sequence[int]) -> None:
         self._values, self._counts = tuple(values), tuple(counts)
@@ -125,7 +127,7 @@ class Repeated(Sequence[str]):
         return chain.from_iterable(map(repeat, self._values, self._counts))
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
-        """Read by `np.asarray`, which would otherwise ask for one string after another."""
+        """Makes `np.asarray` fast, which would otherwise ask for one string after another."""
         if copy is False:
             raise ValueError("the strings lie nowhere that an array could share")
         return np.repeat(np.asarray(self._values, dtype), self._counts)
@@ -137,7 +139,7 @@ class Repeated(Sequence[str]):
 
 
 def mapped(path: Path) -> pa.Table:
-    """The columns of an Arrow file, none of them in memory."""
+    """Maps an Arrow file; raises InputError where it is not whole."""
     try:
         return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
     except (OSError, pa.ArrowException) as error:

@@ -1,6 +1,5 @@
-"""Files that a user names, and the lines of text files: plain, gzip or zstd, as their first bytes
-say.
-"""
+"""Paths that a user names, and the lines of text files: plain, gzip or zstd, told by their first
+bytes."""
 
 import codecs
 import io
@@ -25,7 +24,8 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def require_file(path: object, *, form: str) -> Path:
-    """The path of a file that is there; `form` says what is expected in it."""
+    """Returns the path; raises InputError where it is no file. `form` says what is expected in
+    it."""
     place = _named(path, "path: must name a file", form)
     mode = _mode(place, f"no such file; expected {form}")
     if stat.S_ISDIR(mode):
@@ -36,6 +36,7 @@ def require_file(path: object, *, form: str) -> Path:
 
 
 def require_folder(path: object, *, form: str) -> Path:
+    """Returns the path; raises InputError where it is no folder."""
     place = _named(path, "folder: must name a folder", form)
     if not stat.S_ISDIR(_mode(place, f"no such folder; expected {form}")):
         raise InputError(f"{place}: is a file, not a folder; expected {form}")
@@ -43,7 +44,7 @@ def require_folder(path: object, *, form: str) -> Path:
 
 
 def first_bytes(path: Path) -> bytes:
-    """Enough of them to tell what kind of file it is."""
+    """Returns the bytes that tell what kind of file it is."""
     try:
         with path.open("rb") as file:
             return file.read(8)
@@ -52,7 +53,10 @@ def first_bytes(path: Path) -> bytes:
 
 
 def lines(path: Path, *, form: str) -> Iterator[tuple[int, str]]:
-    """Numbered from 1, blank ones left out; arrow tells a truncated file from a whole one."""
+    """Yields number, from 1, and text of each line that is not blank.
+
+    Raises InputError where the file is empty, damaged (Arrow notices a truncated one) or not UTF-8.
+    """
     start = first_bytes(path)
     for magic, kind in _UNREADABLE.items():
         if start.startswith(magic):

@@ -48,10 +48,9 @@ def run_locally(cells: Sequence[Cell], command: str, *, processes: int | None) -
                 theirs.close()
                 running[ours] = (process, cell, time.monotonic())
             for ready in wait(list(running)):
-                process, cell, started = running[ready]
-                received = _receive(ready, process)
+                received = _receive(ready, running[ready][0])
                 if isinstance(received, tuple):
-                    del running[ready]
+                    _, cell, started = running.pop(ready)
                     yield Outcome(cell, *received, time.monotonic() - started)
                 elif received not in noted:
                     noted.add(received)

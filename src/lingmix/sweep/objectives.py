@@ -79,9 +79,8 @@ def goal(objective: str, score: float) -> float:
 
 
 def _best(objective: str) -> str:
-    name = parse(objective)
-    assert name is not None, "checked by check_objectives"
-    return BEST[name.score.of_each or name.score.metric]
+    name = parse(objective)  # check_objectives refuses what is none
+    return BEST.get(name.score.of_each or name.score.metric, "highest") if name else "highest"
 
 
 def _scores() -> Iterator[ScoreName]:

@@ -41,16 +41,16 @@ def read_beir(
     language: str | None,
     other_languages_only: bool,
 ) -> EvaluationSet:
-    """The whole corpus, and the queries that the split judges, as BEIR does.
+    """Reads the whole corpus, and the queries that the split judges, as BEIR does.
 
-    `language` is that of rows without `lang`. Grades of 0 and less stay, as judged and not
-    relevant. A passage may be empty (public corpora hold some), a query may not.
+    `language` is that of rows without `lang`. Passages with a grade of 0 or less count as judged
+    and not relevant. A passage may be empty (public corpora have some), a query may not.
     """
     folder = require_folder(folder, form=QUERIES_FORM)
     key = "data.development" if name == "development" else f"evaluation.{name}"
     queries = beir_queries(folder, language=language, key=key)
     passages = beir_passages(folder, language=language, key=key)
-    one = judged_set(
+    evaluation_set = judged_set(
         name=name,
         queries=[Query(id, text.text, text.language) for id, text in queries.items()],
         passages=Passages(
@@ -60,16 +60,17 @@ def read_beir(
         ),
         judgements=list(beir_judgements(folder, split=split)),
     )
-    return replace(one, other_languages_only=other_languages_only)
+    return replace(evaluation_set, other_languages_only=other_languages_only)
 
 
 def read_beir_items(
     *, folder: str | Path, split: str, language: str | None, domain: str
 ) -> list[Item]:
-    """The split's relevant passages as listed pairs.
+    """Reads the split's queries and relevant passages as items of listed pairs.
 
     Texts joined by a chain of relevance, or by the same `group` (or `source_id`) on their rows,
-    are one item, called by its first query. Empty passages and other judgements are left out.
+    are one item, whose id is that of its first query. Empty passages and passages that are not
+    relevant are left out.
     """
     folder = require_folder(folder, form=QUERIES_FORM)
     queries = beir_queries(folder, language=language, key="data")
@@ -99,7 +100,7 @@ def read_beir_items(
 
 
 def beir_queries(folder: Path, *, language: str | None, key: str) -> dict[str, Text]:
-    """By id; `key` is where the configuration names the reader."""
+    """Returns the queries by id; `key` is where the configuration names the reader."""
     path = find_file(folder=folder, stem="queries", form=QUERIES_FORM)
     rows = read_rows(path=path, fields=_TEXT, form=QUERIES_FORM)
     return _texts(rows, lambda row: row.text("text"), language=language, key=key)
@@ -117,7 +118,8 @@ def corpus_rows(folder: Path) -> Iterator[Row]:
 def beir_judgements(
     folder: Path, *, split: str, asked: Sequence[str] = ("",), searched: Sequence[str] = ("",)
 ) -> Iterator[Judgement]:
-    """Of each query and passage under every prefix of `asked` and of `searched`.
+    """Yields the split's judgements. A judgement is of the query's id under every prefix in `asked`
+    and the passage's under every prefix in `searched`.
 
     Columns may be called `query_id` and `corpus_id` as well.
     """
@@ -151,8 +153,8 @@ def _texts(
                 f"{row.place}: _id {id!r} is taken by {texts[id].place}; ids are unique"
             )
         group = row.optional_text("group") or row.optional_text("source_id")
-        own = row.language("lang") if row.values.get("lang") is not None else str(language)
-        texts[id] = Text(text, own, group, row.place)
+        named = row.values.get("lang") is not None
+        texts[id] = Text(text, row.language("lang") if named else str(language), group, row.place)
     return texts
 
 
@@ -162,7 +164,7 @@ def _components(
     queries: Mapping[str, Text],
     passages: Mapping[str, Text],
 ) -> dict[str, int]:
-    """Of each query, in the graph of queries, passages and groups."""
+    """Numbers each query's connected component in the graph of queries, passages and groups."""
     edges = [(("query", query), ("passage", passage)) for query, passage in relevant]
     for role, texts in (("query", queries), ("passage", passages)):
         edges += [((role, id), ("group", t.group)) for id, t in texts.items() if t.group]

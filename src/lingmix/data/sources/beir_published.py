@@ -26,31 +26,31 @@ def fetch_beir(
     on_disk: bool,
     download_dir: str | Path,
 ) -> EvaluationSet:
-    """The set in `folder` of the archive; `on_disk` where its corpus is too large for memory.
+    """Fetches the archive and reads the set in its `folder`; with `on_disk` the corpus stays there.
 
-    BEIR's evaluator leaves a passage that has a query's id out of that query's hits; it matters
-    where the query is a passage of the corpus (`ignore_own`).
+    With `ignore_own`, a passage that has the id of a query is left out of that query's hits, as
+    BEIR's evaluator does; it matters where the query is a passage of the corpus.
     """
     archive = Path(download_dir) / "beir" / url.rpartition("/")[2]
     place = unzipped(fetch(url, path=archive, checksum=checksum)) / folder
     if on_disk:
-        one = _read_on_disk(name=name, folder=place, split=split, language=language)
+        found = _read_on_disk(name=name, folder=place, split=split, language=language)
     else:
-        one = read_beir(
+        found = read_beir(
             name=name, folder=place, split=split, language=language, other_languages_only=False
         )
-    return _ignoring_own(one) if ignore_own else one
+    return _without_self_matches(found) if ignore_own else found
 
 
-def _ignoring_own(one: EvaluationSet) -> EvaluationSet:
-    """Without judgements of queries' own passages."""
-    judged = zip(one.query_J.tolist(), one.passage_J.tolist(), strict=True)
-    kept_J = np.array([one.query_ids[q] != one.passage_ids[p] for q, p in judged])
+def _without_self_matches(found: EvaluationSet) -> EvaluationSet:
+    """Removes judgements of a passage that has the query's id."""
+    judged = zip(found.query_J.tolist(), found.passage_J.tolist(), strict=True)
+    kept_J = np.array([found.query_ids[q] != found.passage_ids[p] for q, p in judged])
     return replace(
-        one,
-        query_J=one.query_J[kept_J],
-        passage_J=one.passage_J[kept_J],
-        grade_J=one.grade_J[kept_J],
+        found,
+        query_J=found.query_J[kept_J],
+        passage_J=found.passage_J[kept_J],
+        grade_J=found.grade_J[kept_J],
         ignore_own=True,
     )
 

@@ -19,10 +19,10 @@ def read_beir_translated(
     corpora: Mapping[str, str | Path],
     split: str,
 ) -> EvaluationSet:
-    """Folders in BEIR form by language; passage `p` in language `l` is called `l:p`.
+    """Reads folders in BEIR form, given by language; passage `p` in language `l` gets the id `l:p`.
 
-    Judgements stand in one folder or in several, and hold for all translations of a query and of a
-    passage that are there.
+    Judgements may be in one folder or in several, and count for all translations of their query and
+    of their passage.
     """
     if not (queries and corpora):
         raise InputError("queries, corpora: name a folder by language for each, such as {en: set}")

@@ -1,7 +1,8 @@
-"""Belebele as its authors publish it on the Hub, asked for its passages.
+"""Belebele as its authors publish it on the Hub, as retrieval: its questions are queries, and the
+passage that a question is about is relevant.
 
-A passage is parallel by `link`, a question by `link` and `question_number`; the choices of answers
-are not used.
+Rows with the same `link` are translations of a passage, those with the same `question_number` too
+translations of a question. The choices of answers are not used.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ def read_belebele(
     languages: Mapping[str, str],
     within: Sequence[str] | None = None,
 ) -> EvaluationSet:
-    """`languages` are FLORES codes, which name the files, by the names they get here."""
+    """Fetches and reads a file for each of `languages`, which FLORES codes name by language."""
     passages: dict[str, str] = {}
     queries: list[Query] = []
     translations: dict[str, dict[str, str]] = {}

@@ -1,7 +1,8 @@
 """Questions and statements in eleven languages, made from the Unicode CLDR that Babel ships.
 
-A fact becomes an item of one query and one passage a language, in words of `cldr_phrases.toml`.
-The facts are the same whatever the languages asked for; "now" is that CLDR release's present.
+A fact becomes an item with one query and one passage in each language, phrased as in
+`cldr_phrases.toml`. The facts do not depend on the languages asked for; "now" is the date of the
+CLDR release.
 """
 
 import tomllib
@@ -20,11 +21,11 @@ from lingmix.errors import InputError
 Role = Literal["queries", "passages"]
 Split = Literal["development", "test"]
 DEVELOPMENT_OUT_OF = 4
-"""One of so many held-out facts is for development."""
+"""One of this many held-out facts is for development."""
 
 
 def read_cldr(*, languages: Sequence[str], domains: Sequence[str]) -> list[Item]:
-    """The facts to train on."""
+    """Makes items of the facts to train on."""
     return [
         Item(
             id=fact.id,
@@ -40,8 +41,8 @@ def read_cldr(*, languages: Sequence[str], domains: Sequence[str]) -> list[Item]
 def cldr_evaluation_set(
     *, name: str, languages: Sequence[str], domains: Sequence[str], split: Split
 ) -> EvaluationSet:
-    """A split of the held-out facts; relevant to a query are its own fact's passages, one a
-    language."""
+    """Makes a split of the held-out facts; relevant to a query are the passages of its fact, one in
+    each language."""
     if split not in get_args(Split):
         raise InputError(f"data=cldr: split must be development or test, got {split!r}")
     facts = [fact for fact in _facts(languages, domains) if fact.held_out and _split(fact) == split]

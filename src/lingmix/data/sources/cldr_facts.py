@@ -1,4 +1,4 @@
-"""Facts of the Unicode CLDR, as Babel ships it, about things it names in all eleven languages."""
+"""Facts from the Unicode CLDR, as Babel ships it, whose names it has in all eleven languages."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -13,16 +13,16 @@ from lingmix.data.sources import cldr_relations as codes
 LANGUAGES = ("ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh")
 WITHOUT_LATIN_LETTERS = frozenset({"ar", "el", "hi", "ru", "th", "zh"})
 SHARES = 4
-"""One of so many equal shares of a relation's facts is held out."""
+"""One of this many equal shares of a relation's facts is held out."""
 
 Slot = Literal["territory", "language", "script", "currency", "place", "zone", "year", "code"]
 
 
 class Relation(NamedTuple):
-    """What is told (`answer`) about what (`about`).
+    """A kind of fact: what is asked about, and what answers.
 
-    Things whose digest falls into `held_out_share` have this relation held out; relations of one
-    domain about the same things have different shares.
+    The facts of this relation about things whose digest falls into `held_out_share` are held out;
+    relations of one domain about the same things have different shares.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Relation(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """`names` holds what fills the slots, by language."""
+    """`names` are the names of both things, by language and slot."""
 
     relation: Relation
     about: str
@@ -49,7 +49,8 @@ class Fact(NamedTuple):
 
 @cache
 def all_facts() -> tuple[Fact, ...]:
-    """A fact is held out only where others, which are trained on, teach the names of its thing."""
+    """Returns all facts. One is held out only where others, which are trained on, teach the names
+    of the thing it is about."""
     facts = [fact for relation in RELATIONS for fact in _facts(relation)]
     taught = {
         thing
@@ -68,8 +69,8 @@ def digest(text: str) -> int:
 
 
 def _facts(relation: Relation) -> Iterator[Fact]:
-    """Without those where the answer bears the name of what is asked about: Singapore lies in
-    Singapore."""
+    """Yields a relation's facts, but those whose answer has the name of what is asked about:
+    Singapore is in Singapore."""
     for about, answer in sorted(relation.codes()):
         names = _names({relation.about: about, relation.answer: answer})
         if names and names["en"][relation.about] != names["en"][relation.answer]:
@@ -78,7 +79,7 @@ def _facts(relation: Relation) -> Iterator[Fact]:
 
 
 def _names(codes: dict[Slot, str]) -> dict[str, dict[str, str]] | None:
-    """By language and slot; None unless every language has a name of its own for each."""
+    """Returns names by language and slot; None unless every language has a name for each code."""
     by_language: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
     for language, names in by_language.items():
         for slot, code in codes.items():
@@ -117,7 +118,8 @@ def _locale(language: str) -> Locale:
 
 
 def _place_name(zone: str, locale: Locale) -> str:
-    """The exemplar city, filed under any id the zone ever had; the id's own where there is none."""
+    """Returns the exemplar city, which CLDR has under any id the zone ever had; else the city in
+    the id."""
     former = [old for old, new in get_global("zone_aliases").items() if new == zone]
     for alias in (zone, *former):
         if city := locale.time_zones.get(alias, {}).get("city"):

@@ -1,4 +1,5 @@
-"""Which CLDR codes stand in which relation: pairs of what is asked about and what answers."""
+"""The relations between CLDR codes: each function yields pairs of what is asked about and what
+answers."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -10,14 +11,15 @@ Codes = Iterator[tuple[str, str]]
 
 
 def official_languages() -> Codes:
-    """Of territories that have one alone."""
+    """Territories with exactly one official language."""
     for territory in _zones():
         if len(official := _official(territory)) == 1:
             yield territory, min(official)
 
 
 def main_languages() -> Codes:
-    """Of several official languages, that of at least half the people and clearly ahead."""
+    """Territories with several official languages, of which at least half the people speak one, and
+    10 percent more than speak any other."""
     for territory in _zones():
         percents = _official(territory)
         ranked = sorted(percents, key=percents.__getitem__, reverse=True)
@@ -26,7 +28,7 @@ def main_languages() -> Codes:
 
 
 def time_zones() -> Codes:
-    """Of territories that have one alone."""
+    """Territories with exactly one time zone."""
     meta_zones = get_global("meta_zones")
     for territory, zones in _zones().items():
         if len({meta_zones.get(zone) for zone in zones}) == 1 and zones[0] in meta_zones:
@@ -34,20 +36,21 @@ def time_zones() -> Codes:
 
 
 def clock_places() -> Codes:
-    """Of territories that have one alone."""
+    """Territories whose clocks follow exactly one place."""
     for territory, zones in _zones().items():
         if len(zones) == 1:
             yield territory, zones[0]
 
 
 def place_territories() -> Codes:
-    """Places of territories that have several."""
+    """Places of territories with several."""
     for territory, zones in _zones().items():
         if len(zones) > 1:
             yield from ((zone, territory) for zone in zones)
 
 
 def place_zones() -> Codes:
+    """Places of territories with several, and their time zones."""
     meta_zones = get_global("meta_zones")
     for zone, _ in place_territories():
         if zone in meta_zones:
@@ -55,7 +58,8 @@ def place_zones() -> Codes:
 
 
 def language_scripts() -> Codes:
-    """Without Chinese: the names of its scripts, such as "simplified", do not stand alone."""
+    """Languages and the script each is usually written in; not Chinese, whose scripts have names
+    such as "simplified" that say nothing alone."""
     for language in _common_languages():
         _, script, _ = _likely_subtags(language)
         if script not in {"Hans", "Hant"}:
@@ -63,7 +67,8 @@ def language_scripts() -> Codes:
 
 
 def language_territories() -> Codes:
-    """Where the language is not official: elsewhere its being official tells the territory."""
+    """Languages and the territory where most speakers live, where they are not official: elsewhere
+    `official_languages` tells it."""
     for language in _common_languages():
         _, _, territory = _likely_subtags(language)
         if language not in _official(territory):
@@ -71,12 +76,14 @@ def language_territories() -> Codes:
 
 
 def currencies_now() -> Codes:
+    """Territories with exactly one legal tender."""
     for territory, present in _present_tenders():
         yield territory, present.currency
 
 
 def currencies_before() -> Codes:
-    """Of territories where one alone ended within a month of the present one's start, or later."""
+    """Territories with exactly one tender that ended a month before the present one began, or
+    later."""
     for territory, present in _present_tenders():
         replaced = [
             tender.currency
@@ -88,24 +95,26 @@ def currencies_before() -> Codes:
 
 
 def currencies_since() -> Codes:
+    """Territories and the year in which their only tender began."""
     for territory, present in _present_tenders():
         yield territory, str(present.start.year)
 
 
 def currency_codes() -> Codes:
-    """Of present and former currencies."""
+    """Present and former tenders and their codes."""
     for code in {tender.currency for territory in _zones() for tender in _tenders(territory)}:
         yield code, code
 
 
 def _zones() -> dict[str, list[str]]:
-    """Time zones by territory, without those of the world (001) and of nowhere (ZZ)."""
+    """Returns time zones by territory, without the world (001) and the unknown territory (ZZ)."""
     zones = get_global("territory_zones")
     return {territory: zones[territory] for territory in zones.keys() - {"001", "ZZ"}}
 
 
 def _languages(territory: str) -> dict[str, tuple[float, bool]]:
-    """Percentage of speakers, and whether official; variants by script are one language."""
+    """Returns, by language, the percentage of speakers and whether it is official; variants by
+    script are one language."""
     languages: dict[str, tuple[float, bool]] = {}
     for code, facts in get_global("territory_languages").get(territory, {}).items():
         language = code.partition("_")[0]
@@ -120,13 +129,13 @@ def _languages(territory: str) -> dict[str, tuple[float, bool]]:
 
 
 def _official(territory: str) -> dict[str, float]:
-    """Percentage of speakers."""
+    """Returns the percentage of speakers of each official language."""
     languages = _languages(territory).items()
     return {language: percent for language, (percent, official) in languages if official}
 
 
 def _common_languages() -> set[str]:
-    """Official somewhere, or spoken by a tenth of some territory."""
+    """Returns languages that are official somewhere, or spoken by a tenth of some territory."""
     return {
         language
         for territory in _zones()
@@ -136,7 +145,7 @@ def _common_languages() -> set[str]:
 
 
 def _likely_subtags(language: str) -> tuple[str, str, str]:
-    """Language, script, territory."""
+    """Returns language, script and territory."""
     _, script, territory = get_global("likely_subtags").get(language, "__").split("_")
     return language, script, territory
 
@@ -156,7 +165,7 @@ def _tenders(territory: str) -> list[_Tender]:
 
 
 def _present_tenders() -> Iterator[tuple[str, _Tender]]:
-    """Of territories that have one alone."""
+    """Yields the territories with exactly one present tender."""
     for territory in _zones():
         present = [tender for tender in _tenders(territory) if tender.end is None]
         if len(present) == 1:

@@ -20,14 +20,14 @@ class Query(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Passages:
-    """A corpus by position."""
+    """A corpus: the ids, texts and languages of its passages by position."""
 
     ids: Sequence[str]
     texts: Sequence[str]
     languages: Sequence[str]
 
     def positions(self, ids: Collection[str]) -> dict[str, int]:
-        """Of those that exist."""
+        """Returns the position of each id that is in the corpus."""
         if isinstance(self.ids, TextColumn):
             return self.ids.positions(ids)
         return {id: position for position, id in enumerate(self.ids) if id in ids}
@@ -43,8 +43,8 @@ class Passages:
 
 
 class Judgement(NamedTuple):
-    """The grade of every one of `passages` for every one of `queries`: ids of translations, some
-    of which may not exist.
+    """The grade of each of `passages` for each of `queries`: ids of translations of one passage and
+    of one query, some of which may not exist. `place` is where the judgement was read.
     """
 
     queries: tuple[str, ...]
@@ -61,13 +61,14 @@ def judged_set(
     judgements: Sequence[Judgement],
     judged_only: bool = False,
 ) -> EvaluationSet:
-    """The judged queries on the whole corpus, or with `judged_only` on its judged passages."""
+    """Makes a set of the judged queries and the whole corpus, or with `judged_only` of its judged
+    passages. Raises InputError for judgements of what does not exist, or that contradict."""
     positions = passages.positions({id for one in judgements for id in one.passages})
     grades = _grades(judgements, {query.id for query in queries}, positions)
     if judged_only:
-        kept = sorted({position for _, position in grades})
-        passages = passages.at(kept)
-        renumbered = dict(zip(kept, range(len(kept)), strict=True))
+        judged_positions = sorted({position for _, position in grades})
+        passages = passages.at(judged_positions)
+        renumbered = {position: n for n, position in enumerate(judged_positions)}
         grades = {(query, renumbered[place]): grade for (query, place), grade in grades.items()}
     judged = {query for query, _ in grades}
     asked = [query for query in queries if query.id in judged]
@@ -90,7 +91,7 @@ def judged_set(
 def _grades(
     judgements: Sequence[Judgement], queries: Collection[str], positions: dict[str, int]
 ) -> dict[tuple[str, int], int]:
-    """By query id and passage position."""
+    """Returns the grades by query id and passage position."""
     grades: dict[tuple[str, int], int] = {}
     for one in judgements:
         asked = [id for id in one.queries if id in queries]

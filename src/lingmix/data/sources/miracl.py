@@ -17,7 +17,7 @@ FILES = {
     "ar": 5, "bn": 1, "de": 32, "en": 66, "es": 21, "fa": 5, "fi": 4, "fr": 30, "hi": 2,
     "id": 3, "ja": 14, "ko": 3, "ru": 20, "sw": 1, "te": 2, "th": 2, "yo": 1, "zh": 10,
 }  # fmt: skip
-"""Corpus files of each language, of 500,000 passages and less in the last."""
+"""The number of corpus files of each language, of 500,000 passages each and fewer in the last."""
 
 
 def read_miracl(
@@ -31,8 +31,8 @@ def read_miracl(
     download_dir: str | Path,
     within: Sequence[str] | None = None,
 ) -> EvaluationSet:
-    """Queries of each language on its own Wikipedia, or with `judged_only` on the passages of it
-    that the judges saw, relevant or not.
+    """Reads the queries of each language, to be ranked on its own Wikipedia; with `judged_only` on
+    the passages of it that the judges saw, relevant or not.
     """
     languages = published_languages(languages, of="MIRACL", published=FILES, within=within)
     file = partial(_file, split=split, revision=revision)

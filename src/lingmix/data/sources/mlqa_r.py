@@ -24,7 +24,7 @@ PUBLISHED = {
     "vi": (511, 2828),
     "zh": (504, 2322),
 }
-"""Queries and passages of each language that MLQA-R's authors count."""
+"""How many queries and passages each language has, as MLQA-R's authors count them."""
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ def read_mlqa_r(
     languages: Sequence[str],
     within: Sequence[str] | None = None,
 ) -> EvaluationSet:
-    """The authors' splitter of sentences is not public: passages are `sentences.sentences`, and
-    where their number is not the authors', both are logged.
+    """Fetches MLQA and splits it into sentences by `sentences.sentences`, for the authors' splitter
+    is not public; logs both numbers of passages where they differ.
     """
     languages = published_languages(languages, of="MLQA", published=PUBLISHED, within=within)
     path = Path(download_dir) / "mlqa" / PurePosixPath(url).name

@@ -28,7 +28,7 @@ def read_mmarco(
     download_dir: str | Path,
     within: Sequence[str] | None = None,
 ) -> EvaluationSet:
-    """Queries of each language on the corpora of all: ids are those of the English original."""
+    """Reads the queries and corpora of all languages; ids are those of the English original."""
     languages = published_languages(languages, of="mMARCO", published=NAMES, within=within)
     file = partial(hub_file, repo=REPO, revision=revision)
     queries = [

@@ -39,11 +39,11 @@ def read_neuclir(
     query_fields: Sequence[str],
     download_dir: str | Path,
 ) -> EvaluationSet:
-    """Topics as English and as people translated them, each on every corpus.
+    """Reads the English topics and their human translations, to be ranked on every corpus.
 
-    A judgement's language stands in its second column (2022), or in the name of its file in an
-    archive (2023). In 2022 not every topic is judged in every language: the pooled mean is over
-    those that are, since elsewhere nobody looked for relevant passages. In 2023 they all are, and
+    The language of a judgement is in its second column (2022), or in the name of its file in an
+    archive (2023). In 2022 not every topic is judged in every language: the multilingual mean is
+    over those that are, since elsewhere nobody looked for relevant passages. In 2023 all are, and
     the judgements of the track's multilingual task are those of its three languages together.
     """
     folder = Path(download_dir) / "neuclir"

@@ -1,9 +1,9 @@
 """NTREX-128 as its authors publish it: a text file a language, the same sentence on the same line
 of each, and the document that each line is of.
 
-A block is a few sentences that follow each other in a document. Sentences ask for blocks: in
-another language for the block that holds their translation, in their own, where that would hold
-them word for word, for the rest of their block (the inverse cloze task of arXiv 1906.00300).
+A block is a few consecutive sentences of a document. Each sentence is a query. Its passage in
+another language is the block with its translation; its passage in its own language is the rest of
+its block, which does not contain it (the inverse cloze task of arXiv 1906.00300).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ BLOCK = 3
 
 
 class _Block(NamedTuple):
-    """Its sentences by language and by line; a line may be empty in some language."""
+    """A few sentences of a document, by language and line; some language may lack a line."""
 
     id: str
     document: str
@@ -45,8 +45,8 @@ def read_ntrex(
     held_out: Sequence[str],
     download_dir: str | Path,
 ) -> list[Item]:
-    """An item a sentence, of all documents but those `held_out`; `languages` are file names by the
-    names they get here.
+    """Makes an item of each sentence, of all documents but those `held_out`. `languages` says by
+    language what its file is called.
     """
     return [
         item_of_pairs(id=f"ntrex:{line}", domain="news", listed=pairs)
@@ -66,7 +66,8 @@ def ntrex_evaluation_set(
     download_dir: str | Path,
     within: Sequence[str] | None = None,
 ) -> EvaluationSet:
-    """The sentences of the documents `held_out` ask for their blocks in the other languages."""
+    """Makes a set of the documents `held_out`: their sentences are queries for the translations of
+    their blocks."""
     kept = published_languages(languages, of="NTREX", published=languages, within=within)
     files = {language: languages[language] for language in kept}
     blocks = [
@@ -79,7 +80,7 @@ def ntrex_evaluation_set(
         for language, there in block.sentences.items()
         for line, sentence in there.items()
     ]
-    one = judged_set(
+    evaluation_set = judged_set(
         name=name,
         queries=[query for _, query in asked],
         passages=Passages(
@@ -93,7 +94,7 @@ def ntrex_evaluation_set(
             if (found := _others(block, query.language))
         ],
     )
-    return replace(one, other_languages_only=True)
+    return replace(evaluation_set, other_languages_only=True)
 
 
 def _pairs(block: _Block, line: int) -> Iterator[Pair]:

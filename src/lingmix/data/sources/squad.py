@@ -1,7 +1,7 @@
-"""SQuAD form asked for sentences, as LAReQA does (Roy et al., EMNLP 2020).
+"""SQuAD form as retrieval of sentences, as in LAReQA (Roy et al., EMNLP 2020).
 
-A passage is each sentence of each paragraph, equal ones too; relevant to a query is, in every
-language that has it, the sentence that the answer begins in.
+Every sentence of every paragraph is a passage, equal ones too. Relevant to a query is the sentence
+in which its answer begins, in every language.
 """
 
 import json
@@ -20,7 +20,7 @@ class File(NamedTuple):
 
 
 class Sentence(NamedTuple):
-    """`start` and `end` are its place in the paragraph's `context`."""
+    """A sentence, and where it starts and ends in the paragraph's `context`."""
 
     text: str
     start: int
@@ -28,7 +28,7 @@ class Sentence(NamedTuple):
 
 
 Split = Callable[[Any, str], Sequence[Sentence]]
-"""The sentences of a paragraph in a language."""
+"""Splits a paragraph, in the language given, into sentences."""
 
 
 class _Asked(NamedTuple):
@@ -46,8 +46,8 @@ def sentence_set(
     form: str,
     articles: Sequence[int] | None,
 ) -> EvaluationSet:
-    """Files by language; one `id` is one question in all of them. With `articles`, positions in
-    the files, only their queries are asked, still of the whole corpus.
+    """Makes a set of files by language; questions with the same `id` are translations. With
+    `articles`, positions in the files, only their questions are queries; the corpus stays whole.
     """
     passages: dict[str, str] = {}
     asked: list[_Asked] = []
@@ -92,11 +92,11 @@ def _queries(
 ) -> Iterator[_Asked]:
     for qa in paragraph["qas"]:
         start = qa["answers"][0]["answer_start"]
-        held = [s for s, one in enumerate(sentences) if one.start <= start < one.end]
-        if len(held) != 1:
-            raise ValueError(f"the answer to {qa['id']} begins in {len(held)} sentences")
+        relevant = [s for s, one in enumerate(sentences) if one.start <= start < one.end]
+        if len(relevant) != 1:
+            raise ValueError(f"the answer to {qa['id']} begins in {len(relevant)} sentences")
         query = Query(f"{language}:{qa['id']}", qa["question"], language)
-        yield _Asked(query, qa["id"], f"{place}s{held[0]}", article)
+        yield _Asked(query, qa["id"], f"{place}s{relevant[0]}", article)
 
 
 def _judgements(asked: Sequence[_Asked], form: str) -> Iterator[Judgement]:

@@ -25,9 +25,9 @@ Rows = Iterable[tuple[str, str]]
 
 
 def stored_passages(corpora: Mapping[Path, tuple[str, Callable[[], Rows]]]) -> Passages:
-    """Mapped from the Arrow files, of which those not there yet are written first.
+    """Maps the corpora's Arrow files into memory; writes those that do not exist first.
 
-    A file's corpus has one language, and is read by the function beside it.
+    A file has the corpus of one language, which is read by the function beside it.
     """
     languages = [language for language, _ in corpora.values()]
     tables = [_stored(path, language, rows) for path, (language, rows) in corpora.items()]

@@ -16,8 +16,8 @@ JUDGEMENTS_FORM = "TREC judgements, a line each: query, iteration, passage, grad
 def read_columns(
     *, path: Path, fields: Sequence[str], separator: str | None, form: str
 ) -> Iterator[Row]:
-    """Of a line, what separates the fields; None stands for blanks and tabs of any number. The last
-    field runs to the line's end.
+    """Yields the fields of each line; without a `separator`, any blanks and tabs separate them. The
+    last field extends to the end of the line.
     """
     path = require_file(path, form=form)
     for number, line in lines(path, form=form):

@@ -24,7 +24,7 @@ def fetch_xquad_r(
     articles: Sequence[int] | None,
     within: Sequence[str] | None = None,
 ) -> EvaluationSet:
-    """Read from `folder` if there is one, otherwise fetched: `{language}.json` under `url`."""
+    """Reads `{language}.json` in `folder` if it exists; otherwise fetches them from `url`."""
     folder = Path(folder).expanduser()
     there = folder.is_dir()
     published = sorted(path.stem for path in folder.glob("*.json")) if there else checksums
@@ -41,8 +41,8 @@ def fetch_xquad_r(
 def read_xquad_r(
     *, name: str, folder: str | Path, languages: Sequence[str], articles: Sequence[int] | None
 ) -> EvaluationSet:
-    """Reads `{language}.json`. With `articles`, positions in the files, only their queries are
-    asked, still of the whole corpus.
+    """Reads `{language}.json`. With `articles`, positions in the files, only their questions are
+    queries; the corpus stays whole.
     """
     return sentence_set(
         name=name,
