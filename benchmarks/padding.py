@@ -2,8 +2,8 @@
 into chunks of like lengths.
 
 The peer's way: queries padded to the longest query of the batch, passages to the longest passage.
-Ours: texts end to end, nothing padded but attention's groups of like lengths (on a GPU its kernel
-pads nothing either); and, for models whose texts cannot be laid end to end, chunks of like lengths.
+Ours: texts packed into one sequence, padded only in attention, in groups of like lengths (on a GPU
+its kernel pads nothing either); and, for models that cannot be packed, chunks of like lengths.
 Queries and passages together in either case.
 The real pairs of experiment=xquad_r_static and those of XQuAD-R, cut at 128 tokens.
 """
@@ -65,8 +65,8 @@ def _rows(what: str, work: Work) -> Iterable[Row]:
     descending = [sorted(np.concatenate(batch).tolist(), reverse=True) for batch in batches]
     given = sum(rounded_up(sum(lengths), device=CPU) for lengths in descending)
     for case, sizes_of in (
-        ("linear layers, end to end, CPU", None),
-        ("attention, end to end, CPU", partial(attention_sizes, device=CPU)),
+        ("linear layers, packed, CPU", None),
+        ("attention, packed, CPU", partial(attention_sizes, device=CPU)),
         ("chunks, CPU", partial(padded_sizes, device=CPU)),
         ("chunks, GPU", partial(padded_sizes, device=GPU)),
     ):

@@ -1,4 +1,4 @@
-"""Packed texts: laid end to end without padding, but in attention where its kernel needs it.
+"""Sequence packing: all texts in one sequence, padded only in attention, where its kernel needs it.
 
 In the shapes here C counts the texts of a group and F is the width of an attention head.
 """
