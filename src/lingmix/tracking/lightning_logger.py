@@ -6,7 +6,7 @@ from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from lingmix.tracking.outbox.recorder import RunRecorder
-from lingmix.tracking.pair_scores import PairMetrics, as_metrics
+from lingmix.tracking.results import PairMetrics, as_metrics
 
 
 class RunLogger(Logger):

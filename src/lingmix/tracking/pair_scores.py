@@ -1,8 +1,4 @@
-"""Scores of language pairs: a few of them are recorded as metrics, all of them in `scores.json`.
-
-A set of 11 languages has 121 language pairs with some 850 scores, too many for the pages of MLflow,
-which list metrics one by one.
-"""
+"""Reads the scores of language pairs of recorded runs from their `scores.json`."""
 
 import json
 import logging
@@ -20,9 +16,7 @@ from mlflow.exceptions import MlflowException
 
 from lingmix.data.items import LanguagePair
 from lingmix.deadline import within
-from lingmix.evaluation.geometry import GEOMETRY
-from lingmix.evaluation.metric_names import CENTRED, TEST, MetricName, parse, parsed, setting_maps
-from lingmix.evaluation.parallel import PARALLEL
+from lingmix.evaluation.metric_names import TEST, MetricName, parsed
 
 log = logging.getLogger(__name__)
 
@@ -32,20 +26,7 @@ SCORES = "scores.json"
 READING = 120.0
 """Seconds that reading the artifacts of all runs of a report may take."""
 
-PairMetrics = Mapping[str, Collection[str]]
-"""`tracking.pair_metrics`: for `val` and `test`, the metrics of language pairs that are recorded,
-or `all`."""
-
-DETAILS = {*GEOMETRY, *(name for name, measure in PARALLEL.items() if measure.detail)}
-"""Measures that are in `SCORES` alone."""
-
 Row = dict[str, Any]
-
-
-def as_metrics(scores: Mapping[str, float], pair_metrics: PairMetrics) -> dict[str, float]:
-    """Return the scores to record: of languages and language pairs only `pair_metrics`, no details,
-    and of a set with centred vectors only the mAP of each setting."""
-    return {name: scores[name] for name in scores if _is_recorded(parse(name), pair_metrics)}
 
 
 def with_pair_scores(
@@ -76,19 +57,6 @@ def with_pair_scores(
             "%d runs have no readable %s: figures of language pairs leave them out", unread, SCORES
         )
     return filled
-
-
-def _is_recorded(name: MetricName | None, pair_metrics: PairMetrics) -> bool:
-    if name is None:
-        return True
-    if name.set.endswith(CENTRED):
-        return name in setting_maps([str(name)])
-    if name.score.metric in DETAILS:
-        return False
-    if name.score.of_each is None:
-        return True
-    recorded = pair_metrics[name.split]
-    return recorded == "all" or name.score.of_each in recorded
 
 
 def _scores(client: MlflowClient, run_id: str) -> Mapping[str, float]:
