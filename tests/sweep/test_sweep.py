@@ -20,7 +20,7 @@ from tests.conftest import FAILING, FAILURE
 from tests.conftest import QUICK as OF_ALL
 from tests.events import until
 
-QUICK = [*(line for line in OF_ALL if "batch_size" not in line), "sampler.batch_size=700"]
+QUICK = [*(line for line in OF_ALL if "batch_size" not in line), "sampler.batch_size=1000"]
 """Batches larger than a language pair, which every cell notes."""
 
 CODE_VERSION = "tracking.code=tested"

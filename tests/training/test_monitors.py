@@ -149,7 +149,7 @@ def test_rates_are_of_the_time_since_the_last_log_without_validation(fit):
     }
 
 
-def test_the_padding_share_is_of_texts_padded_to_the_longest(fit, monkeypatch):
+def test_texts_that_cannot_be_packed_are_padded_at_most_to_the_longest(fit, monkeypatch):
     for name in ("tiny", "static"):
         assert fit(name, steps=2)[2].at["train/padding_share"][1] == 0
     monkeypatch.setattr(proof, "PACKABLE", ())
@@ -157,7 +157,7 @@ def test_the_padding_share_is_of_texts_padded_to_the_longest(fit, monkeypatch):
     queries, passages = module.encoder.tokenize(TEXTS[:4], "query"), TEXTS[1:5]
     lengths = [*map(len, queries), *map(len, module.encoder.tokenize(passages, "passage"))]
     share = kept.at["train/padding_share"][1]
-    assert share == pytest.approx(1 - sum(lengths) / (8 * max(lengths)))
+    assert 0 < share < 1 - sum(lengths) / (8 * max(lengths))  # in chunks of like lengths
 
 
 def test_a_run_begins_with_its_loss_by_which_mlflow_compares_runs_at_first(fit):
