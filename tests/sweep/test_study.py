@@ -324,6 +324,7 @@ def recording(output_dir, scores):
         ("monolingual/map", "maximize", -0.25),
         ("multilingual/peer", "maximize", -0.25),
         ("multilingual/rank_distance", "minimize", 0.25),
+        ("multilingual/max_rank", "minimize", -0.25),
         ("multilingual/same_language_excess", "minimize", 0.25),
         ("pair/en-de/excess_share", "minimize", 0.25),
         ("pair/en-de/contrastive_entropy", "minimize", -0.25),

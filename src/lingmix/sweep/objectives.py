@@ -29,7 +29,7 @@ from lingmix.evaluation.parallel import PARALLEL
 
 Direction = Literal["maximize", "minimize"]
 
-BEST = {name: measure.best for name, measure in (METRICS | BIAS).items()} | {
+BEST = {name: measure.best for name, measure in (METRICS | BIAS | PARALLEL).items()} | {
     EXCESS_SHARE: "nearest 0",
     CONTRASTIVE_ENTROPY: "lowest",
 }
