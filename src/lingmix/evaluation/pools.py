@@ -12,7 +12,6 @@ from lingmix.data.evaluation_set import EvaluationSet
 
 Matrix = NDArray[np.float32]
 Positions = NDArray[np.int64]
-Matrix = NDArray[np.float32]
 
 LISTED = 10
 """Passages of a query's result list, or all of a smaller pool."""
