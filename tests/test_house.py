@@ -7,7 +7,7 @@ import pytest
 from benchmarks.harness.source import Module, complexity, lines_of, modules, repeated
 from benchmarks.house import ROOT, compare, imported_elsewhere
 
-LONGEST_FILE, LONGEST_FUNCTION, MOST_PATHS, README_LINES, REPEATED_LINES = 250, 41, 13, 130, 8
+LONGEST_FILE, LONGEST_FUNCTION, MOST_PATHS, README_LINES, REPEATED_LINES = 250, 40, 13, 130, 8
 PACKAGE = modules(ROOT / "src")
 
 

@@ -63,11 +63,10 @@ def write_report(
     left_out: Sequence[str] = (),
     commands: Sequence[str] = (),
 ) -> list[Path]:
-    """Files written, the page `report.html` first.
+    """Returns the files written, the page `report.html` first.
 
-    `missing` names runs that are not
-    complete, `left_out` counts complete ones that are not shown; `commands` is what to type to make
-    the runs and this report again.
+    `missing` names runs that are not complete, `left_out` complete ones that are not shown;
+    `commands` makes the runs and this report again.
     """
     cells, evaluations, sets = results
     trained = steps(cells) if cells.height else ""
