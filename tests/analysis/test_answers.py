@@ -19,6 +19,7 @@ from lingmix.analysis.preference import Preference
 from lingmix.analysis.question_scores import question_scores
 from lingmix.analysis.results import Results, in_words, results_of
 from lingmix.analysis.scored_runs import grid
+from lingmix.errors import InputError
 from lingmix.tracking.history import experiment_named
 from lingmix.tracking.per_query import per_query_files
 from lingmix.tracking.run_table import cell_table, evaluation_table
@@ -127,7 +128,7 @@ def test_intervals_hold_the_planted_scores_and_the_right_alpha_is_chosen(answer)
         for setting, truth in TRUTH.items():
             assert row[f"{setting}_low"] < truth[row["alpha"]] < row[f"{setting}_high"]
     assert (
-        "At scale 100, choose alpha 0.5: the mean of monolingual and cross-lingual"
+        "At scale 100, choose alpha 0.5: the mean of monolingual and cross-lingual mAP"
         in (answer.said[0])
     )
     assert "the highest of 3 alphas (probability above .99)" in answer.said[0]
@@ -158,7 +159,7 @@ def test_what_makes_no_difference_cannot_be_told_apart(answer) -> None:
     rows = answer.components.filter(setting="multilingual", scale=100).drop_nulls("against")
     assert ((rows["mean_low"] < 0) & (rows["mean_high"] > 0)).all()
     assert any(
-        line.startswith("In multilingual scores, alpha 0.5 and 1 cannot be told apart")
+        line.startswith("In multilingual mAP, alpha 0.5 and 1 cannot be told apart")
         for line in answer.not_found
     )
 
@@ -230,6 +231,11 @@ def test_a_run_deleted_while_it_is_read_is_left_out_by_name(recorded, caplog) ->
     [found] = recorded.answers(then=lambda: shutil.rmtree(lost))
     assert f"run {run_ids[0]} is left out" in caplog.text
     assert found.frontier["seeds"].to_list() == [2, 2, 2]
+
+
+def test_a_metric_that_runs_do_not_have_is_refused_with_those_they_have(full) -> None:
+    with pytest.raises(InputError, match=r"analysis\.metric: run \w+ has no 'ndcg_at_3'.*has map;"):
+        full.answers(replace(ASKED, metric="ndcg_at_3"))
 
 
 def test_runs_without_the_scores_of_queries_have_no_answer(recorded, caplog) -> None:

@@ -33,6 +33,7 @@ class Answer(NamedTuple):
     """
 
     set_name: str
+    metric: str
     group: str
     level: float
     said: list[str]

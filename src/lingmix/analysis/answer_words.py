@@ -10,7 +10,9 @@ from lingmix.analysis.contest_rows import GAINS, LOSES, UNDECIDED
 from lingmix.analysis.frontier_rows import Row
 from lingmix.analysis.groups import scale_name
 from lingmix.analysis.metric_columns import LABELS
+from lingmix.analysis.preference import Preference
 from lingmix.analysis.table import score, signed
+from lingmix.evaluation.metrics import METRICS
 
 CONFIDENT = 0.95
 """The probability above which a choice is called the best without reserve."""
@@ -18,7 +20,7 @@ CONFIDENT = 0.95
 NAMED_PAIRS = 5
 
 
-def said(answer: Answer, preference: str) -> list[str]:
+def said(answer: Answer, preference: Preference) -> list[str]:
     """Returns the answer in sentences, the recommendation first."""
     return [
         *_recommendation(answer, preference),
@@ -42,7 +44,7 @@ def recommended(answer: Answer) -> Row | None:
     return rows.row(-1, named=True) if rows.height else None
 
 
-def _recommendation(answer: Answer, preference: str) -> Iterator[str]:
+def _recommendation(answer: Answer, preference: Preference) -> Iterator[str]:
     best = recommended(answer)
     if best is None:
         return
@@ -50,7 +52,7 @@ def _recommendation(answer: Answer, preference: str) -> Iterator[str]:
     sure = best["best"] >= CONFIDENT
     yield (
         f"At scale {scale_name(best['scale'])}, choose alpha {best['alpha']:g}: "
-        f"{preference} is {_estimate(best, 'utility', answer.level)}, "
+        f"{preference.words(_label(answer))} is {_estimate(best, 'utility', answer.level)}, "
         f"{'the' if sure else 'possibly the'} highest of {rivals} alphas "
         f"(probability {_chance(best['best'])})."
     )
@@ -144,9 +146,9 @@ def _undecided(answer: Answer) -> Iterator[str]:
     own = contests.filter((pl.col("alpha") == best["alpha"]) | (pl.col("against") == best["alpha"]))
     for row in own.iter_rows(named=True):
         yield (
-            f"In {LABELS[row['setting']]} scores, alpha {row['alpha']:g} and {row['against']:g} "
-            f"cannot be told apart: {signed(row['mean'])} ({_signed_range(row, 'mean')})"
-            f"{_deciding(row)}."
+            f"In {LABELS[row['setting']]} {_label(answer)}, alpha {row['alpha']:g} and "
+            f"{row['against']:g} cannot be told apart: "
+            f"{signed(row['mean'])} ({_signed_range(row, 'mean')}){_deciding(row)}."
         )
 
 
@@ -192,6 +194,11 @@ def _at_largest(frame: pl.DataFrame) -> pl.DataFrame:
     if frame["scale"].has_nulls():
         return frame.filter(pl.col("scale").is_null())
     return frame.filter(pl.col("scale") == pl.col("scale").max())
+
+
+def _label(answer: Answer) -> str:
+    known = METRICS.get(answer.metric)
+    return known.label if known else answer.metric
 
 
 def _deciding(row: Row) -> str:

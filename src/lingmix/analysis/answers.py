@@ -96,11 +96,12 @@ def _answer(
             rows[frame] += found
         left_out |= dict.fromkeys(f"{name}: {value}" for value in curve.first.left_out)
     answer = Answer(
-        set_name=set_name, group=words, level=asked.level, said=[], not_found=[],
+        set_name=set_name, metric=asked.metric, group=words, level=asked.level,
+        said=[], not_found=[],
         **{name: _frame(found) for name, found in rows.items()},
     )  # fmt: skip
     return answer._replace(
-        said=said(answer, str(asked.preference)), not_found=not_found(answer, [*left_out])
+        said=said(answer, asked.preference), not_found=not_found(answer, [*left_out])
     )
 
 

@@ -89,15 +89,27 @@ def _read(runs: pl.DataFrame, files: Mapping[str, Path], set_name: str, metric: 
 def _readable(
     run_ids: Sequence[str], files: Mapping[str, Path], set_name: str, metric: str
 ) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Leaves out a run without a file, one deleted meanwhile, and one without the metric."""
+    """Leaves out a run without a file, and one deleted meanwhile. Raises InputError for a metric
+    that a run has not."""
     for run_id in run_ids:
         try:
             scores = run_scores(files[run_id], set_name, metric).collect()
-        except (KeyError, OSError, pl.exceptions.PolarsError) as error:
-            log.warning("run %s is left out: no %s of its queries (%s)", run_id, metric, error)
+        except pl.exceptions.ColumnNotFoundError as error:
+            raise InputError(_no_such_metric(files[run_id], run_id, metric)) from error
+        except (KeyError, OSError, pl.exceptions.PolarsError):
+            log.warning("run %s is left out: its scores of queries cannot be read", run_id)
             continue
         if scores.height:
             yield run_id, scores
+
+
+def _no_such_metric(file: Path, run_id: str, metric: str) -> str:
+    schema = pl.read_parquet_schema(file)
+    known = ", ".join(sorted(name for name, dtype in schema.items() if dtype.is_float()))
+    return (
+        f"analysis.metric: run {run_id} has no {metric!r} of its queries, it has {known}; choose "
+        "one of them, or evaluate the run anew"
+    )
 
 
 def _require_same_axes(grids: Mapping[str, Grid]) -> None:

@@ -48,12 +48,13 @@ class Preference:
         least_N = monolingual_NA.max(-1, keepdims=True) - self.floor / 100
         return np.where(monolingual_NA >= least_N, utility_NA, -np.inf)
 
-    def __str__(self) -> str:
+    def words(self, metric: str) -> str:
+        """Says what is highest for the best alpha, by the metric's label."""
         names = LABELS | {"language_preference": "language preference"}
         weights = self.weights()
         parts = [f"{weight:g} x {names[name]}" for name, weight in weights.items()]
         even = {*weights.values()} == {1}
-        words = f"the mean of {' and '.join(names[name] for name in weights)} scores"
+        words = f"the mean of {' and '.join(names[name] for name in weights)} {metric}"
         said = words if even else f"the weighted mean of {', '.join(parts)}"
         floor = self.floor is not None
         return f"{said}, with at most {self.floor:g} monolingual points lost" if floor else said
