@@ -123,14 +123,13 @@ def _needed(
 ) -> dict[str, list[int | None]]:
     """How many seeds, or questions, would decide what is undecided: more than now. One seed tells
     nothing of how many would do. The level is Bonferroni's for so many tests."""
-    level = 1 - (1 - how.level) / tests
-    seeds_T = np.maximum(seeds_needed(found, level, how.power), found.seeds + 1)
-    questions_T = np.maximum(questions_needed(found, level, how.power), found.questions_T + 1)
-    known_T = undecided_T & (found.seeds > 1)
-    return {
-        name: [
-            int(number) if known and np.isfinite(number) else None
-            for number, known in zip(needed_T, known_T, strict=True)
-        ]
-        for name, needed_T in zip(NEEDED, (seeds_T, questions_T), strict=True)
-    }
+    asked_T = undecided_T & (found.seeds > 1)
+    asked, level = found.where(asked_T), 1 - (1 - how.level) / tests
+    seeds = np.maximum(seeds_needed(asked, level, how.power), found.seeds + 1)
+    questions = np.maximum(questions_needed(asked, level, how.power), asked.questions_T + 1)
+    needed = {}
+    for name, numbers in zip(NEEDED, (seeds, questions), strict=True):
+        needed_T = np.full(len(asked_T), np.nan)
+        needed_T[asked_T] = numbers
+        needed[name] = [int(one) if np.isfinite(one) else None for one in needed_T]
+    return needed

@@ -1,9 +1,10 @@
 """Variance components of contrasts: the noise of seeds, of questions and of the rest."""
 
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special, stats
 
 from lingmix.analysis.inference.grid import Floats
@@ -29,6 +30,10 @@ class Components(NamedTuple):
     rest_df_T: Floats
     seeds: int
     questions_T: Floats
+
+    def where(self, mask_T: NDArray[np.bool_]) -> Self:
+        """Returns some of the contrasts."""
+        return type(self)(*(field if isinstance(field, int) else field[mask_T] for field in self))
 
     @property
     def variances(self) -> tuple[Floats, Floats, Floats]:
