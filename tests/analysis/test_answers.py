@@ -128,7 +128,7 @@ def test_intervals_hold_the_planted_scores_and_the_right_alpha_is_chosen(answer)
         for setting, truth in TRUTH.items():
             assert row[f"{setting}_low"] < truth[row["alpha"]] < row[f"{setting}_high"]
     assert (
-        "At scale 100, choose alpha 0.5: the mean of monolingual and cross-lingual mAP"
+        "At scale 100, choose alpha 0.5: the mean of monolingual mAP and cross-lingual mAP is"
         in (answer.said[0])
     )
     assert "the highest of 3 alphas (probability above .99)" in answer.said[0]
@@ -190,6 +190,32 @@ def test_a_floor_and_other_weights_choose_another_alpha(full) -> None:
     assert "choose alpha 1: " in chosen(floor=0.0)
     assert "with at most 0 monolingual points lost" in chosen(floor=0.0)
     assert "choose alpha 0: " in chosen(monolingual=0.0)
+
+
+def test_language_preference_may_be_wanted_or_not(recorded) -> None:
+    """It is 1 - alpha here."""
+    cells = [cell for cell in CELLS if cell.scale == 0]
+    for run_id, cell in zip(recorded.add(cells), cells, strict=True):
+        file = recorded.artifacts(run_id) / "per_query.parquet"
+        preferred = pl.when(setting="multilingual").then(1 - cell.alpha)
+        table = pl.read_parquet(file).with_columns(language_preference=preferred)
+        table.write_parquet(file)
+    for weight, alpha in ((1.0, "0"), (-1.0, "1")):
+        preference = replace(
+            ASKED.preference, monolingual=0, crosslingual=0, language_preference=weight
+        )
+        [found] = recorded.answers(replace(ASKED, preference=preference))
+        assert f"choose alpha {alpha}: " in found.said[0]
+
+
+def test_a_preference_is_said_in_words() -> None:
+    preference = replace(ASKED.preference, crosslingual=0)
+    assert preference.words("mAP") == "monolingual mAP"
+    preference = replace(ASKED.preference, language_preference=-0.5)
+    assert preference.words("nDCG@10") == (
+        "the weighted mean of 1 x monolingual nDCG@10, 1 x cross-lingual nDCG@10, "
+        "-0.5 x language preference"
+    )
 
 
 def test_utility_is_the_weighted_mean_and_is_lost_below_the_floor() -> None:

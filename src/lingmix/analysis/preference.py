@@ -50,11 +50,15 @@ class Preference:
 
     def words(self, metric: str) -> str:
         """Says what is highest for the best alpha, by the metric's label."""
-        names = LABELS | {"language_preference": "language preference"}
+        names = {setting: f"{label} {metric}" for setting, label in LABELS.items()}
+        names["language_preference"] = "language preference"
         weights = self.weights()
-        parts = [f"{weight:g} x {names[name]}" for name, weight in weights.items()]
-        even = {*weights.values()} == {1}
-        words = f"the mean of {' and '.join(names[name] for name in weights)} {metric}"
-        said = words if even else f"the weighted mean of {', '.join(parts)}"
-        floor = self.floor is not None
-        return f"{said}, with at most {self.floor:g} monolingual points lost" if floor else said
+        if {*weights.values()} == {1}:
+            parts = [names[name] for name in weights]
+            said = parts[0] if len(parts) == 1 else f"the mean of {' and '.join(parts)}"
+        else:
+            parts = [f"{weight:g} x {names[name]}" for name, weight in weights.items()]
+            said = f"the weighted mean of {', '.join(parts)}"
+        if self.floor is None:
+            return said
+        return f"{said}, with at most {self.floor:g} monolingual points lost,"
