@@ -155,6 +155,14 @@ def test_language_pairs_gain_or_lose_by_the_planted_difference(answer) -> None:
     assert any("6 gain" in line for line in answer.said)
 
 
+def test_language_pairs_have_points_of_their_own(answer) -> None:
+    assert answer.pairs.height == 2 * 9 * 3
+    row = answer.pairs.row(by_predicate=(pl.col("pair") == "de-fr") & (pl.col("alpha") == 0.5)
+        & (pl.col("scale") == 0), named=True)  # fmt: skip
+    assert row["setting"] == "crosslingual"
+    assert row["score_low"] < 0.4 < row["score_high"]
+
+
 def test_what_makes_no_difference_cannot_be_told_apart(answer) -> None:
     rows = answer.components.filter(setting="multilingual", scale=100).drop_nulls("against")
     assert ((rows["mean_low"] < 0) & (rows["mean_high"] > 0)).all()
@@ -233,7 +241,7 @@ def test_utility_is_the_weighted_mean_and_is_lost_below_the_floor() -> None:
 def test_all_frames_name_their_set_and_group(full) -> None:
     found = frames(full.results())
     assert set(found) == {
-        "frontier", "region", "hypervolume", "exchange", "comparisons", "components",
+        "frontier", "pairs", "region", "hypervolume", "exchange", "comparisons", "components",
     }  # fmt: skip
     assert all(frame.columns[:2] == ["set", "group"] for frame in found.values())
 

@@ -15,6 +15,7 @@ class Answer(NamedTuple):
       `crosslingual`, `multilingual` with bounds; `front`, the probability of being on the Pareto
       front of monolingual and cross-lingual scores; `best`, that of being best by the preference;
       `utility` with bounds, the preference's value, null where its floor is not kept.
+    - `pairs`: a row per scale, language `pair` and alpha: its `setting`, and `score` with bounds.
     - `region`: the attainment surface, a row per scale and `monolingual` score: the `crosslingual`
       score that some alpha attains with it, with bounds.
     - `hypervolume`: a row per scale: `hypervolume` with bounds, above the point (0, 0).
@@ -39,6 +40,7 @@ class Answer(NamedTuple):
     said: list[str]
     not_found: list[str]
     frontier: pl.DataFrame
+    pairs: pl.DataFrame
     region: pl.DataFrame
     hypervolume: pl.DataFrame
     exchange: pl.DataFrame

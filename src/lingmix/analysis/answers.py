@@ -16,6 +16,7 @@ from lingmix.analysis.frontier_rows import (
     exchange_rows,
     frontier_rows,
     hypervolume_rows,
+    pair_rows,
     region_rows,
 )
 from lingmix.analysis.groups import curves, groups
@@ -105,12 +106,13 @@ def _answer(
     )
 
 
-FRAMES = ("frontier", "region", "hypervolume", "exchange", "comparisons", "components")
+FRAMES = ("frontier", "pairs", "region", "hypervolume", "exchange", "comparisons", "components")
 
 
 def _rows(curve: CurveScores, preference: Preference, how: Certainty) -> dict[str, Iterator[Row]]:
     return {
         "frontier": frontier_rows(curve, preference, how.level),
+        "pairs": pair_rows(curve, how.level),
         "region": region_rows(curve, how.level),
         "hypervolume": hypervolume_rows(curve, how.level),
         "exchange": exchange_rows(curve, how.level),

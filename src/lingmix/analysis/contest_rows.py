@@ -65,14 +65,13 @@ def _component_rows(found: Components, how: Certainty) -> Iterator[Row]:
 
 def comparison_rows(curve: CurveScores, how: Certainty) -> Iterator[Row]:
     """The family of tests is every contest of every pair: the alpha may be chosen afterwards."""
-    if not (curve.contests and curve.runs.pairs):
+    if not (curve.contests and curve.pairs):
         return
-    grids = {pair: curve.runs.grid(setting, pair) for pair, setting in curve.runs.pairs.items()}
-    parts = {pair: curve.contrasts(grid.scores_ACSQ[:, 0]) for pair, grid in grids.items()}
+    parts = {pair: curve.contrasts(grid.scores_ACSQ[:, 0]) for pair, grid in curve.pairs.items()}
     found = _joined([components(scores_TSQ) for scores_TSQ in parts.values()])
     questions = curve.first.questions_Q
     effects_MQ = np.concatenate(
-        [_placed(parts[pair].mean(1), grids[pair], questions) for pair in parts]
+        [_placed(parts[pair].mean(1), curve.pairs[pair], questions) for pair in parts]
     )
     tests = compare(found, effects_MQ, how.draws, how.rng)
     margin_M = margins(found, how.level)

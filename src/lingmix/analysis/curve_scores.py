@@ -23,12 +23,14 @@ LANGUAGE_PREFERENCE = "language_preference"
 class CurveScores(NamedTuple):
     """The scores of one scale by setting, and by `LANGUAGE_PREFERENCE` where it is asked for.
 
-    `grids` have one scale and the same axes; `means` are A, `draws` N x A.
+    `grids` have one scale and the same axes, as have `pairs`, those of language pairs; `means` are
+    A, `draws` N x A.
     """
 
     scale: int | None
     runs: ScoredRuns
     grids: Mapping[str, Grid]
+    pairs: Mapping[str, Grid]
     means: Mapping[str, Floats]
     draws: Mapping[str, Floats]
 
@@ -76,6 +78,7 @@ def curve_scores(
         scale=runs["scale"][0],
         runs=scored,
         grids=grids,
+        pairs={pair: scored.grid(setting, pair) for pair, setting in scored.pairs.items()},
         means={name: one.mean_AC[:, 0] for name, one in both.items()},
         draws={name: one.means_NAC[..., 0] for name, one in both.items()},
     )

@@ -38,6 +38,16 @@ def frontier_rows(curve: CurveScores, preference: Preference, level: float) -> I
         yield row
 
 
+def pair_rows(curve: CurveScores, level: float) -> Iterator[Row]:
+    settings = curve.runs.pairs
+    for pair, grid in curve.pairs.items():
+        found = components(grid.scores_ACSQ[:, 0])
+        bounds = zip(curve.alphas, found.mean_T, margins(found, level), strict=True)
+        for alpha, mean, margin in bounds:
+            place = {"scale": curve.scale, "pair": pair, "setting": settings[pair], "alpha": alpha}
+            yield place | bounded("score", mean, mean - margin, mean + margin)
+
+
 def region_rows(curve: CurveScores, level: float) -> Iterator[Row]:
     if not {*AXES} <= {*curve.means}:
         return
