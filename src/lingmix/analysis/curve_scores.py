@@ -10,7 +10,7 @@ import polars as pl
 
 from lingmix.analysis.inference.crossed import resampled
 from lingmix.analysis.inference.grid import Floats, Grid
-from lingmix.analysis.question_scores import run_scores, with_questions
+from lingmix.analysis.question_scores import FILE, run_scores, with_questions
 from lingmix.analysis.scored_runs import ScoredRuns, scored_runs
 from lingmix.errors import InputError
 from lingmix.evaluation.metric_names import SETTINGS
@@ -96,23 +96,24 @@ def _readable(
     that a run has not."""
     for run_id in run_ids:
         try:
-            scores = run_scores(files[run_id], set_name, metric).collect()
-        except pl.exceptions.ColumnNotFoundError as error:
-            raise InputError(_no_such_metric(files[run_id], run_id, metric)) from error
+            scores = run_scores([files[run_id]], set_name, metric).drop(FILE).collect()
+            if scores.is_empty():
+                _require_metric(files[run_id], run_id, metric)
+                continue
         except (KeyError, OSError, pl.exceptions.PolarsError):
             log.warning("run %s is left out: its scores of queries cannot be read", run_id)
             continue
-        if scores.height:
-            yield run_id, scores
+        yield run_id, scores
 
 
-def _no_such_metric(file: Path, run_id: str, metric: str) -> str:
+def _require_metric(file: Path, run_id: str, metric: str) -> None:
     schema = pl.read_parquet_schema(file)
-    known = ", ".join(sorted(name for name, dtype in schema.items() if dtype.is_float()))
-    return (
-        f"analysis.metric: run {run_id} has no {metric!r} of its queries, it has {known}; choose "
-        "one of them, or evaluate the run anew"
-    )
+    if metric not in schema:
+        known = ", ".join(sorted(name for name, dtype in schema.items() if dtype.is_float()))
+        raise InputError(
+            f"analysis.metric: run {run_id} has no {metric!r} of its queries, it has {known}; "
+            "choose one of them, or evaluate the run anew"
+        )
 
 
 def _require_same_axes(grids: Mapping[str, Grid]) -> None:

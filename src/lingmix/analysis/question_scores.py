@@ -4,9 +4,8 @@ The sampling unit is the question. Its translations are questions of one name, a
 queries are `<language>:<name>`; an id of another form is a question of its own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -18,6 +17,8 @@ from lingmix.tracking.history import experiment_named
 from lingmix.tracking.per_query import per_query_files
 from lingmix.tracking.run_table import cell_table
 from lingmix.tracking.store.client import open_store
+
+FILE = "file"
 
 
 def question_scores(
@@ -36,30 +37,43 @@ def question_scores(
     client = open_store(uri)
     cells = cell_table(client, experiment_named(client, name).experiment_id)
     files = per_query_files(client, cells, downloads)
+    of_run = pl.DataFrame(
+        {"run_id": [*files], FILE: [*map(str, files.values())]},
+        schema={"run_id": pl.String, FILE: pl.String},
+    )
     return pl.concat(
         [
-            with_questions(run_scores(files[run["run_id"]], set_name, metric)).select(
-                _categorical("set", set_name), *_of_run(run, runs), *RANKING, "score"
-            )
+            _of_set(set_name, measured(cells, set_name).join(of_run, on="run_id"), metric)
             for set_name in evaluation_sets(cells)
-            for runs in [measured(cells, set_name)]
-            for run in runs.iter_rows(named=True)
-            if run["run_id"] in files
         ],
         how="diagonal",
     )
 
 
-def run_scores(file: Path, set_name: str, metric: str) -> pl.LazyFrame:
-    """Returns a run's scores of one evaluation set, with the ids and languages of queries."""
-    return (
-        pl.scan_parquet(file)
-        .filter(pl.col("set") == set_name, pl.col(metric).is_not_null())
-        .select(
-            "setting", "query_id", "query_language", "passage_language",
-            pl.col(metric).cast(pl.Float32).alias("score"),
-        )
-    )  # fmt: skip
+def _of_set(set_name: str, runs: pl.DataFrame, metric: str) -> pl.LazyFrame:
+    """One scan of all files, as that of a file each would hold them all in memory."""
+    texts = pl.col(pl.String).exclude(FILE)
+    columns = [*keys(runs), "scale", "alpha", "seed", "run_id"]
+    axes = runs.select(pl.lit(set_name).alias("set"), *columns, FILE).with_columns(
+        texts.cast(pl.Categorical)
+    )
+    scores = with_questions(run_scores([Path(file) for file in runs[FILE]], set_name, metric))
+    return scores.join(axes.lazy(), on=FILE).select("set", *columns, *RANKING, "score")
+
+
+def run_scores(files: Sequence[Path], set_name: str, metric: str) -> pl.LazyFrame:
+    """Returns the scores of runs on one evaluation set, with the ids and languages of queries, and
+    the file in the column `FILE`."""
+    texts = ["set", "setting", "query_id", "query_language", "passage_language"]
+    scores = pl.scan_parquet(
+        files,
+        schema=dict.fromkeys(texts, pl.String()) | {metric: pl.Float64()},
+        extra_columns="ignore",
+        missing_columns="insert",
+        include_file_paths=FILE,
+    )
+    chosen = scores.filter(pl.col("set") == set_name, pl.col(metric).is_not_null())
+    return chosen.select(*texts[1:], FILE, pl.col(metric).cast(pl.Float32).alias("score"))
 
 
 def with_questions(scores: pl.LazyFrame) -> pl.LazyFrame:
@@ -72,15 +86,3 @@ def with_questions(scores: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("query_id").str.strip_prefix(query + ":").alias("question"),
         pl.exclude("setting", "query_id", "query_language", "passage_language"),
     )
-
-
-def _of_run(run: Mapping[str, Any], runs: pl.DataFrame) -> Iterable[pl.Expr]:
-    for column in (*keys(runs), "scale", "alpha", "seed", "run_id"):
-        if runs[column].dtype == pl.String:
-            yield _categorical(column, run[column])
-        else:
-            yield pl.lit(run[column], dtype=runs[column].dtype).alias(column)
-
-
-def _categorical(column: str, value: str) -> pl.Expr:
-    return pl.lit(value).cast(pl.Categorical).alias(column)

@@ -57,7 +57,7 @@ def test_without_any_effect_a_family_is_rejected_at_most_at_its_rate(
 ) -> None:
     """30 comparisons, of which seeds move each by itself, or all alike; 1000 families."""
     rng = np.random.default_rng(seeds)
-    spread = 0.0 if seeds == 1 else 0.03
+    spread = 0.0 if seeds == 1 else 0.06
     rejected = []
     for family in range(1000):
         scores_TSQ = studies(
@@ -69,7 +69,7 @@ def test_without_any_effect_a_family_is_rejected_at_most_at_its_rate(
         )
         tests = compare(components(scores_TSQ), scores_TSQ.mean(1), 500, rng)
         rejected.append([(tests.holm_M <= 0.05).any(), (tests.max_t_M <= 0.05).any()])
-    assert (np.mean(rejected, axis=0) <= 0.065).all()
+    assert (np.mean(rejected, axis=0) <= 0.075).all()
 
 
 def test_effects_beyond_the_noise_are_found_with_three_seeds() -> None:

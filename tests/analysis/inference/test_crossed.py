@@ -27,10 +27,11 @@ def test_without_noise_of_questions_the_draws_are_the_t_interval_over_seeds() ->
     assert (low_AC[1, 0], high_AC[1, 0]) == (0, 0)
 
 
-def test_draws_vary_as_the_closed_form_says() -> None:
+@pytest.mark.parametrize("noise", ["both", "rest"])
+def test_draws_vary_as_the_closed_form_says(noise: str) -> None:
     """Contrasts too, as all cells share their seeds and questions; t of 7 degrees of freedom has
     variance 7/5."""
-    scores_TSQ = studies(NOISES["both"], mean_T=np.zeros(3), seeds=8, questions=60, seed=0)
+    scores_TSQ = studies(NOISES[noise], mean_T=np.zeros(3), seeds=8, questions=60, seed=0)
     scores_TSQ[1] += 3 * scores_TSQ[0]
     contrast_TSQ = np.stack([*scores_TSQ, scores_TSQ[1] - 2 * scores_TSQ[0]])
     seeds_T, questions_T = components(contrast_TSQ).errors

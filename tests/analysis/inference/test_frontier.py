@@ -53,6 +53,7 @@ def test_exchange_rate_is_fiellers_ratio_of_normal_means() -> None:
 def test_a_gain_that_may_be_none_has_no_exchange_rate() -> None:
     scores_TSQ = studies(NOISES["both"], mean_T=np.array([0.1, 0.0]), seeds=3, questions=50, seed=0)
     assert exchange_rate(*scores_TSQ, 0.95) is None
+    assert exchange_rate(scores_TSQ[0], scores_TSQ[1] - 1, 0.95) is None
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])
