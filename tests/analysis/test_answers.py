@@ -284,6 +284,10 @@ def test_one_alpha_and_one_seed_are_said_to_be_so(recorded) -> None:
     [found] = recorded.answers()
     assert any("one alpha" in line for line in found.not_found)
     assert any("one seed" in line for line in found.not_found)
+    assert (
+        "possibly the highest of 1 alphas (probability above .99 over questions alone)"
+        in (found.said[0])
+    )
     assert found.comparisons.is_empty()
     assert found.components["seeds_needed"].to_list() == [None] * 3
 

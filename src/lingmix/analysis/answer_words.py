@@ -49,18 +49,20 @@ def _recommendation(answer: Answer, preference: Preference) -> Iterator[str]:
     if best is None:
         return
     rivals = _at_largest(answer.frontier).height
-    sure = best["best"] >= CONFIDENT
-    yield (
-        f"At scale {scale_name(best['scale'])}, choose alpha {best['alpha']:g}: "
-        f"{preference.words(_label(answer))} is {_estimate(best, 'utility', answer.level)}, "
-        f"{'the' if sure else 'possibly the'} highest of {rivals} alphas "
-        f"(probability {_chance(best['best'])})."
-    )
+    one_seed = best["seeds"] == 1
+    sure = best["best"] >= CONFIDENT and not one_seed
+    if rivals > 1:
+        yield (
+            f"At scale {scale_name(best['scale'])}, choose alpha {best['alpha']:g}: "
+            f"{preference.words(_label(answer))} is {_estimate(best, 'utility', answer.level)}, "
+            f"{'the' if sure else 'possibly the'} highest of {rivals} alphas "
+            f"(probability {_chance(best['best'])}{' over questions alone' * one_seed})."
+        )
     settings = [s for s in LABELS if best.get(s) is not None]
     figures = [f"{LABELS[s]} {score(best[s])} ({_range(best, s)})" for s in settings]
     seeds, questions = best["seeds"], best["questions"]
     yield (
-        f"It reaches {', '.join(figures)}, over {seeds} seed{'s' * (seeds != 1)} and "
+        f"Alpha {best['alpha']:g} reaches {', '.join(figures)}, over {seeds} seed{'s' * (seeds != 1)} and "
         f"{questions:,} questions."
     )
 
@@ -85,14 +87,14 @@ def _exchange(answer: Answer) -> Iterator[str]:
             continue
         if row["paid_high"] <= 0:
             yield (
-                f"{step}, {row['gained'] * 100:.1f} cross-lingual points are gained and no "
+                f"{step}, {_points(row['gained'])} cross-lingual points are gained and no "
                 f"monolingual ones paid."
             )
             continue
         bounds = f"{_rate(row['rate_low'])} to {_rate(row['rate_high'])}"
         yield (
             f"{step}, each cross-lingual point gained costs {_rate(row['rate'])} monolingual points"
-            f" ({bounds}): {row['gained'] * 100:.1f} are gained, {row['paid'] * 100:.1f} paid."
+            f" ({bounds}): {_points(row['gained'])} are gained, {_points(row['paid'])} paid."
         )
 
 
@@ -226,6 +228,10 @@ def _range(row: Row, name: str) -> str:
 
 def _signed_range(row: Row, name: str) -> str:
     return f"{signed(row[f'{name}_low'])} to {signed(row[f'{name}_high'])}"
+
+
+def _points(score: float) -> str:
+    return f"{100 * score:.1f}".replace("-", "−")
 
 
 def _rate(value: float | None) -> str:
