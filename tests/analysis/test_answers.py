@@ -284,12 +284,18 @@ def test_one_alpha_and_one_seed_are_said_to_be_so(recorded) -> None:
     [found] = recorded.answers()
     assert any("one alpha" in line for line in found.not_found)
     assert any("one seed" in line for line in found.not_found)
-    assert (
-        "possibly the highest of 1 alphas (probability above .99 over questions alone)"
-        in (found.said[0])
-    )
+    assert found.said[0].startswith("Alpha 0.5 reaches monolingual .")
     assert found.comparisons.is_empty()
     assert found.components["seeds_needed"].to_list() == [None] * 3
+
+
+def test_one_seed_is_sure_of_nothing(recorded) -> None:
+    recorded.add([cell for cell in CELLS if cell.scale == 0 and cell.seed == 1])
+    [found] = recorded.answers()
+    assert (
+        "possibly the highest of 3 alphas (probability above .99 over questions alone)"
+        in found.said[0]
+    )
 
 
 def test_step_budgets_are_answered_apart(recorded) -> None:

@@ -62,8 +62,8 @@ def _recommendation(answer: Answer, preference: Preference) -> Iterator[str]:
     figures = [f"{LABELS[s]} {score(best[s])} ({_range(best, s)})" for s in settings]
     seeds, questions = best["seeds"], best["questions"]
     yield (
-        f"Alpha {best['alpha']:g} reaches {', '.join(figures)}, over {seeds} seed{'s' * (seeds != 1)} and "
-        f"{questions:,} questions."
+        f"Alpha {best['alpha']:g} reaches {', '.join(figures)}, over {seeds} "
+        f"seed{'s' * (seeds != 1)} and {questions:,} questions."
     )
 
 

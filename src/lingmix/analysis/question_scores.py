@@ -4,7 +4,6 @@ The sampling unit is the question. Its translations are questions of one name, a
 queries are `<language>:<name>`; an id of another form is a question of its own.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -61,7 +60,7 @@ def _of_set(set_name: str, runs: pl.DataFrame, metric: str) -> pl.LazyFrame:
     return scores.join(axes.lazy(), on=FILE).select("set", *columns, *RANKING, "score")
 
 
-def run_scores(files: Sequence[Path], set_name: str, metric: str) -> pl.LazyFrame:
+def run_scores(files: list[Path], set_name: str, metric: str) -> pl.LazyFrame:
     """Returns the scores of runs on one evaluation set, with the ids and languages of queries, and
     the file in the column `FILE`."""
     texts = ["set", "setting", "query_id", "query_language", "passage_language"]

@@ -33,7 +33,11 @@ class Components(NamedTuple):
 
     def where(self, mask_T: NDArray[np.bool_]) -> Self:
         """Returns some of the contrasts."""
-        return type(self)(*(field if isinstance(field, int) else field[mask_T] for field in self))
+        fields = self._asdict()
+        seeds = fields.pop("seeds")
+        return type(self)(
+            **{name: field_T[mask_T] for name, field_T in fields.items()}, seeds=seeds
+        )
 
     @property
     def variances(self) -> tuple[Floats, Floats, Floats]:
