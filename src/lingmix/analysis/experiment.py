@@ -12,6 +12,7 @@ from lingmix.tracking.pages.report_run import log_report
 from lingmix.tracking.per_query import per_query_files
 from lingmix.tracking.run_table import cell_table, evaluation_table, without_alpha
 from lingmix.tracking.store.client import open_store
+from lingmix.tracking.store.snapshot import remember_searches
 
 
 def report_experiment(name: str, *, uri: str, folder: Path, asked: Asked, downloads: Path) -> str:
@@ -22,6 +23,7 @@ def report_experiment(name: str, *, uri: str, folder: Path, asked: Asked, downlo
     `downloads`.
     """
     client = open_store(uri)
+    remember_searches(client)
     experiment = experiment_named(client, name).experiment_id
     cells = cell_table(client, experiment, PAIR_METRICS)
     results = answered(
