@@ -1,6 +1,7 @@
 """The training batches and the development texts, as Lightning asks for them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,7 +46,6 @@ class HybridDataModule(pl.LightningDataModule):
         development: EvaluationSet | None,
     ) -> None:
         super().__init__()
-
         languages = sorted({language for pair in pairs.language_pairs for language in pair})
         self.batches = ScheduledBatches(
             pairs=pairs,
@@ -60,19 +60,14 @@ class HybridDataModule(pl.LightningDataModule):
             negatives=negatives,
             seed=seed,
         )
-
-        def stored(texts: Sequence[str], role: Role) -> TokenStore:
-            return keep_tokens(texts, role, tokenize=tokenize, tokenizer=tokenizer, folder=cache)
-
         self._max_steps = max_steps
-        self._development: list[tuple[TokenStore, Role]] = (
-            []
-            if development is None
-            else [
-                (stored(development.queries, "query"), "query"),
-                (stored(development.passages, "passage"), "passage"),
+        self._development: list[tuple[TokenStore, Role]] = []
+        if development is not None:
+            keep = partial(keep_tokens, tokenize=tokenize, tokenizer=tokenizer, folder=cache)
+            self._development = [
+                (keep(development.queries, "query"), "query"),
+                (keep(development.passages, "passage"), "passage"),
             ]
-        )
 
     def refuse_starved(self, *, ranks: int, accumulated: int) -> None:
         """Where `accumulated` batches make a step, each rank must have a pair of each batch."""

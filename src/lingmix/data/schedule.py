@@ -234,7 +234,7 @@ def _probabilities(
         raise InputError(
             f"sampler.alpha: {name} batches are asked for and no {name} language pair is left to "
             f"draw from; choose sampler={'crosslingual' if kind else 'monolingual'} (alpha "
-            f"{0 if kind else 1} throughout), widen `languages` or `pairs`, or lower "
-            "sampler.min_size"
+            f"{0 if kind else 1} throughout), set data.expand_pairs=true, widen `languages` or "
+            "`pairs`, or lower sampler.min_size"
         )
     return weight_Y / total if total else weight_Y
