@@ -135,6 +135,17 @@ def test_a_pass_over_a_language_pair_visits_no_row_twice(homogeneous):
     assert max(number for _, number in seen) > 1, "several passes were made"
 
 
+@pytest.mark.parametrize("homogeneous", [True, False])
+def test_a_pass_of_a_pair_too_large_to_shuffle_visits_each_row_once(monkeypatch, homogeneous):
+    monkeypatch.setattr("lingmix.data.schedule.SHUFFLED", 50)
+    batches = schedule({"en-en": 100}, alpha=1.0, homogeneous=homogeneous)
+    orders = [np.concatenate([batches.rows(10 * n + k) for k in range(10)]) for n in range(3)]
+    assert all(np.sort(order).tolist() == [*range(100)] for order in orders)
+    assert len({tuple(order) for order in orders}) == 3
+    again = schedule({"en-en": 100}, alpha=1.0, homogeneous=homogeneous)
+    np.testing.assert_array_equal(again.rows(27), orders[2][70:80])
+
+
 def test_passes_differ_in_their_order():
     batches = schedule({"en-en": 10}, alpha=1.0)
     first, second = batches.rows(0), batches.rows(1)

@@ -1,6 +1,9 @@
+from hashlib import blake2b
+
 import numpy as np
 import pytest
 
+from lingmix.data.columns import shard
 from lingmix.data.items import Item, LanguagePair, Pair
 from lingmix.data.training_pairs import TrainingPairs
 from lingmix.errors import InputError
@@ -93,3 +96,21 @@ def test_pairs_are_shown_by_language_pair_and_item():
     dogs = np.flatnonzero([pairs.columns.item_ids[int(n)] == "dog" for n in pairs.item_N])
     assert pairs.shown(dogs) == "en-de: items dog, dog"
     assert pairs.shown(np.arange(6), most=1) == "de-de, de-en, en-de, en-en: items cat and 5 more"
+
+
+def test_the_sample_of_texts_is_that_of_all_of_them_by_hash(monkeypatch):
+    """In whatever batches they are read."""
+    monkeypatch.setattr(shard, "ROWS", 7)
+    items = [
+        Item(f"{n}", "", {"en": (f"query {n % 23}",)}, {"de": (f"Satz {n}",)}, {"de": (f"N{n}",)})
+        for n in range(40)
+    ]
+    texts = {
+        t for i in items for by in (i.queries, i.passages, i.negatives) for (t,) in by.values()
+    }
+    by_hash = sorted(texts, key=lambda text: blake2b(text.encode(), digest_size=16).digest())
+    pairs = pairs_of(*items)
+    assert [*pairs.sample_texts(10_000)] == by_hash
+    some = [*pairs.sample_texts(100)]
+    assert some == by_hash[: len(some)]
+    assert sum(map(len, some[:-1])) < 100 <= sum(map(len, some))

@@ -1,5 +1,6 @@
 """Other code or other data is another run, and is said."""
 
+import os
 import subprocess
 
 import pytest
@@ -204,3 +205,23 @@ def test_a_checkout_is_named_by_its_commit_and_whether_it_was_edited(tmp_path, m
     code.git_tags.cache_clear()
     assert code.git_tags() == clean | {"mlflow.source.git.dirty": "true"}
     code.git_tags.cache_clear()
+
+
+def test_a_large_file_is_read_once_while_it_stays_as_it_is(tmp_path, monkeypatch):
+    """That it is not read again shows where its time of change is put back, and not otherwise."""
+    monkeypatch.setattr(contents, "LARGE", 4)
+    file, notes = tmp_path / "pairs.jsonl", tmp_path / "digests"
+
+    def digest():
+        contents._content.cache_clear()
+        return contents.content_digest(file, notes=notes)
+
+    file.write_text("before")
+    first, written = digest(), file.stat().st_mtime_ns
+    file.write_text("behind")
+    os.utime(file, ns=(written, written))
+    assert digest() == first
+    os.utime(file, ns=(written, written + 1))
+    assert digest() != first
+    contents._content.cache_clear()
+    assert contents.content_digest(file, notes=None) == digest()

@@ -25,7 +25,7 @@ def load_columns(config: Config) -> Columns:
     """
     data = config["data"]
     sources = [
-        _source(part, group)
+        _source(part, group, output_dir=config["output_dir"])
         for group, node in enumerate(data["train"])
         for part in _split_paths(node)
     ]
@@ -38,10 +38,11 @@ def _split_paths(node: Config) -> list[Config]:
     return [node | {"path": one} for one in path] if isinstance(path, list) and path else [node]
 
 
-def _source(node: Config, group: int) -> Source:
+def _source(node: Config, group: int, *, output_dir: str) -> Source:
     """Its digest is of the node, of the contents of the files that it names, and of the code."""
     reader = inspect.getmodule(locate(node["_target_"], at="data.train"))
-    decides = [deciding_values({"data": node}), _code(lingmix.data), _code(reader)]
+    settings = deciding_values({"data": node, "output_dir": output_dir})
+    decides = [settings, _code(lingmix.data), _code(reader)]
     digest = sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()
     places = [Path(str(node[key])).expanduser() for key in ("path", "folder") if node.get(key)]
     name = str(places[0]) if places else node["_target_"].rpartition(".")[2]

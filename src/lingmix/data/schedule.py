@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingmix.data.items import LanguagePair
+from lingmix.data.permutation import permuted
 from lingmix.data.training_pairs import TrainingPairs
 from lingmix.errors import InputError, require_int, require_number
 from lingmix.ranges import Count, Share
@@ -17,6 +18,10 @@ log = logging.getLogger(__name__)
 
 AlphaSchedule = Literal["constant", "linear", "cosine"]
 Homogeneous = bool | Literal["monolingual"]
+
+SHUFFLED = 2**16
+"""Rows of a language pair whose order is a shuffle that is held; of more it is a permutation of
+which a batch's part alone is worked out."""
 
 
 class Slice(NamedTuple):
@@ -107,11 +112,7 @@ class HybridSchedule:
 
     def rows(self, step: int) -> NDArray[np.int64]:
         """Positions in the training pairs of the batch of `step`."""
-        parts = [
-            self._order(part.language_pair, part.pass_number)[part.start :][: part.size]
-            for part in self.plan(step)
-        ]
-        return np.concatenate(parts)
+        return np.concatenate([*map(self._rows, self.plan(step))])
 
     def drawn(self, step: int) -> Pass | None:
         """What a homogeneous batch is part of; None for a mixed one."""
@@ -176,13 +177,22 @@ class HybridSchedule:
         self._start_Y[language_pair] += count
         return Slice(language_pair, int(self._pass_Y[language_pair]), start, count)
 
+    def _rows(self, part: Slice) -> NDArray[np.int64]:
+        pair, size = part.language_pair, int(self._size_Y[part.language_pair])
+        place_B = np.arange(part.start, part.start + part.size)
+        if size <= SHUFFLED:
+            return self._begin_Y[pair] + self._order(pair, part.pass_number)[place_B]
+        random = self._random_of_pass(pair, part.pass_number)
+        return self._begin_Y[pair] + permuted(place_B, size, random)
+
     @lru_cache(maxsize=512)  # noqa: B019 - one schedule lives as long as its run
     def _order(self, language_pair: int, pass_number: int) -> NDArray[np.int64]:
-        """A pass's order; its key cannot meet a step's, which has no high bits."""
-        high = (1 << 63) | (language_pair << 40) | pass_number
-        random = _random(self._seed, high)
-        begin = self._begin_Y[language_pair]
-        return begin + random.permutation(int(self._size_Y[language_pair]))
+        random = self._random_of_pass(language_pair, pass_number)
+        return random.permutation(int(self._size_Y[language_pair]))
+
+    def _random_of_pass(self, language_pair: int, pass_number: int) -> np.random.Generator:
+        """Its key cannot meet a step's, which has no high bits."""
+        return _random(self._seed, (1 << 63) | (language_pair << 40) | pass_number)
 
 
 def _refuse_alpha(alpha: float, alpha_end: float | None, alpha_schedule: AlphaSchedule) -> None:

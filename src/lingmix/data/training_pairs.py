@@ -1,14 +1,16 @@
 """Which query is trained on with which passage, as rows of the columns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from itertools import product
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from lingmix.data.columns.columns import Columns
-from lingmix.data.columns.numbering import Rows, numbered
+from lingmix.data.columns.numbering import Rows
 from lingmix.data.content_groups import ContentGroups
 from lingmix.data.items import LanguagePair
 from lingmix.data.languages import require_languages
@@ -102,26 +104,47 @@ class TrainingPairs:
         more = f" and {len(position_B) - most} more" if len(position_B) > most else ""
         return f"{_shown(used)}: items {', '.join(ids)}{more}"
 
-    def sample_texts(self, characters: int) -> list[str]:
+    def sample_texts(self, characters: int) -> Sequence[str]:
         """Distinct texts of the pairs in the order of their hashes, until there are that many
-        characters in them: the same whatever the order of the data."""
+        characters in them: the same whatever the order of the data. Read when they are asked for,
+        which an encoder with a vocabulary of its own never does."""
+        return _Sample(lambda: self._sampled(characters))
+
+    def _sampled(self, characters: int) -> list[str]:
         used_T = np.zeros(len(self.texts), np.bool_)
         for rows_N in (self.columns.query_N, self.columns.passage_N):
             used_T[rows_N[self.row_N]] = True
         used_T[self.given_negatives[1]] = True
-        key_S, row_S, length_S = (np.empty(0, kind) for kind in (np.uint64, np.int64, np.int64))
-        limit = np.uint64(2**64 - 1)
-        for begin, chunk in numbered(self.columns.column("texts", "key")):
-            new = np.flatnonzero(used_T[begin : begin + len(chunk)] & (chunk <= limit))
-            lengths = [len(text) for text in self.texts.take(begin + new)]
-            key_S, first_S = np.unique(np.concatenate([key_S, chunk[new]]), return_index=True)
-            row_S = np.concatenate([row_S, begin + new])[first_S]
-            length_S = np.concatenate([length_S, lengths])[first_S]
-            enough = int(np.searchsorted(np.cumsum(length_S), characters)) + 1
-            key_S, row_S, length_S = key_S[:enough], row_S[:enough], length_S[:enough]
-            if length_S.sum() >= characters:
-                limit = key_S[-1]
-        return self.texts.take(row_S)
+        texts: dict[int, str] = {}
+        limit, begin = 2**64 - 1, 0
+        for key, text in self.columns.joined.keyed_texts():
+            new = np.flatnonzero(used_T[begin : begin + len(key)] & (key <= limit))
+            begin += len(key)
+            texts |= zip(key[new].tolist(), text.take(pa.array(new)).to_pylist(), strict=True)
+            ordered = sorted(texts)
+            ends = np.cumsum([len(texts[one]) for one in ordered])
+            ordered = ordered[: int(np.searchsorted(ends, characters)) + 1]
+            texts = {one: texts[one] for one in ordered}
+            if len(ends) > len(ordered):
+                limit = ordered[-1]
+        return [*texts.values()]
+
+
+class _Sample(Sequence[str]):
+    """Texts that are read when they are first asked for."""
+
+    def __init__(self, read: Callable[[], list[str]]) -> None:
+        self._read = read
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        return self._read()
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._texts[index]
 
 
 def training_pairs(

@@ -8,16 +8,23 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from lingmix.atomic import atomic_file
+
 DOCUMENTATION = ("readme", "licence", "license")
 """Beginnings of the names of files that document data and are not part of it."""
 
+LARGE = 2**24
+"""Bytes of a file whose digest is noted."""
 
-def content_digest(path: Path) -> str:
+
+def content_digest(path: Path, *, notes: Path | None) -> str:
     """Return the SHA-256 digest of a file, or of all files below a folder and their names in it.
 
-    Links are followed. Documentation and hidden files are left out. A process reads a path once.
+    Links are followed. Documentation and hidden files are left out. A process reads a path once,
+    and large files are read once at all while they stay as they are: the folder `notes` has their
+    digests.
     """
-    return _content(path.expanduser().resolve())
+    return _content(path.expanduser().resolve(), notes)
 
 
 def is_path(key: str, value: object, settings: Mapping[str, Any]) -> bool:
@@ -34,13 +41,34 @@ def is_path(key: str, value: object, settings: Mapping[str, Any]) -> bool:
 
 
 @cache
-def _content(path: Path) -> str:
+def _content(path: Path, notes: Path | None) -> str:
     digest = hashlib.sha256()
     for file in sorted(_files(path)) if path.is_dir() else [path]:
         digest.update(f"{file.relative_to(path)}:{file.stat().st_size}:".encode())
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "sha256").digest())
+        digest.update(bytes.fromhex(_file_digest(file, notes)))
     return digest.hexdigest()
+
+
+def _file_digest(file: Path, notes: Path | None) -> str:
+    """The digest that was noted, if size, time of change and inode are those of then."""
+    found = file.stat()
+    if notes is None or found.st_size < LARGE:
+        return _sha256(file)
+    state = f"{found.st_size} {found.st_mtime_ns} {found.st_ino}"
+    note = notes / hashlib.sha256(str(file).encode()).hexdigest()
+    noted, _, state_then = (note.read_text("ascii") if note.is_file() else "").partition(" ")
+    if state == state_then:
+        return noted
+    notes.mkdir(parents=True, exist_ok=True)
+    digest = _sha256(file)
+    with atomic_file(note) as opened:
+        opened.write(f"{digest} {state}".encode())
+    return digest
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -36,7 +36,8 @@ def dataset_inputs(config: Mapping[str, Any]) -> list[Input]:
 
     Neither their location counts nor the languages or the share that a run uses, which are params.
     """
-    return [_input(*source) for source in _sources(config)]
+    output_dir = config.get("output_dir")
+    return [_input(*source, output_dir=output_dir) for source in _sources(config)]
 
 
 def log_inputs(client: MlflowClient, run_id: str, logged: list[Input]) -> None:
@@ -67,8 +68,9 @@ def _split_paths(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [{**node, "path": file} for file in path] if isinstance(path, list) else [node]
 
 
-def _input(name: str, node: Mapping[str, Any], context: str) -> Input:
-    identifying = json.dumps(deciding_values({"data": node}), sort_keys=True, default=str)
+def _input(name: str, node: Mapping[str, Any], context: str, *, output_dir: str | None) -> Input:
+    values = deciding_values({"data": node, "output_dir": output_dir})
+    identifying = json.dumps(values, sort_keys=True, default=str)
     kind, source = _source(node)
     options = {key: value for key, value in node.items() if not key.startswith((*LIES_AT, "_"))}
     return {

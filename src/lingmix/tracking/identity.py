@@ -89,7 +89,13 @@ def config_hash(config: Mapping[str, Any]) -> str:
 
 def deciding_values(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is hashed beside code and versions: plain values by dotted key."""
-    return _identifying(_settings(config))
+    return _identifying(_settings(config), notes_of(config))
+
+
+def notes_of(config: Mapping[str, Any]) -> Path | None:
+    """Return the folder with the digests of large files; None without an output folder."""
+    folder = config.get("output_dir")
+    return Path(folder, "cache", "digests") if folder else None
 
 
 def identify(config: Mapping[str, Any]) -> RunIdentity:
@@ -99,7 +105,7 @@ def identify(config: Mapping[str, Any]) -> RunIdentity:
     """
     flat, settings = leaves(config), _settings(config)
     code, versions = str(flat.get("tracking.code") or code_version()), identity_versions(flat)
-    hashed = _identifying(settings)
+    hashed = _identifying(settings, notes_of(config))
     read = {key: value for key, value in hashed.items() if value not in (None, settings.get(key))}
     tags = {
         HASH: _digest({"config": hashed, "code": code, "versions": versions}),
@@ -188,24 +194,26 @@ def _union(sets: Iterable[set[str]]) -> set[str]:
     return set().union(*found) if all(found) else set()
 
 
-def _identifying(settings: Mapping[str, Any]) -> dict[str, Any]:
-    values = {key: _read_contents(key, value, settings) for key, value in settings.items()}
-    return values | _encoder(settings) | _embedded(settings)
+def _identifying(settings: Mapping[str, Any], notes: Path | None) -> dict[str, Any]:
+    values = {key: _read_contents(key, value, settings, notes) for key, value in settings.items()}
+    return values | _encoder(settings, notes) | _embedded(settings)
 
 
-def _read_contents(key: str, value: object, settings: Mapping[str, Any]) -> object:
+def _read_contents(
+    key: str, value: object, settings: Mapping[str, Any], notes: Path | None
+) -> object:
     """The value; a digest of the contents where it names a file or folder."""
     if isinstance(value, list):
-        return [_read_contents(key, part, settings) for part in value]
-    return _content(str(value)) if is_path(key, value, settings) else value
+        return [_read_contents(key, part, settings, notes) for part in value]
+    return _content(str(value), notes) if is_path(key, value, settings) else value
 
 
-def _content(place: str) -> str:
+def _content(place: str, notes: Path | None) -> str:
     path = Path(place).expanduser()
-    return content_digest(path) if path.exists() else place
+    return content_digest(path, notes=notes) if path.exists() else place
 
 
-def _encoder(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _encoder(settings: Mapping[str, Any], notes: Path | None) -> dict[str, Any]:
     """What `encoder.name` refers to: the contents of a folder or checkpoint, a commit on the hub.
 
     The name itself identifies an encoder from scratch, a lexical one, and the model of a recorded
@@ -219,9 +227,10 @@ def _encoder(settings: Mapping[str, Any]) -> dict[str, Any]:
         return {"encoder.name": name}
     path = Path(name).expanduser()
     if name.endswith(CHECKPOINT):
-        return {"encoder.name": [_content(name), _content(str(path.with_name(ENCODER_FOLDER)))]}
+        parts = (name, str(path.with_name(ENCODER_FOLDER)))
+        return {"encoder.name": [_content(one, notes) for one in parts]}
     if path.exists():
-        return {"encoder.name": content_digest(path)}
+        return {"encoder.name": content_digest(path, notes=notes)}
     try:
         commit = commit_of(name, settings.get("encoder.revision"))
     except (OSError, ValueError):  # loading the encoder reports what is wrong

@@ -75,6 +75,12 @@ class Joined:
                 counts = np.diff(lists.offsets.to_numpy())
                 yield counts.astype(np.int64), values + self.begin("texts", number)
 
+    def keyed_texts(self) -> Iterator[tuple[NDArray[np.uint64], pa.Array]]:
+        """The hash of each text, and the texts."""
+        for shard in self.shards:
+            for batch in shard.batches("texts", "key", "text"):
+                yield batch.column(0).to_numpy(), batch.column(1)
+
     @cached_property
     def texts(self) -> TextColumn:
         """Mapped, as are the ids of items: only what is asked for is read."""
