@@ -1,11 +1,15 @@
 import errno
 import os
 import resource
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from lingmix.data.tokens import keep_tokens
+from lingmix.data.items import Item
+from lingmix.data.tokens import keep_tokens, keep_tokens_of_rows, read_part
+from lingmix.errors import InputError
+from tests.columns import columns_of
 
 
 def letters(texts, role):
@@ -76,3 +80,63 @@ def test_what_ends_before_it_is_whole_leaves_nothing_behind(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         kept(tmp_path, tokenize=stopped)
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
+
+
+def shard(n: int) -> list[Item]:
+    return [
+        Item(f"{n}", "", {"en": (f"q{n}",)}, {"de": ("c",), "fr": ("d",)}),
+        Item(f"{n}b", "", {"en": (f"q{n}",)}, {"de": (f"p{n}",)}, {"de": ("x",)}),
+    ]
+
+
+def of_rows(folder, *shards, tokenize=letters, languages=("de", "en")):
+    columns = columns_of(*shards)
+    store = keep_tokens_of_rows(
+        columns, languages=languages, tokenize=tokenize, tokenizer="letters", folder=folder
+    )
+    return columns, store
+
+
+def test_texts_of_columns_are_tokenised_in_their_role_and_once_in_a_shard(tmp_path):
+    columns, store = of_rows(tmp_path, shard(0), shard(1))
+    expected = {"q": 5, "c": 7, "p": 7, "x": 7}
+    assert len(store) == len(columns.texts) == 12
+    for row, text in enumerate(columns.texts):
+        again = columns.first_T[row] in {*range(row)} & {*range(row // 6 * 6, row)}
+        ids = [] if text == "d" or again else [expected[text[0]], *map(ord, text)]
+        assert store.take(np.array([row])).ids_T.tolist() == ids, (row, text)
+
+
+@pytest.mark.parametrize(("largest", "size"), [(2**16 - 1, 2), (2**16, 4)])
+def test_ids_take_as_many_bytes_as_the_largest_needs(tmp_path, largest, size):
+    of_rows(tmp_path, shard(0), tokenize=lambda texts, role: [[1, largest]] * len(texts))
+    (path,) = tmp_path.glob("*.arrow")
+    assert read_part(path).ids.itemsize == size
+
+
+def test_a_stopped_tokenisation_goes_on_with_the_part_it_was_at(tmp_path):
+    seen: list[str] = []
+
+    def stopping(texts, role):
+        seen.extend(texts)
+        if "q1" in texts:
+            raise KeyboardInterrupt
+        return letters(texts, role)
+
+    with pytest.raises(KeyboardInterrupt):
+        of_rows(tmp_path, shard(0), shard(1), tokenize=stopping)
+    assert {"q0", "q1"} <= {*seen}
+    later: list[str] = []
+    of_rows(tmp_path, shard(0), shard(1), tokenize=lambda *a: later.extend(a[0]) or letters(*a))
+    assert sorted(later) == ["c", "p1", "q1", "x"]
+
+
+def test_tokens_that_do_not_fit_are_refused_once_the_first_part_says_how_many(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
+    with pytest.raises(
+        InputError, match=r"training data, 2 parts like the first, of 0\.0 MiB, need"
+    ):
+        of_rows(tmp_path, shard(0), shard(1), shard(2))
+    assert len([*tmp_path.glob("*.arrow")]) == 1

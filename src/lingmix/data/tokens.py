@@ -88,7 +88,7 @@ def keep_tokens(
         blocks = (tokenize(texts[n : n + AT_ONCE], role) for n in range(0, len(texts), AT_ONCE))
         _write_part(file, blocks=map(_block, blocks))
 
-    return TokenStore([keep(folder / f"{digest.hexdigest()}.arrow", read=_read_part, write=write)])
+    return TokenStore([keep(folder / f"{digest.hexdigest()}.arrow", read=read_part, write=write)])
 
 
 def keep_tokens_of_rows(
@@ -113,7 +113,7 @@ def keep_tokens_of_rows(
     parts: list[Part] = []
     for done, (path, (number, batch)) in enumerate(paths.items(), start=1):
         blocks = _row_blocks(columns, number, batch, languages=languages, tokenize=tokenize)
-        parts.append(keep(path, read=_read_part, write=partial(_write_part, blocks=blocks)))
+        parts.append(keep(path, read=read_part, write=partial(_write_part, blocks=blocks)))
         if done == 1:
             ahead = sum(not one.exists() for one in paths)
             size = path.stat().st_size
@@ -173,7 +173,7 @@ def _write_part(file: BinaryIO, *, blocks: Iterator[Block]) -> None:
         writer.write_batch(pa.record_batch([column], schema=schema))
 
 
-def _read_part(path: Path) -> Part:
+def read_part(path: Path) -> Part:
     with pa.memory_map(str(path)) as source:
         column = pa.ipc.open_file(source).get_batch(0).column(0)
     return Part(column.values.to_numpy(), column.offsets.to_numpy())

@@ -5,6 +5,7 @@ their language pair. Arrays of the rows of texts, of pairs or of items take 4 by
 of them are in memory at once; what is larger is read a chunk at a time.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def _write_pairs(joined: Joined, folder: Path, *, item_I: Rows, first_T: Rows) -
     """In order of their language pairs, which are numbered query language first."""
     languages = len(joined.languages)
 
-    def language_pairs() -> Any:
+    def language_pairs() -> Iterator[NDArray[np.int64]]:
         for asked, given in joined.columns("pairs", "query_language", "passage_language"):
             yield asked.astype(np.int64) * languages + given
 
@@ -101,11 +102,11 @@ def _write_pairs(joined: Joined, folder: Path, *, item_I: Rows, first_T: Rows) -
 
 def _write_negatives(joined: Joined, folder: Path, *, place_N: Rows, first_T: Rows) -> None:
     count_N = np.empty(len(place_N), np.int64)
-    for begin, (counts, _) in numbered_pairs(joined):
+    for begin, counts, _ in _numbered_negatives(joined):
         count_N[place_N[begin : begin + len(counts)]] = counts
     start_N = np.cumsum(np.append(0, count_N))
     texts = np.empty(joined.negatives, np.int32)
-    for begin, (counts, rows) in numbered_pairs(joined):
+    for begin, counts, rows in _numbered_negatives(joined):
         starts = start_N[place_N[begin : begin + len(counts)]]
         within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
         texts[np.repeat(starts, counts) + within] = first_T[rows]
@@ -113,8 +114,11 @@ def _write_negatives(joined: Joined, folder: Path, *, place_N: Rows, first_T: Ro
     write_column(folder, "negative_text", texts)
 
 
-def numbered_pairs(joined: Joined) -> Any:
+def _numbered_negatives(
+    joined: Joined,
+) -> Iterator[tuple[int, NDArray[np.int64], Rows]]:
+    """The pair that a chunk begins at, how many each pair has, and their texts."""
     begin = 0
     for counts, rows in joined.given_negatives():
-        yield begin, (counts, rows)
+        yield begin, counts, rows
         begin += len(counts)

@@ -1,0 +1,78 @@
+"""Sources of training data as a configuration names them."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from lingmix.assembly.sources import load_columns
+from lingmix.errors import InputError
+from lingmix.tracking import contents
+
+READER = "lingmix.data.sources.pair_rows.read_pairs"
+
+
+def write(path: Path, passage: str) -> str:
+    row = {
+        "query": "where?",
+        "passage": passage,
+        "query_lang": "en",
+        "passage_lang": "de",
+        "source_id": "a",
+    }
+    path.write_text(json.dumps(row), "utf-8")
+    return str(path)
+
+
+def loaded(folder: Path, *paths: str):
+    contents._content.cache_clear()
+    data = {"train": [{"_target_": READER, "path": [*paths]}], "expand_pairs": False}
+    return load_columns({"data": data, "output_dir": str(folder / "output")})
+
+
+def made(folder: Path) -> set[Path]:
+    """Shards, each with its time of making."""
+    return {
+        (path, path.stat().st_mtime_ns)
+        for path in folder.glob("output/cache/columns/*/texts.arrow")
+    }
+
+
+def test_a_file_that_is_changed_is_read_again_alone(tmp_path):
+    paths = [write(tmp_path / f"{name}.jsonl", name) for name in ("eins", "zwei")]
+    assert [*loaded(tmp_path, *paths).texts] == ["where?", "eins", "where?", "zwei"]
+    before = made(tmp_path)
+    write(tmp_path / "zwei.jsonl", "drei")
+    columns = loaded(tmp_path, *paths)
+    assert [*columns.texts] == ["where?", "eins", "where?", "drei"]
+    assert columns.item_I.tolist() == [0, 0], "files of one source share ids"
+    assert len(made(tmp_path) - before) == 1
+    assert before < made(tmp_path)
+
+
+def test_a_file_that_is_moved_is_not_read_again(tmp_path):
+    first = loaded(tmp_path, write(tmp_path / "eins.jsonl", "eins"))
+    (tmp_path / "eins.jsonl").rename(tmp_path / "moved.jsonl")
+    second = loaded(tmp_path, str(tmp_path / "moved.jsonl"))
+    assert len(made(tmp_path)) == 1
+    assert [*first.texts] == [*second.texts]
+
+
+def test_a_file_that_is_gone_is_one_line(tmp_path):
+    paths = [write(tmp_path / f"{name}.jsonl", name) for name in ("eins", "zwei")]
+    loaded(tmp_path, *paths)
+    Path(paths[1]).unlink()
+    with pytest.raises(InputError, match=rf"^{paths[1]}: no such file; expected pairs"):
+        loaded(tmp_path, *paths)
+
+
+def test_a_corpus_larger_than_the_disk_is_refused_with_the_arithmetic(tmp_path, monkeypatch):
+    path = tmp_path / "huge.jsonl"
+    path.write_bytes(b"")
+    monkeypatch.setattr(contents, "_file_digest", lambda file, notes: "00")
+    os.truncate(path, 10**13)  # a file of one hole
+    with pytest.raises(
+        InputError, match=r"huge.jsonl \(9,313.2 GiB of text, twice over\) need 18,6"
+    ):
+        loaded(tmp_path, str(path))
