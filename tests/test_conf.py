@@ -45,7 +45,7 @@ GROUPS = {
     ],
     "evaluate": ["encoder", "evaluation", "search", "tracking", "launcher"],
     "mine": ["data", "augmentation", "encoder", "search", "tracking"],
-    "analyze": ["analysis", "tracking"],
+    "analyze": ["analysis", "planted", "tracking"],
 }
 """Groups by the command that reads them."""
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from lingmix.cli.analysis_settings import Analysis
 from lingmix.cli.networks import Encoder, Loss, Optimizer, Text
+from lingmix.cli.planted_settings import Planted
 from lingmix.cli.schema import Node, Rule, Settings
 from lingmix.ranges import Count, CountOrZero, NotNegative, Positive, Seed, Share
 
@@ -213,6 +214,7 @@ class Mine(Command):
 
 class Analyze(Command):
     analysis: Analysis
+    planted: Planted | None
 
 
 class Sync(Command):

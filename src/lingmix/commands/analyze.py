@@ -9,8 +9,15 @@ from lingmix.tracking.store.local import require_store
 
 
 def analyze(composed: DictConfig) -> str:
-    """Write the report of an experiment's complete runs and log it; return a message."""
+    """Write the report of an experiment's complete runs and log it; return a message.
+
+    With a planted law, return what the design would tell instead, and read no store.
+    """
     config = checked(composed, "analyze")
+    if config["planted"]:
+        from lingmix.analysis.planted_table import planted_table  # noqa: PLC0415 - imports SciPy
+
+        return planted_table(config["planted"])
     name, uri = config["name"], config["tracking"]["uri"]
     require_store(uri, name)
     from lingmix.analysis.answers import Asked  # noqa: PLC0415 - imports SciPy
