@@ -28,3 +28,16 @@ def test_an_experiment_without_a_complete_run_says_what_to_run(configure):
     experiment_of(client, config.name, output_dir=Path(config.output_dir))
     with pytest.raises(InputError, match="no complete run to analyse"):
         analyze(config)
+
+
+def test_planted_studies_are_analysed_without_a_store(configure):
+    config = configure(
+        "analyze", "planted=additive", "planted.studies=2", "planted.draws=100",
+        "planted.design.scales=[0,2000]", "planted.design.questions=20",
+    )  # fmt: skip
+    told = analyze(config)
+    assert told.startswith("2 studies of 5 alphas, 2 scales, 3 seeds and 20 questions")
+    # two scales tell no exponent: of two studies none
+    exponent = next(line for line in told.splitlines() if line.startswith("exponent"))
+    assert exponent.split() == ["exponent", ".500", ".000", "—", "—"]
+    assert told == analyze(config)
