@@ -38,6 +38,7 @@ def test_a_run_records_what_was_asked_for_and_what_came_out(configure, encoder, 
     assert run.data.metrics["test/cldr_currency/contrastive_entropy"] > 0
     assert "val/development/multilingual/map" in run.data.metrics
     assert "train/loss" in run.data.metrics
+    assert run.data.metrics["train/items"] > 100
     folder = Path(
         mlflow.artifacts.download_artifacts(run.info.artifact_uri, dst_path=str(tmp_path))
     )

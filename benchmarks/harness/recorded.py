@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from numpy.typing import NDArray
 
+from lingmix.evaluation.metric_names import TRAINED_ITEMS
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import COMPLETE, KIND, STATE
 from lingmix.tracking.pair_scores import SCORES
@@ -19,6 +20,9 @@ from lingmix.tracking.per_query import PER_QUERY
 from lingmix.tracking.store.client import experiment_of, open_store
 
 SET = "planted"
+BASE = 500
+"""Items trained on at scale 0."""
+
 SETTINGS = ("monolingual", "crosslingual", "multilingual")
 
 
@@ -110,6 +114,7 @@ def _record(
     scores = _scores(table)
     (folder / SCORES).write_text(json.dumps(scores), "utf-8")
     metrics = [Metric(key, scores[key], 0, 0) for key in scores if "/pair/" not in key]
+    metrics.append(Metric(TRAINED_ITEMS, BASE + int(settings["augmentation.scale"]), 0, 0))
     identity = repr(sorted(settings.items()))
     client.log_batch(
         run.info.run_id,

@@ -242,8 +242,17 @@ def test_all_frames_name_their_set_and_group(full) -> None:
     found = frames(full.results())
     assert set(found) == {
         "frontier", "pairs", "region", "hypervolume", "exchange", "comparisons", "components",
+        "predictors", "laws", "law_curves", "moves", "best_alphas",
     }  # fmt: skip
     assert all(frame.columns[:2] == ["set", "group"] for frame in found.values())
+
+
+def test_two_scales_tell_no_law_but_test_whether_the_best_alpha_moves(answer) -> None:
+    assert set(answer.laws["status"]) == {"not identifiable"}
+    assert answer.moves["setting"].to_list() == [*TRUTH, "utility"]
+    assert any(
+        "the exponent of a power law is not identifiable" in line for line in answer.not_found
+    )
 
 
 def test_an_answer_does_not_hang_on_chance(full, answer) -> None:

@@ -31,6 +31,18 @@ class Answer(NamedTuple):
       `mean` with bounds (of the score, or of the difference), `seed`, `question` and `rest`, the
       standard deviations of the noise, with bounds, and for contests `seeds_needed` and
       `questions_needed`.
+    - `predictors`: a row per scale, contest and `predictor` of language pairs (`one_language`,
+      `one_script`, `trained`): `effect` with bounds, what pairs with it gain beyond others, `p`.
+    - `laws`: a row per setting (`utility` is the preference's) and alpha: the `status` of the power
+      law in scale, `exponent` (shared by the alphas) and `limit` with bounds, null unless it
+      converged; `enough` with bounds, the scale beyond which doubling all data gains less than a
+      point, null where unbounded; `miss`, what the law of the other scales predicts for the largest
+      less what was measured.
+    - `law_curves`: a row per setting, alpha and scale, beyond those measured too: `score`.
+    - `moves`: a row per setting, the test that the best alpha moves with scale (see
+      `surface.Moves`).
+    - `best_alphas`: a row per setting and scale, `measured` (1) or foretold (0): `best`, with
+      bounds.
     """
 
     set_name: str
@@ -46,3 +58,8 @@ class Answer(NamedTuple):
     exchange: pl.DataFrame
     comparisons: pl.DataFrame
     components: pl.DataFrame
+    predictors: pl.DataFrame
+    laws: pl.DataFrame
+    law_curves: pl.DataFrame
+    moves: pl.DataFrame
+    best_alphas: pl.DataFrame

@@ -10,7 +10,9 @@ from lingmix.analysis.contest_rows import GAINS, LOSES, UNDECIDED
 from lingmix.analysis.frontier_rows import Row
 from lingmix.analysis.groups import scale_name
 from lingmix.analysis.metric_columns import LABELS
+from lingmix.analysis.predictor_rows import predictors_said
 from lingmix.analysis.preference import Preference
+from lingmix.analysis.scale_words import scale_not_found, scale_said
 from lingmix.analysis.table import score, signed
 from lingmix.evaluation.metrics import METRICS
 
@@ -27,13 +29,15 @@ def said(answer: Answer, preference: Preference) -> list[str]:
         *_front(answer),
         *_exchange(answer),
         *_pairs(answer),
+        *predictors_said(_at_largest(answer.predictors), recommended(answer), answer.level),
+        *scale_said(answer),
     ]
 
 
 def not_found(answer: Answer, left_out: Sequence[str]) -> list[str]:
     """Returns what the runs cannot tell, in sentences; `left_out` are values of the grid."""
     lines = [*_missing(answer, left_out), *_undecided(answer)]
-    lines += [*_undefined_rates(answer), *_undecided_pairs(answer)]
+    lines += [*_undefined_rates(answer), *_undecided_pairs(answer), *scale_not_found(answer)]
     return lines
 
 

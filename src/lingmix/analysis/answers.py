@@ -1,6 +1,6 @@
 """The answers of an experiment's runs, one for each group of comparable runs and evaluation set."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +20,14 @@ from lingmix.analysis.frontier_rows import (
     region_rows,
 )
 from lingmix.analysis.groups import curves, groups
+from lingmix.analysis.inference.grid import Grid
+from lingmix.analysis.predictor_rows import predictor_rows
 from lingmix.analysis.preference import Preference
 from lingmix.analysis.results import Results
+from lingmix.analysis.scale_rows import SCALE_FRAMES, scale_rows, scale_scores
 
 NUMBERS = ("scale", "seeds", "questions", "seeds_needed", "questions_needed")
-WORDS = ("setting", "pair", "verdict")
+WORDS = ("setting", "pair", "verdict", "status", "predictor")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +47,11 @@ def answered(results: Results, files: Mapping[str, Path], asked: Asked) -> Resul
 
     A group of runs without a file has no answer.
     """
+    items = dict(results.cells.select("run_id", "items").rows())
     sets = [
         one._replace(
             answers=tuple(
-                _answer(one.name, words, group, files, asked)
+                _answer(one.name, words, group, files=files, items=items, asked=asked)
                 for words, group in groups(one.runs)
                 if not files.keys().isdisjoint(group["run_id"])
             )
@@ -76,11 +80,18 @@ def frames(results: Results) -> dict[str, pl.DataFrame]:
 
 
 def _answer(
-    set_name: str, words: str, group: pl.DataFrame, files: Mapping[str, Path], asked: Asked
+    set_name: str,
+    words: str,
+    group: pl.DataFrame,
+    *,
+    files: Mapping[str, Path],
+    items: Mapping[str, int | None],
+    asked: Asked,
 ) -> Answer:
     how = Certainty(asked.level, asked.power, asked.draws, np.random.default_rng(asked.seed))
     rows: dict[str, list[Row]] = {name: [] for name in FRAMES}
     left_out: dict[str, None] = {}
+    grids, trained = list[Mapping[str, Grid]](), list[int | None]()
     for name, runs in curves(group):
         if files.keys().isdisjoint(runs["run_id"]):
             continue
@@ -96,6 +107,10 @@ def _answer(
         for frame, found in _rows(curve, asked.preference, how).items():
             rows[frame] += found
         left_out |= dict.fromkeys(f"{name}: {value}" for value in curve.first.left_out)
+        grids.append(curve.grids)
+        trained.append(items[runs["run_id"][0]])
+    if scores := scale_scores(grids, trained, asked.preference):
+        rows |= scale_rows(scores, draws=asked.draws, rng=how.rng)
     answer = Answer(
         set_name=set_name, metric=asked.metric, group=words, level=asked.level,
         said=[], not_found=[],
@@ -106,17 +121,23 @@ def _answer(
     )
 
 
-FRAMES = ("frontier", "pairs", "region", "hypervolume", "exchange", "comparisons", "components")
+FRAMES = (
+    *("frontier", "pairs", "region", "hypervolume", "exchange", "comparisons", "components"),
+    "predictors",
+    *SCALE_FRAMES,
+)
 
 
-def _rows(curve: CurveScores, preference: Preference, how: Certainty) -> dict[str, Iterator[Row]]:
+def _rows(curve: CurveScores, preference: Preference, how: Certainty) -> dict[str, Iterable[Row]]:
+    comparisons = [*comparison_rows(curve, how)]
     return {
         "frontier": frontier_rows(curve, preference, how.level),
         "pairs": pair_rows(curve, how.level),
         "region": region_rows(curve, how.level),
         "hypervolume": hypervolume_rows(curve, how.level),
         "exchange": exchange_rows(curve, how.level),
-        "comparisons": comparison_rows(curve, how),
+        "comparisons": comparisons,
+        "predictors": predictor_rows(comparisons, curve.runs.runs["pairs"][0], how.level),
         "components": component_rows(curve, how),
     }
 

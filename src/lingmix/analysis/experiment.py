@@ -1,11 +1,15 @@
 """The report of one experiment, from its store and back into it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import polars as pl
+
 from lingmix.analysis.answers import Asked, answered, frames
+from lingmix.analysis.batch_sizes import batch_sizes, critical_batches_in_words, swept
 from lingmix.analysis.metric_columns import PAIR_METRICS
 from lingmix.analysis.report import write_report
-from lingmix.analysis.results import Results, in_tables, in_words, results_of
+from lingmix.analysis.results import in_tables, in_words, results_of
 from lingmix.atomic import atomic_file
 from lingmix.tracking.history import commands, experiment_named, replaced_runs, unfinished_runs
 from lingmix.tracking.pages.report_run import log_report
@@ -13,6 +17,7 @@ from lingmix.tracking.per_query import per_query_files
 from lingmix.tracking.run_table import cell_table, evaluation_table, without_alpha
 from lingmix.tracking.store.client import open_store
 from lingmix.tracking.store.snapshot import remember_searches
+from lingmix.tracking.validation_curves import validation_curves
 
 
 def report_experiment(name: str, *, uri: str, folder: Path, asked: Asked, downloads: Path) -> str:
@@ -40,15 +45,20 @@ def report_experiment(name: str, *, uri: str, folder: Path, asked: Asked, downlo
         left_out=left_out,
         commands=[*commands(client, experiment), f"lingmix-analyze name={name}"],
     )
-    _write_frames(results, folder / "answer")
+    lines, tables = [in_words(results)], frames(results)
+    if swept(cells):
+        found = batch_sizes(cells, validation_curves(client, cells["run_id"]))
+        tables["critical_batches"] = found
+        lines += critical_batches_in_words(found)
+    _write_frames(tables, folder / "answer")
     log_report(client, experiment, folder=folder)
     said = f"\nLeft out: {'; '.join(left_out)}" if left_out else ""
-    answer = in_words(results)
+    answer = "\n".join(lines)
     return f"{answer}\n\n{in_tables(results)}{said}\n{written[0]}".lstrip()
 
 
-def _write_frames(results: Results, folder: Path) -> None:
+def _write_frames(named: Mapping[str, pl.DataFrame], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    for name, frame in frames(results).items():
+    for name, frame in named.items():
         with atomic_file(folder / f"{name}.parquet") as stream:
             frame.write_parquet(stream)

@@ -19,6 +19,7 @@ from lingmix.model.hub import ENCODER_FOLDER
 from lingmix.model.precision import fastest_device, precision_of
 from lingmix.signals import Stop
 from lingmix.tracking.lightning_logger import RunLogger
+from lingmix.tracking.models import recorded_checkpoint
 from lingmix.tracking.outbox.recorder import RunRecorder
 from lingmix.training.checkpoints import Checkpoints, newest_state
 from lingmix.training.completeness import require_trained
@@ -45,7 +46,7 @@ def fit(
     The best are those that scored highest on the development set. Checkpoints in `work` must be of
     `configuration`. Raises StoppedError after a signal, PrunedError where a study rejects the run.
     """
-    start = ranks.on_rank_zero(partial(find_start, parts, work=work, configuration=configuration))
+    start = ranks.on_rank_zero(partial(find_start, parts, config, work, configuration))
     checkpoints = Checkpoints(
         work,
         **config["checkpoint"],
@@ -72,10 +73,13 @@ def fit(
         parts.module.load_state_dict(checkpoints.best_weights())
 
 
-def find_start(parts: Parts, *, work: Path, configuration: Mapping[str, Any]) -> str:
-    """Save the encoder as it starts, and return the checkpoint to resume from, empty for none."""
+def find_start(parts: Parts, config: Config, work: Path, configuration: Mapping[str, Any]) -> str:
+    """Save the encoder as it starts, and return the checkpoint to go on from, empty for none."""
     parts.module.encoder.save(work / ENCODER_FOLDER)
-    return str(newest_state(work, configuration) or "")
+    if state := newest_state(work, configuration):
+        return str(state)
+    branch = config["branch_from"]
+    return str(recorded_checkpoint(config["tracking"]["uri"], branch)) if branch else ""
 
 
 def make_trainer(

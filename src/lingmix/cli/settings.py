@@ -51,6 +51,11 @@ PairMetrics = Annotated[
 ]
 
 
+RecordedRun = Annotated[
+    str, Field(pattern=r"^runs:/[^/]+/?$"), Rule("a recorded run, as runs:/<run id>")
+]
+
+
 class PairMetricsOfSplits(Settings):
     test: PairMetrics
     val: PairMetrics
@@ -149,6 +154,7 @@ class Trainer(Node, extra="forbid"):
 class Checkpoint(Settings):
     every_steps: Count | None
     every_minutes: NotNegative | None
+    record_step: Count | None
 
 
 class Mining(Settings):
@@ -184,6 +190,7 @@ class Train(Command):
     micro_batch_tokens: Count | None
     noise_scale_window: Annotated[int, Interval(ge=2, le=2**31 - 1)] | None
     checkpoint: Checkpoint
+    branch_from: RecordedRun | None
 
 
 class Evaluate(Command):

@@ -1,5 +1,6 @@
 """The command lingmix-train, which trains an encoder, evaluates it and records the run."""
 
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -8,8 +9,10 @@ from omegaconf import DictConfig
 from lingmix.assembly.fit import fit, measure
 from lingmix.assembly.parts import Parts, prepare
 from lingmix.cli.config import Config, checked, command_line, overrides
+from lingmix.evaluation.metric_names import TRAINED_ITEMS
 from lingmix.evaluation.score_table import headline
 from lingmix.evaluation.scores import SetScores
+from lingmix.model.hub import BRANCH
 from lingmix.model.precision import precision_of
 from lingmix.signals import PrunedError, Stop, stoppable
 from lingmix.tracking.identity import identify
@@ -85,7 +88,10 @@ def lead(config: Config, *, ranks: RankGroup, stop: Stop) -> str:
 def record_scores(
     parts: Parts, *, config: Config, recorder: RunRecorder, work: Path
 ) -> list[SetScores]:
+    recorder.log_metrics({TRAINED_ITEMS: parts.datamodule.batches.pairs.item_count})
     artifacts = empty_folder(work / "left")
+    if (checkpoint := work / BRANCH).exists():
+        shutil.copyfile(checkpoint, artifacts / BRANCH)
     scores = measure(parts, config=config, run_files=artifacts / "runs")
     log_results(
         recorder,

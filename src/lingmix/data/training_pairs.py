@@ -49,6 +49,11 @@ class TrainingPairs:
         return self.columns.groups
 
     @property
+    def item_count(self) -> int:
+        """How many items the pairs are of."""
+        return len(np.unique(self.columns.item_I[self.item_N]))
+
+    @property
     def sizes(self) -> dict[LanguagePair, int]:
         """Pairs by language pair."""
         return dict(zip(self.language_pairs, self.size_Y.tolist(), strict=True))

@@ -102,6 +102,10 @@ BEST_SCORE = on_development_set("best")
 """The score on the development set of the best weights, which a run ends with."""
 
 
+TRAINED_ITEMS = "train/items"
+"""The number of items that a run trains on: the base data and the scale's augmentation."""
+
+
 def answerable(metric: str) -> str:
     """Names the mean of a metric over the queries that have a relevant passage."""
     return f"{metric}_answerable"

@@ -10,6 +10,9 @@ CHECKPOINT = ".ckpt"
 RUNS = "runs:/"
 """The prefix that names the model of a recorded run."""
 
+BRANCH = "branch.ckpt"
+"""The checkpoint that is recorded with a run, for others to branch from."""
+
 ENCODER_FOLDER = "encoder"
 """The folder beside a run's checkpoints that describes the encoder whose weights they hold."""
 

@@ -143,10 +143,11 @@ def _short(value: object) -> str:
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    flat = leaves(config)
-    values = json.loads(_text({key: _plain(flat[key]) for key in flat if decides(key)}))
+    values = json.loads(_text({k: _plain(v) for k, v in leaves(config).items() if decides(k)}))
     if values.get("augmentation.scale") == 0:
         values.pop("augmentation.seed", None)
+    if values.get("branch_from") is None:
+        values.pop("branch_from", None)
     return values | _choices(values)
 
 

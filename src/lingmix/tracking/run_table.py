@@ -7,7 +7,7 @@ import polars as pl
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from lingmix.evaluation.metric_names import TEST, parsed
+from lingmix.evaluation.metric_names import TEST, TRAINED_ITEMS, parsed
 from lingmix.tracking.generation import generation, is_generation
 from lingmix.tracking.history import complete_runs, newest_generation
 from lingmix.tracking.identity import decides
@@ -26,6 +26,7 @@ CELL_COLUMNS = pl.Schema(
         "scale": pl.Int64,
         "seed": pl.Int64,
         "pairs": pl.String,
+        "items": pl.Int64,
     }
 )
 EVALUATION_COLUMNS = pl.Schema({"run_id": pl.String, "encoder": pl.String})
@@ -97,6 +98,7 @@ def _cell(run: Run) -> dict[str, object]:
         "scale": None if scale == "None" else int(scale),
         "seed": int(params["seed"]),
         "pairs": _sorted_list(params.get("pairs", "all")),
+        "items": int(items) if (items := run.data.metrics.get(TRAINED_ITEMS)) else None,
         **_params(run, besides=NAMED_PARAMS),
         **_test_metrics(run),
     }

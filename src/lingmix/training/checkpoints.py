@@ -2,6 +2,7 @@
 
 import logging
 import math
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from pytorch_lightning.callbacks import Checkpoint, WeightAveraging
 from torch import distributed
 
 from lingmix.errors import InputError, require_same_configuration
+from lingmix.model.hub import BRANCH
 from lingmix.signals import Stop
 
 log = logging.getLogger(__name__)
@@ -31,7 +33,8 @@ class Checkpoints(Checkpoint):
     before the validation of the step, whose metrics a resumed run would then lack; hence the edit
     of Lightning's private loop state in `on_save_checkpoint`, whose judge is the test that a
     resumed training is bit-identical. `configuration` is all that decides the result: resuming
-    from a checkpoint of another one is refused.
+    from a checkpoint of another one is refused, but for that of a run to branch from; the state of
+    `record_step` is kept as `BRANCH`.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class Checkpoints(Checkpoint):
         *,
         every_steps: int | None,
         every_minutes: float | None,
+        record_step: int | None,
         monitor: str | None,
         configuration: Mapping[str, Any],
         flush: Callable[[], None],
@@ -48,6 +52,7 @@ class Checkpoints(Checkpoint):
         self.folder = folder
         self.best_score, self.best_step = -math.inf, 0
         self._every_steps, self._every_minutes = every_steps, every_minutes
+        self._record_step = record_step
         self._monitor = monitor
         self._configuration = dict(configuration)
         self._flush, self._stop = flush, stop
@@ -104,7 +109,8 @@ class Checkpoints(Checkpoint):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.best_score, self.best_step = state_dict["best_score"], state_dict["best_step"]
+        if state_dict["configuration"] == self._configuration:  # else a branch, without its weights
+            self.best_score, self.best_step = state_dict["best_score"], state_dict["best_step"]
         self._random = state_dict["random"]
 
     def on_save_checkpoint(
@@ -121,7 +127,8 @@ class Checkpoints(Checkpoint):
             loops["epoch_loop.state_dict"]["_batches_that_stepped"] -= 1
 
     def _due(self, trainer: pl.Trainer) -> bool:
-        if self._every_steps and trainer.global_step % self._every_steps == 0:
+        step = trainer.global_step
+        if step == self._record_step or (self._every_steps and step % self._every_steps == 0):
             return True
         if self._every_minutes is None:
             return False
@@ -130,7 +137,10 @@ class Checkpoints(Checkpoint):
 
     def _save(self, trainer: pl.Trainer) -> None:
         self._flush()
-        trainer.save_checkpoint(state_path(self.folder, trainer.global_step))
+        state = state_path(self.folder, trainer.global_step)
+        trainer.save_checkpoint(state)
+        if trainer.is_global_zero and trainer.global_step == self._record_step:
+            shutil.copyfile(state, self.folder / BRANCH)
         self._saved_step, self._saved_at = trainer.global_step, time.monotonic()
         self._delete_old(trainer)
 

@@ -7,15 +7,15 @@ In logarithms log(steps * batch) = log(examples) + log(1 + batch / turn), turn =
 least_steps: given the turn, only a mean is left to fit. A batch of the turn's size reads twice the
 examples that small batches need, the critical one `OVERHEAD` more.
 
-Letters: N draws, M runs, G points of a grid, S scales.
+Letters: N draws, M runs, G and E points of grids.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import optimize, stats
 
 from lingmix.analysis.inference.search import interval, refine
 from lingmix.errors import InputError
@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 OVERHEAD = 0.2
 """The share of examples more that a critical batch reads (arXiv 2410.21676, whose reference is not
 the limit of small batches but a batch of 256, which adds 1.2 * 256 to the figure)."""
+
+EXPONENTS = (-2.0, 3.0)
 
 REACH = 1e3
 """The turn is searched from the smallest batch / REACH to the largest * REACH."""
@@ -59,14 +61,16 @@ def critical_batches(
     runs. Raises InputError below three runs or two batch sizes.
     """
     batch_M, cost_NM = _costs(batches_M, steps_NM)
-    turn_G = _turns(batch_M)
-    loss_NG = _losses(batch_M, cost_NM, turn_G)
-    turn_N = refine(turn_G, loss_NG.argmin(-1), lambda turn_N: _falls(batch_M, cost_NM, turn_N))
+    turn_G, within_MM = _turns(batch_M), _within(np.zeros_like(batch_M))
+    turn_N = _best_turn(batch_M, cost_NM, turn_G, within_MM)
+    threshold_N = _left(batch_M, cost_NM, turn_N, within_MM) * _rise(len(batch_M) - 2, level)
+    low_N, high_N = interval(
+        turn_G,
+        turn_N,
+        _losses(batch_M, cost_NM, turn_G, within_MM) > threshold_N[:, None],
+        lambda some_N: _left(batch_M, cost_NM, some_N, within_MM) > threshold_N,
+    )
     shape_NM = np.log1p(batch_M / turn_N[:, None])
-    residual_NM = _centred(cost_NM) - _centred(shape_NM)
-    squares_N = (residual_NM**2).sum(-1)
-    threshold_N = squares_N * _rise(len(batch_M) - 2, level)
-    low_N, high_N = interval(turn_G, loss_NG, threshold_N)
     examples_N = np.exp((cost_NM - shape_NM).mean(-1))
     return CriticalBatches(
         OVERHEAD * turn_N, OVERHEAD * low_N, OVERHEAD * high_N, examples_N, examples_N / turn_N
@@ -83,29 +87,34 @@ def growth(
     """Fits critical batch sizes that are a power of the data's size, all scales at once.
 
     `log_sizes_M` is the logarithm of each run's data size. Each scale keeps its own number of
-    examples. Raises InputError as `critical_batches` does, and for one scale.
+    examples. Searched is between `EXPONENTS`; an end of the interval beyond is infinite. Raises
+    InputError as `critical_batches` does, and for one scale.
     """
-    scales_S = np.unique(log_sizes_M)
-    if len(scales_S) < 2:
+    if len(np.unique(log_sizes_M)) < 2:
         raise InputError("batch sizes: growth with scale needs two scales, got one")
     batch_M, cost_NM = _costs(batches_M, steps_M[None])
-    turn_G, exponent_E = _turns(batch_M), np.linspace(-2, 3, 501)
-    loss_SG = [
-        _losses(batch_M[log_sizes_M == s], cost_NM[:, log_sizes_M == s], turn_G)[0]
-        for s in scales_S
-    ]
-    log_G, log_of_S = np.log(turn_G), scales_S - scales_S.mean()
-    loss_E = np.zeros(len(exponent_E))
-    for e, exponent in enumerate(exponent_E):
-        # each scale's profile, moved to the turn of the middle scale
-        moved = zip(exponent * log_of_S, loss_SG, strict=True)
-        loss_E[e] = sum(np.interp(log_G + by, log_G, loss_G) for by, loss_G in moved).min()
-    best = int(loss_E.argmin())
-    degrees = len(batch_M) - len(scales_S) - 2
-    inside = exponent_E[loss_E <= loss_E[best] * _rise(degrees, level)]
-    low = -np.inf if inside[0] == exponent_E[0] else inside[0]
-    high = np.inf if inside[-1] == exponent_E[-1] else inside[-1]
-    return Growth(float(exponent_E[best]), float(low), float(high))
+    turn_G, within_MM = _turns(batch_M), _within(log_sizes_M)
+    log_of_M = log_sizes_M - log_sizes_M.mean()
+
+    def least(exponent: float) -> float:
+        scaled_M = batch_M * np.exp(-exponent * log_of_M)
+        turn_N = _best_turn(scaled_M, cost_NM, turn_G, within_MM)
+        return float(_left(scaled_M, cost_NM, turn_N, within_MM)[0])
+
+    grid_E = np.linspace(*EXPONENTS, 51)
+    start = int(np.argmin([least(exponent) for exponent in grid_E]))
+    around = grid_E[max(start - 1, 0)], grid_E[min(start + 1, len(grid_E) - 1)]
+    best = optimize.minimize_scalar(least, bounds=around, options={"xatol": 1e-7})
+    degrees = len(batch_M) - len(np.unique(log_sizes_M)) - 2
+    threshold = best.fun * _rise(degrees, level)
+    low, high = (_end(lambda e: least(e) - threshold, best.x, end) for end in EXPONENTS)
+    return Growth(float(best.x), low, high)
+
+
+def _end(excess: Callable[[float], float], best: float, end: float) -> float:
+    if excess(end) <= 0:
+        return float(np.copysign(np.inf, end))
+    return float(optimize.brentq(excess, best, end))
 
 
 def steps_to(target: float, steps_V: Sequence[int], scores_V: Sequence[float]) -> float | None:
@@ -134,23 +143,33 @@ def _turns(batch_M: Floats) -> Floats:
     return np.geomspace(batch_M.min() / REACH, batch_M.max() * REACH, 600)
 
 
-def _losses(batch_M: Floats, cost_NM: Floats, turn_G: Floats) -> Floats:
-    """Sums of squared residuals of each draw and turn: NG."""
-    cost_NM, shape_GM = _centred(cost_NM), _centred(np.log1p(batch_M / turn_G[:, None]))
+def _within(groups_M: Floats) -> Floats:
+    """The projection that takes from each run the mean of its group."""
+    same_MM = groups_M[:, None] == groups_M
+    return np.eye(len(groups_M)) - same_MM / same_MM.sum(-1)
+
+
+def _best_turn(batch_M: Floats, cost_NM: Floats, turn_G: Floats, within_MM: Floats) -> Floats:
+    def falls(turn_N: Floats) -> NDArray[np.bool_]:
+        """Whether the sum of squared residuals falls as the turn grows."""
+        ratio_NM = batch_M / turn_N[:, None]
+        residual_NM = (cost_NM - np.log1p(ratio_NM)) @ within_MM
+        return (residual_NM * -ratio_NM / (1 + ratio_NM)).sum(-1) > 0
+
+    best_N = _losses(batch_M, cost_NM, turn_G, within_MM).argmin(-1)
+    return refine(turn_G, best_N, falls)
+
+
+def _left(batch_M: Floats, cost_NM: Floats, turn_N: Floats, within_MM: Floats) -> Floats:
+    """The sum of squared residuals of each draw at its turn."""
+    return (((cost_NM - np.log1p(batch_M / turn_N[:, None])) @ within_MM) ** 2).sum(-1)
+
+
+def _losses(batch_M: Floats, cost_NM: Floats, turn_G: Floats, within_MM: Floats) -> Floats:
+    """The same of each draw at each turn, NG, but for rounding."""
+    cost_NM, shape_GM = cost_NM @ within_MM, np.log1p(batch_M / turn_G[:, None]) @ within_MM
     crossed_NG = cost_NM @ shape_GM.T
     return (cost_NM**2).sum(-1)[:, None] + (shape_GM**2).sum(-1) - 2 * crossed_NG
-
-
-def _falls(batch_M: Floats, cost_NM: Floats, turn_N: Floats) -> NDArray[np.bool_]:
-    """Whether the sum of squared residuals falls as the turn grows."""
-    ratio_NM = batch_M / turn_N[:, None]
-    residual_NM = _centred(cost_NM) - _centred(np.log1p(ratio_NM))
-    change_NM = -ratio_NM / (1 + ratio_NM)
-    return (residual_NM * change_NM).sum(-1) > 0
-
-
-def _centred(rows_NM: Floats) -> Floats:
-    return rows_NM - rows_NM.mean(-1, keepdims=True)
 
 
 def _rise(degrees: int, level: float) -> float:

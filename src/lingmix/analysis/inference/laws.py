@@ -6,6 +6,7 @@ Letters as in `power_law`; the rows are alphas, which share an exponent.
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from lingmix.analysis.inference.power_law import (
@@ -73,8 +74,12 @@ def fit_law(rows_RC: Floats, draws_NRC: Floats, sizes: Sizes) -> Law:
     exponent = float(curves.exponent_N[0])
     direction_RC = steepest(rows_RC, logs_C, exponent)
     variance = ((draws_NRC - rows_RC) * direction_RC).sum((1, 2)).var()
-    lost_NG = curves.explained_N[:1, None] - explained(rows_RC[None], logs_C, PROFILE)
-    low_N, high_N = interval(PROFILE, lost_NG, stats.chi2.ppf([LEVEL], 1) * variance)
+    least = curves.explained_N[0] - stats.chi2.ppf(LEVEL, 1) * variance
+
+    def outside(exponents_G: Floats) -> NDArray[np.bool_]:
+        return explained(rows_RC[None], logs_C, exponents_G)[0] < least
+
+    low_N, high_N = interval(PROFILE, curves.exponent_N[:1], outside(PROFILE)[None], outside)
     found = Estimate(exponent, float(low_N[0]), float(high_N[0]))
     return Law(_status(found, direction_RC), found, curves, miss(rows_RC, logs_C))
 

@@ -143,22 +143,22 @@ def check_design(
 def _law_checks(law: PlantedLaw, design: Design, studies: Sequence[Scaling]) -> Iterator[Check]:
     row = len(design.alphas) // 2
     alpha, unseen = np.array(design.alphas[row : row + 1]), 1 + design.unseen / design.base
-    sizes = studies[0].sizes
+    sizes, foretell = studies[0].sizes, [study for study in studies if study.foretells]
     if law.drop:
         told = [s.law.exponent if s.law.status == "converged" else None for s in studies]
         yield _check("exponent", law.exponent, told)
         yield _check(
             f"scale beyond which doubling gains less than {GAIN:g}, alpha {alpha[0]:g}",
             law.enough(alpha[0]) * design.base - design.base,
-            [enough(s.law, row, sizes, gain=GAIN) for s in studies],
+            [enough(s.law, row, sizes, gain=GAIN) for s in foretell],
         )
     yield _check(
         f"score at scale {design.unseen:g}, alpha {alpha[0]:g}",
         law.scores(alpha, np.array([unseen]))[0, 0],
-        [s.law.at(row, sizes.log_of(design.unseen)) for s in studies],
+        [s.law.at(row, sizes.log_of(design.unseen)) for s in foretell],
     )
     if law.bend and studies[0].joint:
-        told = [s.best_alpha(design.unseen) for s in studies]
+        told = [s.best_alpha(design.unseen) for s in foretell]
         yield _check(f"best alpha at scale {design.unseen:g}", law.best_alpha(unseen), told)
 
 
@@ -177,9 +177,9 @@ def _batch_check(
 
 def _check(what: str, truth: float, told: Sequence[Estimate | None]) -> Check:
     found = [estimate for estimate in told if estimate is not None]
-    share = len(found) / len(told)
     if not found:
-        return Check(what, truth, share)
+        return Check(what, truth, 0.0)
+    share = len(found) / len(told)
     # a truth at an end of what is possible, as alpha 0, equals a bound but for rounding
     held = [one.low - 1e-9 <= truth <= one.high + 1e-9 for one in found]
     width = float(np.median([one.high - one.low for one in found]))

@@ -11,13 +11,19 @@ from lingmix.analysis.inference.surface import Moves, best_alpha, moves, polynom
 
 
 class Scaling(NamedTuple):
-    """`law` has a row for each alpha. `joint` and `moves` are None below three alphas."""
+    """`law` has a row for each alpha. `joint` and `moves` are None below three alphas. With one
+    seed, whose noise no draw has, the `p` of `moves` is that of its F test."""
 
     alphas_A: Floats
     sizes: Sizes
     law: Law
     joint: Law | None
     moves: Moves | None
+
+    @property
+    def foretells(self) -> bool:
+        """Two scales have a law of any exponent, which tells nothing of a third."""
+        return len(self.sizes.sizes_C) > 2
 
     def best_alpha(self, scale: float) -> Estimate:
         """By the joint law, which holds whether or not the best alpha moves."""
@@ -36,4 +42,6 @@ def scaling(
     basis_AP = polynomials(alphas_A)
     joint = fit_law(basis_AP.T @ mean_AC, basis_AP.T @ means_NAC, sizes)
     test = moves(mean_AC, means_NAC, alphas_A, sizes.logs_C)
+    if scores_ACSQ.shape[2] == 1:
+        test = test._replace(p=test.p_f)
     return Scaling(alphas_A, sizes, law, joint, test)

@@ -28,28 +28,38 @@ def refine(
     return np.sqrt(low_N * high_N)
 
 
-def interval(grid_G: Floats, loss_NG: Floats, threshold_N: Floats) -> tuple[Floats, Floats]:
-    """Where the profile of a loss passes the threshold, below and above its lowest point.
+def interval(
+    grid_G: Floats,
+    best_N: Floats,
+    outside_NG: NDArray[np.bool_],
+    outside: Callable[[Floats], NDArray[np.bool_]],
+) -> tuple[Floats, Floats]:
+    """Where each draw's profile passes a threshold, below and above its best point.
 
-    0 and infinity where it does not within the grid: the parameter is not identifiable from that
-    side. Between points of the grid the profile is read off as linear in the logarithm.
+    `outside` says whether a parameter's profile is beyond the threshold, `outside_NG` the same of
+    the grid. 0 and infinity where no point of the grid is on that side: the parameter is not
+    identifiable from there.
     """
-    excess_NG = loss_NG - threshold_N[:, None]
-    best_N = loss_NG.argmin(-1)
-    low_N = _crossing(excess_NG[:, ::-1], grid_G[::-1], loss_NG.shape[1] - 1 - best_N, open_end=0.0)
-    return low_N, _crossing(excess_NG, grid_G, best_N, open_end=np.inf)
+    below_NG, above_NG = grid_G < best_N[:, None], grid_G > best_N[:, None]
+    low_N = _crossing(grid_G[::-1], (outside_NG & below_NG)[:, ::-1], best_N, outside)
+    high_N = _crossing(grid_G, outside_NG & above_NG, best_N, outside)
+    told_low_N, told_high_N = ((outside_NG & some).any(-1) for some in (below_NG, above_NG))
+    return np.where(told_low_N, low_N, 0.0), np.where(told_high_N, high_N, np.inf)
 
 
 def _crossing(
-    excess_NG: Floats, grid_G: Floats, best_N: NDArray[np.intp], *, open_end: float
+    grid_G: Floats,
+    beyond_NG: NDArray[np.bool_],
+    best_N: Floats,
+    outside: Callable[[Floats], NDArray[np.bool_]],
 ) -> Floats:
-    """The first point after the best where the excess is above 0."""
-    after_NG = np.arange(len(grid_G)) > best_N[:, None]
-    outside_NG = after_NG & (excess_NG > 0)
-    first_N = outside_NG.argmax(-1)
-    draw_N = np.arange(len(excess_NG))
-    before, beyond = excess_NG[draw_N, first_N - 1], excess_NG[draw_N, first_N]
-    log_G = np.log(grid_G)
-    share = np.clip(-before / np.where(beyond == before, 1.0, beyond - before), 0.0, 1.0)
-    point = np.exp(log_G[first_N - 1] + share * (log_G[first_N] - log_G[first_N - 1]))
-    return np.where(outside_NG.any(-1), point, open_end)
+    """The threshold before the first point beyond it; any value where there is none."""
+    inside_N, outside_N = best_N, grid_G[beyond_NG.argmax(-1)]
+    for _ in range(BISECTIONS):
+        middle_N = np.sqrt(inside_N * outside_N)
+        out_N = outside(middle_N)
+        inside_N, outside_N = (
+            np.where(out_N, inside_N, middle_N),
+            np.where(out_N, middle_N, outside_N),
+        )
+    return outside_N

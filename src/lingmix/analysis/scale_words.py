@@ -1,0 +1,83 @@
+"""What the laws of scale say, and what they cannot tell, in sentences."""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from lingmix.analysis.answer import Answer
+from lingmix.analysis.frontier_rows import Row
+from lingmix.analysis.metric_columns import LABELS
+from lingmix.analysis.scale_rows import UTILITY
+from lingmix.analysis.table import score
+
+NAMES = LABELS | {UTILITY: "preferred"}
+
+REASONS = {
+    "not identifiable": "is not identifiable from these scales and this noise",
+    "at bound": "is at a bound: scores follow the logarithm of the size, or are at their limit",
+}
+
+
+def scale_said(answer: Answer) -> Iterator[str]:
+    """Yields the law of each setting, and whether the best alpha moves."""
+    if answer.laws.height:
+        for row in answer.laws.filter(status="converged").unique("setting").iter_rows(named=True):
+            yield (
+                f"{NAMES[row['setting']].capitalize()} scores approach a limit by a power law of "
+                f"the data's size, with exponent {_interval(row, 'exponent')}"
+                f"{_miss(answer, row['setting'])}."
+            )
+    if (test := _test(answer)) and test["p"] <= 1 - answer.level:
+        yield f"The best alpha moves with scale (p {_p(test)}): {_places(answer, test['setting'])}."
+
+
+def scale_not_found(answer: Answer) -> Iterator[str]:
+    """Yields the settings whose law is not told, and the test that finds nothing."""
+    if answer.laws.is_empty() and answer.frontier["scale"].n_unique() > 1:
+        yield (
+            "How scores grow with scale: the runs of its scales have not recorded how many items "
+            "they trained on, or share no alpha and seed."
+        )
+    for status, reason in REASONS.items() if answer.laws.height else ():
+        found = answer.laws.filter(status=status)["setting"].unique(maintain_order=True)
+        if len(found):
+            names = ", ".join(NAMES[setting] for setting in found)
+            yield f"How {names} scores grow with scale: the exponent of a power law {reason}."
+    if (test := _test(answer)) and test["p"] > 1 - answer.level:
+        yield (
+            f"That the best alpha moves with scale (p {_p(test)}): "
+            f"{_places(answer, test['setting'])}."
+        )
+
+
+def _test(answer: Answer) -> Row | None:
+    """That of the preference; of the last setting where there is none."""
+    rows = answer.moves
+    return rows.row(-1, named=True) if rows.height and rows["p"][-1] is not None else None
+
+
+def _places(answer: Answer, setting: str) -> str:
+    rows = answer.best_alphas.filter(pl.col("setting") == setting)
+    measured = rows.filter(measured=1)
+    shown = [measured.row(0, named=True), measured.row(-1, named=True)]
+    parts = [f"{_interval(row, 'best')} at scale {row['scale']:,}" for row in shown]
+    if (foretold := rows.filter(measured=0)).height:
+        row = foretold.row(-1, named=True)
+        parts.append(f"foretold, {_interval(row, 'best')} at scale {row['scale']:,}")
+    return f"by the joint law it is {'; '.join(parts)}"
+
+
+def _miss(answer: Answer, setting: str) -> str:
+    largest = answer.laws.filter(pl.col("setting") == setting)["miss"].abs().max()
+    if not isinstance(largest, float):
+        return ""
+    return f"; the law of the other scales misses the largest by {score(largest)} at most"
+
+
+def _p(row: Row) -> str:
+    return "below .01" if row["p"] < 0.01 else score(row["p"], 2)
+
+
+def _interval(row: Row, name: str) -> str:
+    low, high = score(row[f"{name}_low"], 2), score(row[f"{name}_high"], 2)
+    return f"{score(row[name], 2)} ({low} to {high})"
