@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lingmix.data.permutation import permuted
+from lingmix.data.permutation import ROUNDS, permuted, round_keys
 
 
 def feistel(size: int, seed: int) -> np.ndarray:
-    return permuted(np.arange(size), size, np.random.default_rng(seed))
+    return at(np.arange(size), size, seed)
+
+
+def at(places: np.ndarray, size: int, seed: int) -> np.ndarray:
+    keys_NR = np.broadcast_to(round_keys(np.random.default_rng(seed)), (len(places), ROUNDS))
+    return permuted(places, np.full(len(places), size), keys_NR)
 
 
 def shuffled(size: int, seed: int) -> np.ndarray:
@@ -27,13 +32,13 @@ def test_each_number_below_the_size_is_there_once(size):
 
 def test_a_part_is_that_of_the_whole_in_any_order():
     places = np.array([99_999, 3, 50_000, 3])
-    part = permuted(places, 100_000, np.random.default_rng(7))
+    part = at(places, 100_000, seed=7)
     assert part.tolist() == feistel(100_000, seed=7)[places].tolist()
 
 
 def test_of_a_size_beyond_memory_a_part_is_worked_out():
     size = 10**12
-    part = permuted(np.arange(size - 1000, size), size, np.random.default_rng(0))
+    part = at(np.arange(size - 1000, size), size, seed=0)
     assert len({*part}) == 1000
     assert part.max() < size
     assert stats.kstest(part / size, "uniform").pvalue > 1e-3

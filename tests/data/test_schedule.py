@@ -137,7 +137,7 @@ def test_a_pass_over_a_language_pair_visits_no_row_twice(homogeneous):
 
 @pytest.mark.parametrize("homogeneous", [True, False])
 def test_a_pass_of_a_pair_too_large_to_shuffle_visits_each_row_once(monkeypatch, homogeneous):
-    monkeypatch.setattr("lingmix.data.schedule.SHUFFLED", 50)
+    monkeypatch.setattr("lingmix.data.pass_orders.SHUFFLED", 50)
     batches = schedule({"en-en": 100}, alpha=1.0, homogeneous=homogeneous)
     orders = [np.concatenate([batches.rows(10 * n + k) for k in range(10)]) for n in range(3)]
     assert all(np.sort(order).tolist() == [*range(100)] for order in orders)

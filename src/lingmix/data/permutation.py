@@ -7,35 +7,39 @@ ROUNDS = 8
 """Four are enough where the halves are many bits wide (Luby and Rackoff, SIAM J. Comput. 17, 1988);
 eight for halves of a few."""
 
+Keys = NDArray[np.uint64]
+
+
+def round_keys(random: np.random.Generator) -> Keys:
+    """Those of a permutation, one a round."""
+    return random.integers(2**64, size=ROUNDS, dtype=np.uint64)
+
 
 def permuted(
-    place_N: NDArray[np.int64], size: int, random: np.random.Generator
+    place_N: NDArray[np.int64], size_N: NDArray[np.int64], keys_NR: Keys
 ) -> NDArray[np.int64]:
-    """What a permutation of the numbers below `size` has at the places.
+    """What permutations have at the places, each of its own size and keys.
 
-    A Feistel network permutes the numbers of 2b bits, the fewest that hold `size`. What falls
+    A Feistel network permutes the numbers of 2b bits, the fewest that hold the size. What falls
     outside is permuted again until it falls inside, less than four times on average, which is a
-    permutation of those inside (cycle walking: Black and Rogaway, CT-RSA 2002). `random` draws the
-    keys of the rounds.
+    permutation of those inside (cycle walking: Black and Rogaway, CT-RSA 2002).
     """
-    bits = max(1, -(-(size - 1).bit_length() // 2))
-    keys = random.integers(2**64, size=ROUNDS, dtype=np.uint64)
+    half_N = np.maximum(1, (np.frexp(size_N - 1)[1] + 1) // 2).astype(np.uint64)
     value_N = place_N.astype(np.uint64)
     outside = np.arange(len(value_N))
     while len(outside):
-        value_N[outside] = _feistel(value_N[outside], keys, bits=bits)
-        outside = outside[value_N[outside] >= size]
+        value_N[outside] = _feistel(value_N[outside], keys_NR[outside], half_N[outside])
+        outside = outside[value_N[outside] >= size_N[outside]]
     return value_N.astype(np.int64)
 
 
-def _feistel(
-    value_N: NDArray[np.uint64], keys: NDArray[np.uint64], *, bits: int
-) -> NDArray[np.uint64]:
-    mask, width = np.uint64((1 << bits) - 1), np.uint64(bits)
-    left_N, right_N = value_N >> width, value_N & mask
-    for key in keys:
-        left_N, right_N = right_N, left_N ^ (_hashed(right_N ^ key) & mask)
-    return left_N << width | right_N
+def _feistel(value_N: NDArray[np.uint64], keys_NR: Keys, half_N: Keys) -> NDArray[np.uint64]:
+    """`half_N` are the bits of a half."""
+    mask_N = (np.uint64(1) << half_N) - np.uint64(1)
+    left_N, right_N = value_N >> half_N, value_N & mask_N
+    for key_N in keys_NR.T:
+        left_N, right_N = right_N, left_N ^ (_hashed(right_N ^ key_N) & mask_N)
+    return left_N << half_N | right_N
 
 
 def _hashed(value_N: NDArray[np.uint64]) -> NDArray[np.uint64]:

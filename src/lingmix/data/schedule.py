@@ -1,7 +1,6 @@
 """Which pairs share a batch: the hybrid batch schedule."""
 
 import logging
-from functools import lru_cache
 from math import cos, pi
 from typing import Literal, NamedTuple, get_args
 
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingmix.data.items import LanguagePair
-from lingmix.data.permutation import permuted
+from lingmix.data.pass_orders import PassOrders, Slice, seeded
 from lingmix.data.training_pairs import TrainingPairs
 from lingmix.errors import InputError, require_int, require_number
 from lingmix.ranges import Count, Share
@@ -18,19 +17,6 @@ log = logging.getLogger(__name__)
 
 AlphaSchedule = Literal["constant", "linear", "cosine"]
 Homogeneous = bool | Literal["monolingual"]
-
-SHUFFLED = 2**16
-"""Rows of a language pair whose order is a shuffle that is held; of more it is a permutation of
-which a batch's part alone is worked out."""
-
-
-class Slice(NamedTuple):
-    """Part of one pass over a language pair: `size` of its shuffled rows from `start`."""
-
-    language_pair: int
-    pass_number: int
-    start: int
-    size: int
 
 
 class Pass(NamedTuple):
@@ -82,7 +68,7 @@ class HybridSchedule:
         self._alpha_schedule, self._steps = alpha_schedule, steps
         self._seed, self._language_pairs = seed, pairs.language_pairs
         self._one_pair = {True: homogeneous is not False, False: homogeneous is True}
-        self._begin_Y = pairs.start_Y
+        self._orders = PassOrders(pairs.start_Y, pairs.size_Y, seed=seed)
         self._size_Y = size_Y = pairs.size_Y
         monolingual_Y = np.array([pair.monolingual for pair in pairs.language_pairs])
         kept_Y = size_Y >= min_size
@@ -112,7 +98,7 @@ class HybridSchedule:
 
     def rows(self, step: int) -> NDArray[np.int64]:
         """Positions in the training pairs of the batch of `step`."""
-        return np.concatenate([*map(self._rows, self.plan(step))])
+        return self._orders.rows(self.plan(step))
 
     def drawn(self, step: int) -> Pass | None:
         """What a homogeneous batch is part of; None for a mixed one."""
@@ -144,7 +130,7 @@ class HybridSchedule:
         return tuple(self._language_pairs[n] for n in numbers)
 
     def _draw(self, step: int) -> tuple[Slice, ...]:
-        random = _random(self._seed, step)
+        random = seeded(self._seed, step)
         monolingual = bool(random.random() < self.alpha(step))
         probability_Y = self._probability[monolingual]
         if self._one_pair[monolingual]:
@@ -176,23 +162,6 @@ class HybridSchedule:
         start = int(self._start_Y[language_pair])
         self._start_Y[language_pair] += count
         return Slice(language_pair, int(self._pass_Y[language_pair]), start, count)
-
-    def _rows(self, part: Slice) -> NDArray[np.int64]:
-        pair, size = part.language_pair, int(self._size_Y[part.language_pair])
-        place_B = np.arange(part.start, part.start + part.size)
-        if size <= SHUFFLED:
-            return self._begin_Y[pair] + self._order(pair, part.pass_number)[place_B]
-        random = self._random_of_pass(pair, part.pass_number)
-        return self._begin_Y[pair] + permuted(place_B, size, random)
-
-    @lru_cache(maxsize=512)  # noqa: B019 - one schedule lives as long as its run
-    def _order(self, language_pair: int, pass_number: int) -> NDArray[np.int64]:
-        random = self._random_of_pass(language_pair, pass_number)
-        return random.permutation(int(self._size_Y[language_pair]))
-
-    def _random_of_pass(self, language_pair: int, pass_number: int) -> np.random.Generator:
-        """Its key cannot meet a step's, which has no high bits."""
-        return _random(self._seed, (1 << 63) | (language_pair << 40) | pass_number)
 
 
 def _refuse_alpha(alpha: float, alpha_end: float | None, alpha_schedule: AlphaSchedule) -> None:
@@ -228,11 +197,6 @@ def _refuse_batches(
 
 def _refuse_outside(key: str, value: float) -> None:
     require_number(f"sampler.{key}", value, "in [0, 1]", lambda one: 0 <= one <= 1)
-
-
-def _random(seed: int, stream: int) -> np.random.Generator:
-    key = np.array([seed, stream], dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(key=key))
 
 
 def _probabilities(
