@@ -8,10 +8,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from lingmix.analysis.plots.heatmap import pair_scores
 from mlflow import MlflowClient
 
 from lingmix.analysis.groups import measured
-from lingmix.analysis.plots.heatmap import pair_scores
 from lingmix.commands.analyze import analyze
 from lingmix.commands.evaluate import evaluate
 from lingmix.commands.train import train

@@ -10,7 +10,7 @@ from tests.conftest import QUICK
 
 HEAVY = {
     *("torch", "transformers", "pytorch_lightning", "torchmetrics", "mlflow", "pandas", "polars"),
-    *("scipy", "matplotlib", "sklearn", "bm25s", "peft", "faiss"),
+    *("scipy", "matplotlib", "altair", "sklearn", "bm25s", "peft", "faiss"),
 }
 COMMANDS = ("train", "evaluate", "analyze", "mine", "sync", "sweeps")
 

@@ -79,7 +79,7 @@ NO_CELLS = pl.DataFrame(schema=CELL_COLUMNS)
 NO_EVALUATIONS = pl.DataFrame(schema=EVALUATION_COLUMNS)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def demo() -> pl.DataFrame:
     """Two scales, three alphas, three seeds; at scale 400 multilingual mAP is .165 (alpha 1),
     .186 (alpha 0) and .223, .227, .231 (alpha 0.5)."""
@@ -97,7 +97,7 @@ def demo() -> pl.DataFrame:
     return frame(*rows)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def two_sets(demo: pl.DataFrame) -> pl.DataFrame:
     return demo.with_columns(
         pl.col(column).alias(column.replace("test/toy", "test/other"))

@@ -18,7 +18,7 @@ def test_two_lexical_rows_are_told_beside_one_another(configure):
     assert "cldr_currency\n\n### Encoders evaluated as they are" in told
     assert told.count("| tfidf | ") == told.count("| bm25 | ") == 4
     folder = Path(config.analysis.folder)
-    assert (folder / "cldr_currency-bias-encoder-2.png").exists()
+    assert (folder / "figures" / "cldr_currency-bias-encoder-2.png").exists()
     assert "2 languages (de, en)" in (folder / "report.html").read_text()
 
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
+from lingmix.analysis.report import write_report
 
 from lingmix.analysis.baselines import evaluated, label
 from lingmix.analysis.findings import findings
 from lingmix.analysis.generations import generations
 from lingmix.analysis.groups import measured
-from lingmix.analysis.report import write_report
 from lingmix.analysis.results import results_of
 from lingmix.analysis.significance import compare
 from lingmix.analysis.summary import summarise

@@ -8,7 +8,7 @@ import polars as pl
 from lingmix.analysis.answers import Asked, answered, frames
 from lingmix.analysis.batch_sizes import batch_sizes, critical_batches_in_words, swept
 from lingmix.analysis.metric_columns import PAIR_METRICS
-from lingmix.analysis.report import write_report
+from lingmix.analysis.page.report import write_report
 from lingmix.analysis.results import in_tables, in_words, results_of
 from lingmix.atomic import atomic_file
 from lingmix.tracking.history import commands, experiment_named, replaced_runs, unfinished_runs

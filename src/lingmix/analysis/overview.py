@@ -6,7 +6,7 @@ import polars as pl
 
 from lingmix.analysis.generations import APART, generations
 from lingmix.analysis.groups import STEPS, keys, scale_name
-from lingmix.analysis.plots.heatmap import pair_scores
+from lingmix.analysis.metric_columns import pair_columns
 from lingmix.analysis.results import Results, SetResults
 from lingmix.evaluation.metric_names import MAP
 from lingmix.tracking.generation import is_generation
@@ -71,8 +71,9 @@ def _apart(values: list[str]) -> str:
 
 
 def _languages(one: SetResults) -> list[str]:
-    found = [pair_scores(runs, MAP) for runs in (one.runs, one.encoders)]
-    return sorted({language for some in found for language in (*some.queries, *some.passages)})
+    columns = pair_columns([*one.runs.columns, *one.encoders.columns])
+    pairs = [pair for metric, pair in columns.values() if metric == MAP]
+    return sorted({language for pair in pairs for language in (pair.query, pair.passage)})
 
 
 def _values(cells: pl.DataFrame, column: str) -> list[str]:

@@ -1,31 +1,24 @@
-"""The trade-off report: one page that stands alone, its figures and tables beside it."""
+"""The report: one page that stands alone, its figures and tables beside it."""
 
-from collections.abc import Sequence
+import base64
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lingmix.analysis.findings import findings
-from lingmix.analysis.groups import gaps
-from lingmix.analysis.metric_columns import SCORED, pair_columns
+from lingmix.analysis.metric_columns import pair_columns
 from lingmix.analysis.overview import facts, steps
-from lingmix.analysis.plots.gallery import Album, Picture, albums, bias_maps
+from lingmix.analysis.page.figures.figure import png
+from lingmix.analysis.page.latex import latex
+from lingmix.analysis.page.script import page_script
+from lingmix.analysis.page.section import Section, section_of
 from lingmix.analysis.results import Results, SetResults
-from lingmix.analysis.significance import compare, gains
-from lingmix.analysis.table import (
-    SetTables,
-    TextTable,
-    comparison_table,
-    evaluation_table,
-    gain_table,
-    markdown,
-    run_table,
-)
+from lingmix.analysis.table import evaluation_table, markdown, run_table
 from lingmix.atomic import atomic_file
 from lingmix.evaluation.bias import BIAS
 
+PAGE = "report.html"
 NOTE = (
     "mAP, averaged over languages or language pairs. Rank distance: how far apart the translations "
     "of one passage are ranked; lower is better."
@@ -37,23 +30,6 @@ SEEDS_NOTE = (
 )
 
 
-class Section(NamedTuple):
-    """What the page says of one evaluation set."""
-
-    name: str
-    findings: list[tuple[str, list[str]]]
-    gaps: list[str]
-    tables: SetTables
-    comparisons: TextTable
-    gains: TextTable
-    albums: list[Album]
-    bias_maps: list[Picture]
-
-    @property
-    def pictures(self) -> list[Picture]:
-        return [*(one for album in self.albums for one in album.pictures), *self.bias_maps]
-
-
 def write_report(
     results: Results,
     *,
@@ -63,14 +39,14 @@ def write_report(
     left_out: Sequence[str] = (),
     commands: Sequence[str] = (),
 ) -> list[Path]:
-    """Returns the files written, the page `report.html` first.
+    """Files written, the page first.
 
-    `missing` names runs that are not complete, `left_out` complete ones that are not shown;
-    `commands` makes the runs and this report again.
+    `missing` names runs that are not complete, `left_out` counts complete ones that are not shown;
+    `commands` is what to type to make the runs and this report again.
     """
-    cells, evaluations, sets = results
-    trained = steps(cells) if cells.height else ""
-    sections = [_section(one, trained) for one in sets]
+    trained = steps(results.cells) if results.cells.height else ""
+    sections = [section_of(one, trained) for one in results.sets]
+    stills = {one.stem: one.svg() for section in sections for one in section.figures}
     page = _environment().get_template("report.html.jinja")
     html = page.render(
         name=name,
@@ -78,35 +54,37 @@ def write_report(
         bias_note=bias_note(),
         facts=facts(results),
         sections=sections,
+        stills=stills,
         missing=missing,
         left_out=left_out,
         commands=commands,
-        runs=run_table(cells),
-        evaluations=evaluation_table(evaluations),
+        runs=run_table(results.cells),
+        evaluations=evaluation_table(results.evaluations),
+        script=page_script(),
     )
     contents = {
-        "report.html": html.encode(),
-        "table.csv": _numbers(sets).write_csv().encode(),
+        PAGE: html.encode(),
+        "table.csv": _numbers(results.sets).write_csv().encode(),
         "table.md": _markdown(sections, name, trained).encode(),
-    } | {picture.file: picture.png for section in sections for picture in section.pictures}
-    folder.mkdir(parents=True, exist_ok=True)
+        **dict(file for section in sections for file in _files(section, stills)),
+    }
     for file in reversed(contents):
-        with atomic_file(folder / file) as stream:
+        path = folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_file(path) as stream:
             stream.write(contents[file])
     return [folder / file for file in contents]
 
 
-def _section(one: SetResults, trained: str) -> Section:
-    return Section(
-        name=one.name,
-        findings=findings(one.runs, one.summary),
-        gaps=gaps(one.runs),
-        tables=one.tables,
-        comparisons=comparison_table(compare(one.runs)),
-        gains=gain_table(gains(one.summary).filter(SCORED)),
-        albums=list(albums(one.runs, one.summary, set_name=one.name, steps=trained)),
-        bias_maps=bias_maps(one.runs, one.encoders, set_name=one.name),
-    )
+def _files(section: Section, stills: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+    for figure in section.figures:
+        yield f"figures/{figure.stem}.svg", stills[figure.stem].encode()
+        yield f"figures/{figure.stem}.png", png(stills[figure.stem])
+        yield f"figures/{figure.stem}.csv", figure.data.write_csv().encode()
+    for table in section.exports:
+        printed = latex(table.text, caption=table.caption, label=table.stem)
+        yield f"tables/{table.stem}.csv", table.numbers.write_csv().encode()
+        yield f"tables/{table.stem}.tex", printed.encode()
 
 
 def _note(trained: str) -> str:
@@ -136,8 +114,12 @@ def _markdown(sections: Sequence[Section], name: str, trained: str) -> str:
 
 
 def _environment() -> Environment:
-    loader = PackageLoader("lingmix.analysis", package_path="")
-    return Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+    environment = Environment(
+        loader=PackageLoader("lingmix.analysis.page", package_path=""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
+    environment.filters["base64"] = lambda text: base64.b64encode(text.encode()).decode()
+    return environment

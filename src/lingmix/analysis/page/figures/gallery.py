@@ -1,0 +1,150 @@
+"""Which figures an evaluation set gets."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import polars as pl
+
+from lingmix.analysis.baselines import label
+from lingmix.analysis.groups import groups, scale_name
+from lingmix.analysis.metric_columns import LABELS
+from lingmix.analysis.page.figures.against_alpha import against_alpha
+from lingmix.analysis.page.figures.controls import MEAN
+from lingmix.analysis.page.figures.figure import Figure
+from lingmix.analysis.page.figures.pair_map import colours_of, pair_map
+from lingmix.analysis.page.figures.points import points
+from lingmix.analysis.page.figures.tradeoff import tradeoff
+from lingmix.analysis.pair_scores import less, pair_scores, with_means
+from lingmix.evaluation.metric_names import EXCESS_SHARE, MAP, SETTINGS
+
+
+class Album(NamedTuple):
+    """Figures of one group of comparable runs; `words` tell it from the other groups."""
+
+    words: str
+    tradeoffs: list[Figure]
+    lines: list[Figure]
+    maps: list[Figure]
+    changes: list[Figure]
+
+    @property
+    def figures(self) -> list[Figure]:
+        return [*self.tradeoffs, *self.lines, *self.maps, *self.changes]
+
+
+class Place(NamedTuple):
+    """What the names of a group's files begin with, and what its figures are of."""
+
+    stem: str
+    about: str
+
+
+def albums(
+    runs: pl.DataFrame, summary: pl.DataFrame, *, set_name: str, steps: str
+) -> Iterator[Album]:
+    both = zip(_groups(runs, set_name), groups(summary), strict=True)
+    for (words, place, group), (_, means) in both:
+        drawn = points(group, means)
+        yield Album(
+            words,
+            list(_tradeoffs(drawn, *place, steps)),
+            list(_lines(drawn, *place, steps)),
+            *_maps(group, *place),
+        )
+
+
+def bias_maps(runs: pl.DataFrame, encoders: pl.DataFrame, *, set_name: str) -> list[Figure]:
+    """The excess share of each language pair, of each alpha and of each encoder evaluated as it is;
+    one colour scale for all."""
+    found = [*_bias_of_alphas(runs, set_name), *_bias_of_encoders(encoders, set_name)]
+    colours = colours_of([scores for _, scores in found], difference=True)
+    return [pair_map(scores, colours, stem=p.stem, title=p.about) for p, scores in found]
+
+
+def _groups(runs: pl.DataFrame, set_name: str) -> Iterator[tuple[str, Place, pl.DataFrame]]:
+    for number, (words, group) in enumerate(groups(runs), start=1):
+        stem = slug(set_name) if not words else f"{slug(set_name)}-{number}"
+        yield words, Place(stem, ", ".join(filter(None, [set_name, words]))), group
+
+
+def _bias_of_alphas(runs: pl.DataFrame, set_name: str) -> Iterator[tuple[Place, pl.DataFrame]]:
+    for _, (stem, about), group in _groups(runs, set_name):
+        for alpha, scores in _by_alpha(group, EXCESS_SHARE).items():
+            title = f"{about}: excess share at alpha {alpha:g}"
+            yield Place(f"{stem}-bias-alpha-{alpha:g}", title), scores
+
+
+def _bias_of_encoders(
+    encoders: pl.DataFrame, set_name: str
+) -> Iterator[tuple[Place, pl.DataFrame]]:
+    for number, row in enumerate(encoders.iter_slices(1), start=1):
+        scores = pair_scores(row, EXCESS_SHARE, by=())
+        if scores.height:
+            title = f"{set_name}: excess share of {label(row.row(0, named=True))}"
+            yield Place(f"{slug(set_name)}-bias-encoder-{number}", title), scores
+
+
+def _tradeoffs(drawn: pl.DataFrame, stem: str, about: str, steps: str) -> Iterator[Figure]:
+    if drawn.drop_nulls(["monolingual", "crosslingual"]).height:
+        title = f"{about}: cross-lingual against monolingual mAP ({steps})"
+        yield tradeoff(drawn, stem=f"{stem}-tradeoff", title=title)
+
+
+def _lines(drawn: pl.DataFrame, stem: str, about: str, steps: str) -> Iterator[Figure]:
+    if drawn["alpha"].n_unique() == 1:
+        return
+    for setting in SETTINGS:
+        if drawn[setting].count():
+            title = f"{about}: {LABELS[setting]} mAP ({steps})"
+            yield against_alpha(drawn, setting, stem=f"{stem}-alpha-{setting}", title=title)
+
+
+def _maps(group: pl.DataFrame, stem: str, about: str) -> tuple[list[Figure], list[Figure]]:
+    """Of each alpha, and of each hybrid minus alpha 1."""
+    by_alpha = _by_alpha(group, MAP)
+    on = ["scale", "seed", "query", "passage"]
+    changes = {
+        alpha: less(scores, by_alpha[1.0], on=on)
+        for alpha, scores in by_alpha.items()
+        if 0 < alpha < 1 and 1.0 in by_alpha
+    }
+    mixes = {alpha: f"mAP at alpha {alpha:g}" for alpha in by_alpha}
+    hybrids = {alpha: f"mAP, alpha {alpha:g} minus alpha 1" for alpha in changes}
+    return (
+        _drawn(by_alpha, mixes, Place(f"{stem}-pairs", about), difference=False),
+        _drawn(changes, hybrids, Place(f"{stem}-change", about), difference=True),
+    )
+
+
+def _drawn(
+    maps: dict[float, pl.DataFrame], titles: dict[float, str], place: Place, *, difference: bool
+) -> list[Figure]:
+    colours = colours_of([*maps.values()], difference=difference)
+    return [
+        pair_map(
+            scores,
+            colours,
+            stem=f"{place.stem}-alpha-{alpha:g}",
+            title=f"{place.about}: {titles[alpha]}",
+        )
+        for alpha, scores in maps.items()
+    ]
+
+
+def _by_alpha(group: pl.DataFrame, metric: str) -> dict[float, pl.DataFrame]:
+    """Of the alphas that have it: scale, seed (and their mean), languages and score."""
+    names = pl.col("scale").map_elements(scale_name, pl.String, skip_nulls=False)
+    scores = with_means(pair_scores(group, metric, by=["alpha", "scale", "seed"]), over="seed")
+    scores = scores.with_columns(names, pl.col("seed").cast(pl.String).fill_null(MEAN))
+    return {
+        alpha: part.drop("alpha")
+        for (alpha,), part in scores.sort("alpha", maintain_order=True).group_by(
+            ["alpha"], maintain_order=True
+        )
+    }
+
+
+def slug(text: str) -> str:
+    """What may stand in a file's name."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-.") or "set"

@@ -1,0 +1,84 @@
+"""What the page says of one evaluation set."""
+
+from typing import NamedTuple
+
+import polars as pl
+
+from lingmix.analysis.findings import findings
+from lingmix.analysis.groups import gaps
+from lingmix.analysis.metric_columns import SCORED, pair_columns
+from lingmix.analysis.page.figures.figure import Figure
+from lingmix.analysis.page.figures.gallery import Album, albums, bias_maps, slug
+from lingmix.analysis.results import SetResults
+from lingmix.analysis.significance import compare, gains
+from lingmix.analysis.table import SetTables, TextTable, comparison_table, gain_table
+
+
+class Export(NamedTuple):
+    """A table for other programs: its numbers, and as it is printed."""
+
+    stem: str
+    caption: str
+    numbers: pl.DataFrame
+    text: TextTable
+
+
+class Section(NamedTuple):
+    name: str
+    findings: list[tuple[str, list[str]]]
+    gaps: list[str]
+    tables: SetTables
+    comparisons: TextTable
+    gains: TextTable
+    albums: list[Album]
+    bias_maps: list[Figure]
+    exports: list[Export]
+
+    @property
+    def figures(self) -> list[Figure]:
+        return [*(one for album in self.albums for one in album.figures), *self.bias_maps]
+
+    def choices(self, *columns: str) -> list[str]:
+        """The values of these columns that a reader can choose from."""
+        found = {
+            value: None
+            for figure in self.figures
+            for column in columns
+            if column in figure.data.columns
+            for value in figure.data[column].unique(maintain_order=True)
+        }
+        return [*found]
+
+
+def section_of(one: SetResults, trained: str) -> Section:
+    """`trained` says for how long."""
+    compared, gained = compare(one.runs), gains(one.summary).filter(SCORED)
+    comparisons, gain_rows = comparison_table(compared), gain_table(gained)
+    of_tables = [
+        ("scores", f"mAP ({trained})", one.summary, one.tables.scores),
+        ("encoders", "mAP of encoders evaluated as they are", one.encoders, one.tables.encoders),
+        ("differences", "mAP of hybrids minus that of pure strategies", compared, comparisons),
+        ("gains", "mAP of hybrids minus that of the better pure strategy", gained, gain_rows),
+        ("bias", "Language bias", one.summary, one.tables.bias),
+        ("encoder-bias", "Language bias of encoders", one.encoders, one.tables.encoder_bias),
+    ]
+    return Section(
+        name=one.name,
+        findings=findings(one.runs, one.summary),
+        gaps=gaps(one.runs),
+        tables=one.tables,
+        comparisons=comparisons,
+        gains=gain_rows,
+        albums=list(albums(one.runs, one.summary, set_name=one.name, steps=trained)),
+        bias_maps=bias_maps(one.runs, one.encoders, set_name=one.name),
+        exports=[
+            Export(
+                f"{slug(one.name)}-{what}",
+                f"{one.name}: {caption}",
+                numbers.select(pl.exclude([*pair_columns(numbers.columns)])),
+                text,
+            )
+            for what, caption, numbers, text in of_tables
+            if text.rows
+        ],
+    )
