@@ -8,10 +8,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from lingmix.analysis.plots.heatmap import pair_scores
 from mlflow import MlflowClient
 
 from lingmix.analysis.groups import measured
+from lingmix.analysis.pair_scores import pair_scores
 from lingmix.commands.analyze import analyze
 from lingmix.commands.evaluate import evaluate
 from lingmix.commands.train import train
@@ -76,11 +76,10 @@ def test_languages_are_called_the_same_from_the_data_to_the_report(
         name for name in run.data.metrics if name.endswith("/map") and "/pair/" in name
     } == pairs
     recorded = cell_table(client, experiment)
-    scores = pair_scores(measured(recorded, "beir"), "map")
-    assert scores.queries == scores.passages == CODES
-    for (q, query), (p, passage) in product(enumerate(CODES), enumerate(CODES)):
-        name = f"test/beir/pair/{query}-{passage}/map"
-        assert scores.scores_QP[q, p] == run.data.metrics[name]
+    scores = pair_scores(measured(recorded, "beir"), "map", by=())
+    assert {(query, passage) for query, passage, _ in scores.rows()} == {*product(CODES, CODES)}
+    for query, passage, score in scores.rows():
+        assert score == run.data.metrics[f"test/beir/pair/{query}-{passage}/map"]
     per_query = pl.read_parquet(client.download_artifacts(run.info.run_id, "per_query.parquet"))
     assert set(per_query["query_language"]) == {*CODES}
     assert set(per_query["passage_language"]) == {*CODES, None}

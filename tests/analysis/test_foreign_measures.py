@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 import pytest
-from lingmix.analysis.report import bias_note
+from lingmix.analysis.page.report import bias_note
 
 from lingmix.analysis.results import in_tables, results_of
 from lingmix.evaluation.bias import BIAS, Bias, PooledRanking

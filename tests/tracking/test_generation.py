@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from lingmix.analysis.report import write_report
+from lingmix.analysis.page.report import write_report
 
 from lingmix.analysis.baselines import evaluated, label
 from lingmix.analysis.findings import findings
