@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 import pytest
-from lingmix.analysis.page.report import bias_note
 
+from lingmix.analysis.page.report import bias_note
 from lingmix.analysis.results import in_tables, results_of
 from lingmix.evaluation.bias import BIAS, Bias, PooledRanking
 from lingmix.evaluation.metric_names import on_test_set

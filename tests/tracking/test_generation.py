@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from lingmix.analysis.page.report import write_report
 
 from lingmix.analysis.baselines import evaluated, label
 from lingmix.analysis.findings import findings
 from lingmix.analysis.generations import generations
 from lingmix.analysis.groups import measured
+from lingmix.analysis.page.report import write_report
 from lingmix.analysis.results import results_of
 from lingmix.analysis.significance import compare
 from lingmix.analysis.summary import summarise
@@ -18,7 +18,7 @@ from lingmix.tracking.history import replaced_runs, unfinished_runs
 from lingmix.tracking.identity import identify
 from lingmix.tracking.lifecycle import KIND
 from lingmix.tracking.run_table import cell_table, evaluation_table
-from tests.analysis.test_report import Page
+from tests.analysis.page.test_report import Page
 from tests.tracking.conftest import run_of
 
 PAIRS = "lingmix.data.sources.pair_rows.read_pairs"
