@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from lingmix.analysis.answer_tables import FRONTIER_NOTE
 from lingmix.analysis.metric_columns import pair_columns
 from lingmix.analysis.overview import facts, steps
 from lingmix.analysis.page.figures.figure import png
@@ -52,6 +53,7 @@ def write_report(
         name=name,
         note=_note(trained),
         bias_note=bias_note(),
+        frontier_note=FRONTIER_NOTE,
         facts=facts(results),
         sections=sections,
         stills=stills,
@@ -68,12 +70,17 @@ def write_report(
         "table.md": _markdown(sections, name, trained).encode(),
         **dict(file for section in sections for file in _files(section, stills)),
     }
+    _write(folder, contents)
+    return [folder / file for file in contents]
+
+
+def _write(folder: Path, contents: dict[str, bytes]) -> None:
+    """The page last, so that whatever it links to is there."""
     for file in reversed(contents):
         path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(path) as stream:
             stream.write(contents[file])
-    return [folder / file for file in contents]
 
 
 def _files(section: Section, stills: dict[str, str]) -> Iterator[tuple[str, bytes]]:

@@ -1,14 +1,22 @@
 """What the page says of one evaluation set."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import polars as pl
 
+from lingmix.analysis.answer import Answer
+from lingmix.analysis.answer_tables import (
+    FRONTIER_NOTE,
+    VERDICT_NOTE,
+    frontier_table,
+    verdict_table,
+)
 from lingmix.analysis.findings import findings
 from lingmix.analysis.groups import gaps
 from lingmix.analysis.metric_columns import SCORED, pair_columns
 from lingmix.analysis.page.figures.figure import Figure
-from lingmix.analysis.page.figures.gallery import Album, albums, bias_maps, slug
+from lingmix.analysis.page.figures.gallery import Album, albums, answer_figures, bias_maps, slug
 from lingmix.analysis.results import SetResults
 from lingmix.analysis.significance import compare, gains
 from lingmix.analysis.table import SetTables, TextTable, comparison_table, gain_table
@@ -23,6 +31,15 @@ class Export(NamedTuple):
     text: TextTable
 
 
+class Shown(NamedTuple):
+    """An answer with what it is read off."""
+
+    answer: Answer
+    figures: list[Figure]
+    frontier: TextTable
+    pairs: TextTable
+
+
 class Section(NamedTuple):
     name: str
     findings: list[tuple[str, list[str]]]
@@ -33,10 +50,15 @@ class Section(NamedTuple):
     albums: list[Album]
     bias_maps: list[Figure]
     exports: list[Export]
+    answers: list[Shown]
 
     @property
     def figures(self) -> list[Figure]:
-        return [*(one for album in self.albums for one in album.figures), *self.bias_maps]
+        return [
+            *(one for shown in self.answers for one in shown.figures),
+            *(one for album in self.albums for one in album.figures),
+            *self.bias_maps,
+        ]
 
     def choices(self, *columns: str) -> list[str]:
         """The values of these columns that a reader can choose from."""
@@ -54,13 +76,15 @@ def section_of(one: SetResults, trained: str) -> Section:
     """`trained` says for how long."""
     compared, gained = compare(one.runs), gains(one.summary).filter(SCORED)
     comparisons, gain_rows = comparison_table(compared), gain_table(gained)
-    of_tables = [
+    answers = [_shown(answer, number) for number, answer in enumerate(one.answers, start=1)]
+    tables = [
         ("scores", f"mAP ({trained})", one.summary, one.tables.scores),
         ("encoders", "mAP of encoders evaluated as they are", one.encoders, one.tables.encoders),
         ("differences", "mAP of hybrids minus that of pure strategies", compared, comparisons),
         ("gains", "mAP of hybrids minus that of the better pure strategy", gained, gain_rows),
         ("bias", "Language bias", one.summary, one.tables.bias),
         ("encoder-bias", "Language bias of encoders", one.encoders, one.tables.encoder_bias),
+        *(table for number, shown in enumerate(answers, start=1) for table in _of(shown, number)),
     ]
     return Section(
         name=one.name,
@@ -71,14 +95,24 @@ def section_of(one: SetResults, trained: str) -> Section:
         gains=gain_rows,
         albums=list(albums(one.runs, one.summary, set_name=one.name, steps=trained)),
         bias_maps=bias_maps(one.runs, one.encoders, set_name=one.name),
-        exports=[
-            Export(
-                f"{slug(one.name)}-{what}",
-                f"{one.name}: {caption}",
-                numbers.select(pl.exclude([*pair_columns(numbers.columns)])),
-                text,
-            )
-            for what, caption, numbers, text in of_tables
-            if text.rows
-        ],
+        exports=[_export(one.name, *table) for table in tables if table[-1].rows],
+        answers=answers,
     )
+
+
+def _shown(answer: Answer, number: int) -> Shown:
+    figures = answer_figures(answer, number=number)
+    return Shown(answer, figures, frontier_table(answer), verdict_table(answer))
+
+
+def _of(shown: Shown, number: int) -> Iterator[tuple[str, str, pl.DataFrame, TextTable]]:
+    frontier, comparisons = shown.answer.frontier, shown.answer.comparisons
+    yield f"answer-{number}-frontier", f"Frontier. {FRONTIER_NOTE}", frontier, shown.frontier
+    yield f"answer-{number}-pairs", f"Language pairs. {VERDICT_NOTE}", comparisons, shown.pairs
+
+
+def _export(
+    set_name: str, what: str, caption: str, numbers: pl.DataFrame, text: TextTable
+) -> Export:
+    numbers = numbers.select(pl.exclude([*pair_columns(numbers.columns)]))
+    return Export(f"{slug(set_name)}-{what}", f"{set_name}: {caption}", numbers, text)

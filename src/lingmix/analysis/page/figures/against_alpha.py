@@ -11,7 +11,7 @@ from lingmix.analysis.page.figures.curves import (
     of_controls,
     styles,
     symbols,
-    y_map,
+    y_score,
 )
 from lingmix.analysis.page.figures.figure import Figure, figure_of
 from lingmix.analysis.page.figures.points import in_words
@@ -23,11 +23,11 @@ def against_alpha(points: pl.DataFrame, setting: str, *, stem: str, title: str) 
     style, known = styles(data), [setting]
     alphas = alt.Axis(values=data["alpha"].unique().sort().to_list(), format="~g")
     x = alt.X("alpha:Q", title="alpha (share of monolingual batches)", axis=alphas)
-    y = y_map(setting)
+    y = y_score(setting)
     bars = of_controls(known=known).transform_filter(INTERVALS.name).mark_rule()
     chart = layered(
         *lines(x, y, style, known=known),
-        bars.encode(x, y_map(setting, "_low"), alt.Y2(f"{setting}_high"), style.color),
+        bars.encode(x, y_score(setting, "_low"), alt.Y2(f"{setting}_high"), style.color),
         symbols(x, y, style, known=known),
         height=260,
     )

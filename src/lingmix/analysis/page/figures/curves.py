@@ -42,12 +42,12 @@ def styles(data: pl.DataFrame) -> Styles:
     )
 
 
-def x_map(setting: str, bound: str = "") -> alt.X:
-    return alt.X(f"{setting}{bound}:Q", title=f"{LABELS[setting]} mAP", scale=_NOT_FROM_0)
+def x_score(setting: str, bound: str = "", *, metric: str = "mAP") -> alt.X:
+    return alt.X(f"{setting}{bound}:Q", title=f"{LABELS[setting]} {metric}", scale=_NOT_FROM_0)
 
 
-def y_map(setting: str, bound: str = "") -> alt.Y:
-    return alt.Y(f"{setting}{bound}:Q", title=f"{LABELS[setting]} mAP", scale=_NOT_FROM_0)
+def y_score(setting: str, bound: str = "", *, metric: str = "mAP") -> alt.Y:
+    return alt.Y(f"{setting}{bound}:Q", title=f"{LABELS[setting]} {metric}", scale=_NOT_FROM_0)
 
 
 def of_controls(*, known: Sequence[str]) -> alt.Chart:

@@ -1,6 +1,5 @@
 """A score of each language pair: query languages down, passage languages across."""
 
-import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -8,13 +7,13 @@ import altair as alt
 import polars as pl
 
 from lingmix.analysis.page.figures.controls import (
-    ALL,
     LANGUAGE,
     MEAN,
     OF_LANGUAGE,
     OF_SEED,
     SCALE,
     SEED,
+    of_largest_scale,
 )
 from lingmix.analysis.page.figures.figure import Figure, figure_of
 from lingmix.analysis.table import score, signed
@@ -106,9 +105,7 @@ def _shown(scores: pl.DataFrame) -> alt.Chart:
     """Cells of the scale and the seed that were chosen."""
     if "scale" not in scores.columns:
         return alt.Chart()
-    last = json.dumps(scores["scale"][-1])
-    of_scale = f"datum.scale == (scale == '{ALL}' ? {last} : scale)"
-    return alt.Chart().transform_filter(f"{of_scale} && {OF_SEED}")
+    return alt.Chart().transform_filter(f"{of_largest_scale(scores)} && {OF_SEED}")
 
 
 def _in_words(scores: pl.DataFrame, colours: Colours) -> str:

@@ -10,8 +10,8 @@ from lingmix.analysis.page.figures.curves import (
     of_controls,
     styles,
     symbols,
-    x_map,
-    y_map,
+    x_score,
+    y_score,
 )
 from lingmix.analysis.page.figures.figure import INK, Figure, figure_of
 from lingmix.analysis.page.figures.points import in_words
@@ -27,12 +27,12 @@ def tradeoff(points: pl.DataFrame, *, stem: str, title: str) -> Figure:
     """
     data = _with_dominated(points.select(pl.exclude("^multilingual.*$")))
     style = styles(data)
-    x, y = x_map("monolingual"), y_map("crosslingual")
+    x, y = x_score("monolingual"), y_score("crosslingual")
     bars = of_controls(known=_AXES).transform_filter(INTERVALS.name).mark_rule()
     chart = layered(
         *lines(x, y, style, known=_AXES),
-        bars.encode(x_map("monolingual", "_low"), alt.X2("monolingual_high"), y, style.color),
-        bars.encode(x, y_map("crosslingual", "_low"), alt.Y2("crosslingual_high"), style.color),
+        bars.encode(x_score("monolingual", "_low"), alt.X2("monolingual_high"), y, style.color),
+        bars.encode(x, y_score("crosslingual", "_low"), alt.Y2("crosslingual_high"), style.color),
         symbols(x, y, style, known=_AXES, hollow="datum.dominated"),
         of_controls(known=_AXES).mark_text(dx=10, dy=-9, color=INK).encode(x, y, text="alpha:Q"),
         height=400,
