@@ -62,7 +62,7 @@ def verdict_table(answer: Answer) -> TextTable:
 def _marked(answer: Answer) -> set[tuple[str, int | None, float]]:
     """Setting, scale and alpha of what differs from the scale's largest alpha."""
     contests = answer.components.filter(
-        pl.col("against") == pl.col("alpha").max().over("scale"),
+        pl.col("against") == pl.col("against").max().over("scale"),
         (pl.col("mean_low") > 0) | (pl.col("mean_high") < 0),
     )
     return {*contests.select("setting", "scale", "alpha").iter_rows()}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from lingmix.analysis.answer_tables import FRONTIER_NOTE
 from lingmix.analysis.metric_columns import pair_columns
@@ -48,8 +48,7 @@ def write_report(
     trained = steps(results.cells) if results.cells.height else ""
     sections = [section_of(one, trained) for one in results.sets]
     stills = {one.stem: one.svg() for section in sections for one in section.figures}
-    page = _environment().get_template("report.html.jinja")
-    html = page.render(
+    html = _template().render(
         name=name,
         note=_note(trained),
         bias_note=bias_note(),
@@ -120,7 +119,7 @@ def _markdown(sections: Sequence[Section], name: str, trained: str) -> str:
     return "\n".join([f"# {name}\n\n{about}\n\n{bias_note()}\n", *tables])
 
 
-def _environment() -> Environment:
+def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("lingmix.analysis.page", package_path=""),
         autoescape=True,
@@ -129,4 +128,4 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["base64"] = lambda text: base64.b64encode(text.encode()).decode()
-    return environment
+    return environment.get_template("report.html.jinja")
