@@ -10,8 +10,6 @@ from lingmix.analysis.page.report import write_report
 from lingmix.analysis.results import results_of
 from tests.analysis.conftest import NO_EVALUATIONS
 
-NONE = pl.DataFrame()
-
 
 def bounded(name: str, value: float, margin: float) -> dict[str, float]:
     return {name: value, f"{name}_low": value - margin, f"{name}_high": value + margin}
@@ -33,7 +31,8 @@ def contest(pair: str, difference: float, verdict: str) -> dict[str, float | int
 @pytest.fixture(scope="module")
 def answer() -> Answer:
     differs = {"scale": 400, "alpha": 0.5, "against": 1.0}
-    return Answer(
+    none = dict.fromkeys(Answer._fields, pl.DataFrame())
+    return Answer(**none)._replace(
         set_name="toy",
         metric="map",
         group="",
@@ -41,19 +40,16 @@ def answer() -> Answer:
         said=["Choose <alpha> 0.5."],
         not_found=["4 more seeds would."],
         frontier=pl.DataFrame([point(0.5, 0.7, 0.3, 0.9), point(1, 0.8, 0.1, 0.2)]),
-        pairs=NONE,
         region=pl.DataFrame(
-            [{"scale": 400, "monolingual": 0.7, **bounded("crosslingual", 0.3, 0.1)}]
+            [{"scale": 400, "monolingual": 0.7} | bounded("crosslingual", 0.3, 0.1)]
         ),
-        hypervolume=NONE,
-        exchange=NONE,
         comparisons=pl.DataFrame(
             [contest("de-en", 0.2, "gains"), contest("zh-Hans-de", 0.02, "cannot be told apart")]
         ),
         components=pl.DataFrame(
             [
-                {"setting": "crosslingual", **differs, **bounded("mean", 0.2, 0.1)},
-                {"setting": "monolingual", **differs, **bounded("mean", -0.1, 0.2)},
+                {"setting": "crosslingual"} | differs | bounded("mean", 0.2, 0.1),
+                {"setting": "monolingual"} | differs | bounded("mean", -0.1, 0.2),
             ]
         ),
     )
