@@ -61,7 +61,7 @@ def _edge(differs: Callable[[float], bool], rate: float, direction: float) -> fl
     while not differs(inside + step) and abs(step) < LARGEST_RATE:
         inside, step = inside + step, step * 2
     outside = inside + step
-    for _ in range(40):
+    for _ in range(25):
         middle = (inside + outside) / 2
         inside, outside = (inside, middle) if differs(middle) else (middle, outside)
     return inside
