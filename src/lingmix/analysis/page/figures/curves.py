@@ -29,7 +29,7 @@ def styles(data: pl.DataFrame) -> Styles:
     last = 0.75 * (len(names) > 1)
     scheme = alt.SchemeParams("viridis", extent=[0, last], count=max(len(names), 2))
     shades = alt.Scale(domain=names, scheme=scheme)
-    legend = alt.Legend(title=None, columns=3, symbolSize=80, symbolStrokeWidth=0)
+    legend = alt.Legend(title=None, columns=3, symbolSize=80, symbolStrokeWidth=0, symbolOpacity=1)
 
     def of_each(values: Sequence[Any]) -> alt.Scale:
         return alt.Scale(domain=names, range=[values[n % len(values)] for n in range(len(names))])
