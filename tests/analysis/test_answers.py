@@ -3,6 +3,7 @@ questions."""
 
 import shutil
 from dataclasses import replace
+from html import escape
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -13,12 +14,14 @@ import pytest
 from benchmarks.harness.analyse_once import ASKED
 from benchmarks.harness.recorded import SET, Cell, rankings, record
 
-from lingmix.analysis.answer import Answer
+from lingmix.analysis.answer import Answer, contests
 from lingmix.analysis.answers import answered, frames
+from lingmix.analysis.page.report import write_report
 from lingmix.analysis.preference import Preference
 from lingmix.analysis.question_scores import question_scores
 from lingmix.analysis.results import Results, in_words, results_of
 from lingmix.analysis.scored_runs import grid
+from lingmix.analysis.table import signed
 from lingmix.errors import InputError
 from lingmix.tracking.history import experiment_named
 from lingmix.tracking.per_query import per_query_files
@@ -314,6 +317,29 @@ def test_step_budgets_are_answered_apart(recorded) -> None:
         "trainer.max_steps 300",
         "trainer.max_steps 600",
     ]
+
+
+def test_the_page_recommends_first_and_has_the_differences_with_their_intervals(
+    full, answer, tmp_path
+) -> None:
+    page, *_ = write_report(full.results(), name="full", folder=tmp_path)
+    text = page.read_text("utf-8")
+    places = [text.index(escape(line)) for line in (*answer.said, *answer.not_found)]
+    assert places == sorted(places)
+    assert places[-1] < text.index("<h3>Scores</h3>")
+    row = contests([answer]).row(0, named=True)
+    assert f"{signed(row['crosslingual'])} ({signed(row['crosslingual_low'])} to" in text
+    assert (tmp_path / "tables" / f"{SET}-differences.tex").exists()
+
+
+def test_contests_have_a_row_for_each_scale_and_two_alphas(answer) -> None:
+    """.5 and 0 with 1, and .5 with 0."""
+    found = contests([answer])
+    assert found.select("scale", "alpha", "against").rows() == [
+        (scale, *pair) for scale in (0, 100) for pair in ((0.0, 1.0), (0.5, 1.0), (0.5, 0.0))
+    ]
+    assert found["monolingual"][0] == pytest.approx(-0.3, abs=0.03)
+    assert contests([]).is_empty()
 
 
 def test_the_terminal_has_the_answer_first_and_then_what_was_not_found(full) -> None:

@@ -3,9 +3,8 @@ import pytest
 
 from lingmix.analysis.baselines import evaluated
 from lingmix.analysis.groups import measured
-from lingmix.analysis.significance import compare
 from lingmix.analysis.summary import summarise
-from lingmix.analysis.table import comparison_table, markdown, score, set_tables, signed
+from lingmix.analysis.table import contest_table, markdown, score, set_tables, signed
 
 from .conftest import NO_CELLS, NO_EVALUATIONS, cell, evaluation, frame
 
@@ -61,11 +60,18 @@ def test_a_setting_that_was_not_measured_is_a_dash() -> None:
     assert "| .500 | — | .200 |" in tables(cells)
 
 
-def test_comparisons_state_n_and_their_interval_only_where_there_is_one() -> None:
-    cells = frame(cell(0.5, maps=(0.5, 0.3, 0.2)), cell(1, maps=(0.7, 0.1, 0.1)))
-    table = comparison_table(compare(measured(cells, "toy")))
-    assert table.header[:4] == ("scale", "alpha", "against alpha", "n")
-    assert [e.text for e in table.rows[0]] == ["400", "0.5", "1", "1", "−.200", "+.200", "+.100"]
+def test_contests_have_the_differences_of_settings_with_their_intervals() -> None:
+    contests = pl.DataFrame(
+        {
+            "group": [""], "scale": [400], "alpha": [0.5], "against": [1.0],
+            "monolingual": [-0.2], "monolingual_low": [-0.3], "monolingual_high": [-0.1],
+        }
+    )  # fmt: skip
+    table = contest_table(contests)
+    assert table.header[:3] == ("scale", "alpha", "against alpha")
+    assert [e.text for e in table.rows[0]] == [
+        *("400", "0.5", "1", "−.200 (−.300 to −.100)", "—", "—")
+    ]
 
 
 BIAS = {

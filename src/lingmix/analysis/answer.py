@@ -1,5 +1,6 @@
 """What the recorded runs answer on one evaluation set, and how sure it is."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -63,3 +64,24 @@ class Answer(NamedTuple):
     law_curves: pl.DataFrame
     moves: pl.DataFrame
     best_alphas: pl.DataFrame
+
+
+def contests(answers: Sequence[Answer]) -> pl.DataFrame:
+    """Returns a row a contest of two alphas: group, scale, alpha, against, and the difference in
+    each setting, `<setting>` with its bounds."""
+    rows = [
+        answer.components.drop_nulls("against")
+        .select(
+            pl.lit(answer.group).alias("group"), "scale", "alpha", "against", "setting",
+            pl.col("mean").alias(""), pl.col("mean_low").alias("_low"),
+            pl.col("mean_high").alias("_high"),
+        )
+        for answer in answers
+        if answer.components.height
+    ]  # fmt: skip
+    if not rows:
+        return pl.DataFrame()
+    place = ["group", "scale", "alpha", "against"]
+    long = pl.concat(rows).unpivot(index=[*place, "setting"], variable_name="bound")
+    named = long.with_columns(pl.col("setting") + pl.col("bound"))
+    return named.pivot("setting", index=place, values="value", maintain_order=True)

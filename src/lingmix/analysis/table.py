@@ -80,12 +80,20 @@ def encoder_table(encoders: pl.DataFrame, columns: Sequence[str]) -> TextTable:
     return _text_table(("encoder", *_labels(columns)), lines)
 
 
-def comparison_table(comparisons: pl.DataFrame) -> TextTable:
-    def entries(row: Row) -> list[Entry]:
-        differences = (_difference(row, s) + _fewer(row, s) for s in SETTINGS)
-        return [Entry(f"{row['against']:g}"), Entry(str(row["seeds"])), *map(Entry, differences)]
-
-    return _rows(comparisons, ("against alpha", "n", *(LABELS[s] for s in SETTINGS)), entries)
+def contest_table(contests: pl.DataFrame) -> TextTable:
+    """Of rows of `contests`: the differences of each setting with their intervals."""
+    groups = contests["group"].n_unique() > 1 if contests.height else False
+    lines = [
+        [
+            *([row["group"]] if groups else []),
+            *_place(row),
+            f"{row['against']:g}",
+            *(_difference(row, setting) for setting in SETTINGS),
+        ]
+        for row in contests.iter_rows(named=True)
+    ]
+    head = (*(["runs"] if groups else []), "scale", "alpha", "against alpha")
+    return _text_table((*head, *(LABELS[s] for s in SETTINGS)), lines)
 
 
 def gain_table(gains: pl.DataFrame) -> TextTable:
@@ -151,8 +159,8 @@ def signed(value: float | None, digits: int = 3) -> str:
 
 
 def _difference(row: Row, setting: str) -> str:
-    if row[f"{setting}_low"] is None:
-        return signed(row[setting])
+    if row.get(setting) is None:
+        return ABSENT
     low, high = signed(row[f"{setting}_low"]), signed(row[f"{setting}_high"])
     return f"{signed(row[setting])} ({low} to {high})"
 

@@ -68,9 +68,7 @@ def test_files_stand_beside_the_page(written: list[Path]) -> None:
         f"{stem}.{form}" for stem in figures for form in ("svg", "png", "csv")
     }
     assert {path.name for path in written if path.match("tables/toy*")} == {
-        f"toy-{what}.{form}"
-        for what in ("scores", "differences", "gains", "bias")
-        for form in ("csv", "tex")
+        f"toy-{what}.{form}" for what in ("scores", "gains", "bias") for form in ("csv", "tex")
     }
     table = pl.read_csv(folder / "table.csv")
     assert table.filter(set="toy", scale=400, alpha=0.5)["multilingual"].to_list() == [
@@ -157,8 +155,6 @@ def test_the_page_states_what_was_compared_failed_and_is_missing(
         "run 7: failed",
         "No complete run for: scale 0, alpha 1.",
         "make demo",
-        "alpha 0.5 reaches multilingual mAP .227 ± .004",
-        "+.041 (+.031 to +.051)",
         "+.041 over alpha 0",
     ):
         assert part in text

@@ -5,21 +5,20 @@ from typing import NamedTuple
 
 import polars as pl
 
-from lingmix.analysis.answer import Answer
+from lingmix.analysis.answer import Answer, contests
 from lingmix.analysis.answer_tables import (
     FRONTIER_NOTE,
     VERDICT_NOTE,
     frontier_table,
     verdict_table,
 )
-from lingmix.analysis.findings import findings
+from lingmix.analysis.gains import gains
 from lingmix.analysis.groups import gaps
 from lingmix.analysis.metric_columns import SCORED, pair_columns
 from lingmix.analysis.page.figures.figure import Figure
 from lingmix.analysis.page.figures.gallery import Album, albums, answer_figures, bias_maps, slug
 from lingmix.analysis.results import SetResults
-from lingmix.analysis.significance import compare, gains
-from lingmix.analysis.table import SetTables, TextTable, comparison_table, gain_table
+from lingmix.analysis.table import SetTables, TextTable, contest_table, gain_table
 
 
 class Export(NamedTuple):
@@ -42,10 +41,9 @@ class Shown(NamedTuple):
 
 class Section(NamedTuple):
     name: str
-    findings: list[tuple[str, list[str]]]
     gaps: list[str]
     tables: SetTables
-    comparisons: TextTable
+    contests: TextTable
     gains: TextTable
     albums: list[Album]
     bias_maps: list[Figure]
@@ -74,13 +72,13 @@ class Section(NamedTuple):
 
 def section_of(one: SetResults, trained: str) -> Section:
     """`trained` says for how long."""
-    compared, gained = compare(one.runs), gains(one.summary).filter(SCORED)
-    comparisons, gain_rows = comparison_table(compared), gain_table(gained)
+    compared, gained = contests(one.answers), gains(one.summary).filter(SCORED)
+    contest_rows, gain_rows = contest_table(compared), gain_table(gained)
     answers = [_shown(answer, number) for number, answer in enumerate(one.answers, start=1)]
     tables = [
         ("scores", f"mAP ({trained})", one.summary, one.tables.scores),
         ("encoders", "mAP of encoders evaluated as they are", one.encoders, one.tables.encoders),
-        ("differences", "mAP of hybrids minus that of pure strategies", compared, comparisons),
+        ("differences", "an alpha minus another", compared, contest_rows),
         ("gains", "mAP of hybrids minus that of the better pure strategy", gained, gain_rows),
         ("bias", "Language bias", one.summary, one.tables.bias),
         ("encoder-bias", "Language bias of encoders", one.encoders, one.tables.encoder_bias),
@@ -88,10 +86,9 @@ def section_of(one: SetResults, trained: str) -> Section:
     ]
     return Section(
         name=one.name,
-        findings=findings(one.runs, one.summary),
         gaps=gaps(one.runs),
         tables=one.tables,
-        comparisons=comparisons,
+        contests=contest_rows,
         gains=gain_rows,
         albums=list(albums(one.runs, one.summary, set_name=one.name, steps=trained)),
         bias_maps=bias_maps(one.runs, one.encoders, set_name=one.name),

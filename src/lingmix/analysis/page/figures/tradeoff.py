@@ -3,6 +3,7 @@
 import altair as alt
 import polars as pl
 
+from lingmix.analysis.inference.frontier import on_front
 from lingmix.analysis.page.figures.controls import INTERVALS
 from lingmix.analysis.page.figures.curves import (
     layered,
@@ -15,7 +16,6 @@ from lingmix.analysis.page.figures.curves import (
 )
 from lingmix.analysis.page.figures.figure import INK, Figure, figure_of
 from lingmix.analysis.page.figures.points import in_words
-from lingmix.analysis.pareto_front import on_frontier
 
 _AXES = ["monolingual", "crosslingual"]
 
@@ -45,7 +45,7 @@ def tradeoff(points: pl.DataFrame, *, stem: str, title: str) -> Figure:
 def _with_dominated(points: pl.DataFrame) -> pl.DataFrame:
     known = points.drop_nulls(_AXES)
     found = [
-        part.select("curve", "seed", "alpha", dominated=~on_frontier(part.select(_AXES).to_numpy()))
+        part.select("curve", "seed", "alpha", dominated=~on_front(part.select(_AXES).to_numpy()))
         for part in known.partition_by("seed", maintain_order=True)
     ]
     by = ["curve", "seed", "alpha"]
