@@ -32,7 +32,7 @@ demo: install
 	$(BIN)/lingmix-analyze name=demo
 
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 1)) --maxprocesses 4 --dist loadfile # some wait
 
 chaos: install
 	.ci/chaos

@@ -1,7 +1,9 @@
 """Detection of the launcher of this process, torchrun or srun, by its environment variables."""
 
 import os
-from typing import Literal
+import sys
+import time
+from typing import Literal, NoReturn
 
 from lingmix.errors import InputError
 
@@ -23,6 +25,9 @@ SIZE_VARIABLES = (
     *("JSM_NAMESPACE_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"),
 )
 RENDEZVOUS_VARIABLES = ("MASTER_ADDR", "MASTER_PORT")
+
+PRINTING = 10.0
+"""Seconds within which rank 0 has printed an error that all ranks meet."""
 
 
 def detect_launcher() -> Launcher | None:
@@ -58,6 +63,13 @@ def is_follower() -> bool:
     except InputError:
         return False
     return found is not None and os.environ[RANK_OF[found]] != "0"
+
+
+def exit_after_rank_0() -> NoReturn:
+    """Exit with status 1 and print nothing, late enough for rank 0 to print the error: with the
+    first process that fails torchrun ends all others."""
+    time.sleep(PRINTING)
+    sys.exit(1)
 
 
 def _is_batch() -> bool:

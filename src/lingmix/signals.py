@@ -68,6 +68,23 @@ class Stop:
 
 
 @contextmanager
+def deferred() -> Iterator[None]:
+    """Hold back SIGTERM and Ctrl-C, whichever thread gets them, until the block ends."""
+    received: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: received.append(number))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for deferred_signal, handler in before.items():
+            signal.signal(deferred_signal, handler)
+        for number in received[:1]:
+            signal.raise_signal(number)
+
+
+@contextmanager
 def stoppable() -> Iterator[Stop]:
     """Let a `Stop` handle signals for the block, and restore the former handlers."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}

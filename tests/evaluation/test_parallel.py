@@ -1,5 +1,6 @@
 """How parallel passages are ranked: by hand, against scipy, and whatever the ranking."""
 
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -52,17 +53,18 @@ TWO = ranking(
     (0, "en", "en", 4), (0, "en", "de", 1), (0, "en", "th", 30),
     (1, "de", "en", 20), (1, "de", "de", 2),
     (2, "de", "en", 5), (2, "de", "en", 9),
+    (3, "th", "en", 3), (3, "th", "de", 6),
 )  # fmt: skip
 
 
 def test_max_at_r_is_the_last_rank_where_relevant_passages_are_in_several_languages() -> None:
-    assert figures(parallel.max_rank(TWO)) == {0: 30, 1: 20}
+    assert figures(parallel.max_rank(TWO)) == {0: 30, 1: 20, 3: 6}
 
 
 def test_complete_at_k_is_whether_the_last_stands_within_k_and_the_depth() -> None:
-    assert figures(parallel.complete(TWO, k=20)) == {0: 0, 1: 1}
-    assert figures(parallel.complete(TWO, k=100)) == {0: 1, 1: 1}
-    assert figures(parallel.complete(TWO._replace(depth=19), k=100)) == {0: 0, 1: 0}
+    assert figures(parallel.complete(TWO, k=20)) == {0: 0, 1: 1, 3: 1}
+    assert figures(parallel.complete(TWO, k=100)) == {0: 1, 1: 1, 3: 1}
+    assert figures(parallel.complete(TWO._replace(depth=19), k=100)) == {0: 0, 1: 0, 3: 1}
 
 
 def test_the_language_preferred_is_that_of_the_relevant_passage_ahead_and_ties_share() -> None:
@@ -161,6 +163,24 @@ def test_an_encoder_blind_to_language_answers_a_question_alike_in_all_languages(
     metrics = score(of, scorer, depth=None, temperature=None, seed=0).metrics
     assert metrics["multilingual/rank_correlation_at_10"] == pytest.approx(1)
     assert metrics["multilingual/language_preference"] == pytest.approx(1 / 3)
+
+
+def test_queries_of_one_number_ask_one_question_where_a_passage_answers_them_all() -> None:
+    """As MIRACL numbers the questions of each language, which are no translations."""
+    of = parallel_set(items=2, languages=LANGUAGES)
+    ids = tuple(f"{language}:1" for language in LANGUAGES)
+    three = replace(
+        of,
+        query_ids=ids,
+        queries=ids,
+        query_languages=LANGUAGES,
+        query_J=np.array([0, 0, 1, 1, 2], np.int32),
+        passage_J=np.array([0, 2, 2, 0, 4], np.int32),
+        grade_J=np.array([1, 1, 2, 1, 1], np.int32),
+    )
+    first, second, third = three.questions
+    assert first == second != third
+    assert len(set(of.questions)) == 2
 
 
 def test_queries_that_are_ranked_against_different_pools_have_no_correlation() -> None:

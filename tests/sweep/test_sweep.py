@@ -3,6 +3,8 @@
 import os
 import signal
 import subprocess
+from contextlib import suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from lingmix.errors import InputError
 from lingmix.tracking.history import complete_runs, runs
 from lingmix.tracking.identity import ASKED, CODE, DATA, RAN
 from lingmix.tracking.lifecycle import ERROR, KIND, STATE
+from tests.commands import command
 from tests.conftest import FAILING, FAILURE
 from tests.conftest import QUICK as OF_ALL
 from tests.events import until
@@ -31,12 +34,6 @@ GRID = [CODE_VERSION, "sampler.alpha=1,0", "augmentation.scale=0,20"]
 
 def script(name: str) -> Path:
     return Path(__import__("sys").executable).parent / f"lingmix-{name}"
-
-
-def command(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [script(name), *arguments], capture_output=True, text=True, check=False, timeout=300
-    )
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +142,27 @@ def test_ctrl_c_stops_a_sweep_and_says_how_it_goes_on(output_dir, configure):
     assert row[:4] == ["stopped", "sweep", "over", "seed"]
     assert sum(map(int, row[4:])) == 3
     assert "to resume: lingmix-train -m " in shown
+
+
+def has_forkserver(sweep: psutil.Process) -> bool:
+    with suppress(psutil.Error):
+        return any("forkserver" in "".join(child.cmdline()) for child in sweep.children())
+    return False
+
+
+@pytest.mark.chaos
+def test_ctrl_c_while_a_sweep_starts_its_processes_leaves_none_behind(output_dir):
+    process = subprocess.Popen(
+        [script("train"), "-m", f"output_dir={output_dir}", "name=early", *QUICK, "seed=0,1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    until(partial(has_forkserver, psutil.Process(process.pid)), process=process)
+    os.killpg(process.pid, signal.SIGINT)
+    _, wrong = process.communicate(timeout=120)  # ends when no process has its streams
+    assert (process.returncode, wrong) == (128 + signal.SIGINT, "")
 
 
 def test_a_failing_cell_is_named_and_the_others_go_on(output_dir, configure):

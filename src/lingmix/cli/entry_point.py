@@ -15,7 +15,13 @@ from lingmix.cli.failures import input_errors
 from lingmix.cli.process_list import hide_secret
 from lingmix.cli.reading import arguments
 from lingmix.errors import InputError
-from lingmix.launchers import SRUN, TORCHRUN, detect_launcher, is_follower
+from lingmix.launchers import (
+    SRUN,
+    TORCHRUN,
+    detect_launcher,
+    exit_after_rank_0,
+    is_follower,
+)
 from lingmix.terminal import (
     exit_broken_pipe,
     exit_interrupted,
@@ -79,7 +85,7 @@ def _one_line(command: str, *, of_all_ranks: bool = False) -> Iterator[None]:
         exit_interrupted(f"lingmix-{command}: stopped")
     except InputError as error:
         if of_all_ranks and not isinstance(error.__cause__, OSError) and is_follower():
-            sys.exit(1)
+            exit_after_rank_0()
         exit_with_error(f"lingmix-{command}: {error}")
 
 

@@ -3,21 +3,25 @@
 import logging
 import multiprocessing
 import os
+import signal
 import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from omegaconf import DictConfig
 
 from lingmix.errors import InputError
-from lingmix.signals import StoppedError
+from lingmix.signals import StoppedError, deferred
 from lingmix.sweep.cell import Cell, Outcome, Outcomes, run_cell
 from lingmix.terminal import say
 
 MAX_PROCESSES = 8
+
+FORKING = multiprocessing.get_context("forkserver")
 
 
 def run_locally(cells: Sequence[Cell], command: str, *, processes: int | None) -> Outcomes:
@@ -32,8 +36,7 @@ def run_locally(cells: Sequence[Cell], command: str, *, processes: int | None) -
         )
     cores = _cores()
     at_once = min(processes or min(cores, MAX_PROCESSES), max(1, len(cells)))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["lingmix.sweep.local", f"lingmix.commands.{command}"])
+    _start_forkserver(command)
     waiting = list(reversed(cells))
     running: dict[Any, tuple[Any, Cell, float]] = {}
     noted: set[str] = set()
@@ -41,12 +44,9 @@ def run_locally(cells: Sequence[Cell], command: str, *, processes: int | None) -
         while waiting or running:
             while waiting and len(running) < at_once:
                 cell = waiting.pop()
-                ours, theirs = context.Pipe(duplex=False)
-                arguments = (command, cell.config, max(1, cores // at_once), theirs)
-                process = context.Process(target=send_outcome, args=arguments)
-                process.start()
-                theirs.close()
-                running[ours] = (process, cell, time.monotonic())
+                with deferred():  # a signal would leave behind what starts
+                    ours, process = _start(cell, command, max(1, cores // at_once))
+                    running[ours] = (process, cell, time.monotonic())
             for ready in wait(list(running)):
                 received = _receive(ready, running[ready][0])
                 if isinstance(received, tuple):
@@ -65,6 +65,26 @@ def run_locally(cells: Sequence[Cell], command: str, *, processes: int | None) -
 def _cores() -> int:
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _start_forkserver(command: str) -> None:
+    """Start the process that the cells are forked from. It and they inherit that Ctrl-C, which
+    reaches every process of a terminal, is blocked: the sweep stops them."""
+    FORKING.set_forkserver_preload(["lingmix.sweep.local", f"lingmix.commands.{command}"])
+    resource_tracker.ensure_running()  # which unblocks it
+    with deferred():
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        forkserver.ensure_running()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start(cell: Cell, command: str, threads: int) -> tuple[Connection, Any]:
+    """Return the connection to the cell's process, and the process."""
+    ours, theirs = FORKING.Pipe(duplex=False)
+    process = FORKING.Process(target=send_outcome, args=(command, cell.config, threads, theirs))
+    process.start()
+    theirs.close()
+    return ours, process
 
 
 def send_outcome(command: str, config: DictConfig, threads: int, connection: Connection) -> None:

@@ -17,7 +17,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch._C._distributed_c10d import PrefixStore, Store, TCPStore
 
 from lingmix.errors import InputError
-from lingmix.launchers import detect_launcher
+from lingmix.launchers import detect_launcher, exit_after_rank_0
 from lingmix.training.rank_group import ARRIVAL, RankGroup, torchrun_serves_the_store
 
 
@@ -63,7 +63,7 @@ def refuse_several(command: str) -> None:
     if environment is None or environment.world_size() == 1:
         return
     if environment.global_rank():
-        raise SystemExit(1)
+        exit_after_rank_0()
     raise InputError(
         f"lingmix-{command} is one process, the launcher has started {environment.world_size()}; "
         "start it without torchrun or srun"
