@@ -139,7 +139,8 @@ def test_cells_hold_what_differs_and_test_metrics(client, experiment):
     record(client, experiment, "a", config(1.0, loss={"t": 1}, lr=5), score=0.5)
     record(client, experiment, "b", config(0.0, loss={"t": 2}, lr=5), score=0.75)
     table = cell_table(client, experiment).sort("alpha")
-    assert table.columns[:6] == ["run_id", "run_name", "alpha", "scale", "seed", "pairs"]
+    first = ["run_id", "run_name", "artifact_uri", "alpha", "scale", "seed", "pairs"]
+    assert table.columns[: len(first)] == first
     assert table["alpha"].to_list() == [0.0, 1.0]
     assert table["scale"].to_list() == [None, None]
     assert table["param.loss.t"].to_list() == ["2", "1"]

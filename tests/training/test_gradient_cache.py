@@ -176,7 +176,7 @@ def test_a_loss_that_is_no_number_names_the_step_the_language_pair_and_the_items
     batches = datamodule_of(encoder_of("static", tmp_path), tmp_path).batches
     pairs, second = batches.pairs, batches.schedule.rows(1)
     (language_pair,) = {pairs.language_pairs[n] for n in pairs.language_pair_N[second]}
-    items = ", ".join(pairs.item_ids[n] for n in pairs.item_N[second[:5]])
+    items = ", ".join(pairs.columns.item_ids[int(n)] for n in pairs.item_N[second[:5]])
     with pytest.raises(
         InputError,
         match=f"step 1: the loss is nan in a batch of {language_pair}: items {items}",
