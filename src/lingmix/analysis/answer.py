@@ -39,7 +39,8 @@ class Answer(NamedTuple):
       converged; `enough` with bounds, the scale beyond which doubling all data gains less than a
       point, null where unbounded; `miss`, what the law of the other scales predicts for the largest
       less what was measured.
-    - `law_curves`: a row per setting, alpha and scale, beyond those measured too: `score`.
+    - `law_curves`: a row per setting, alpha and scale: `score` with bounds, within the measured
+      scales (`measured` is 1) or foretold (0).
     - `moves`: a row per setting, the test that the best alpha moves with scale (see
       `surface.Moves`).
     - `best_alphas`: a row per setting and scale, `measured` (1) or foretold (0): `best`, with

@@ -1,14 +1,34 @@
 """An answer's numbers as text, with marks where they differ for certain."""
 
-from typing import Any
+from typing import NamedTuple
 
 import polars as pl
 
 from lingmix.analysis.answer import Answer
 from lingmix.analysis.contest_rows import UNDECIDED
+from lingmix.analysis.exchange_words import rate
+from lingmix.analysis.frontier_rows import Row
 from lingmix.analysis.groups import scale_name
 from lingmix.analysis.metric_columns import LABELS
-from lingmix.analysis.table import ABSENT, Entry, TextTable, score, signed
+from lingmix.analysis.predictor_rows import WORDS
+from lingmix.analysis.scale_tables import (
+    BEST_NOTE,
+    LAW_NOTE,
+    MOVES_NOTE,
+    best_alpha_table,
+    law_table,
+    moves_table,
+)
+from lingmix.analysis.table import (
+    ABSENT,
+    Entry,
+    TextTable,
+    p_value,
+    ranged,
+    score,
+    signed,
+    text_table,
+)
 
 FRONTIER_NOTE = (
     "In brackets: intervals over seeds and questions. *: differs from the largest alpha of its "
@@ -16,7 +36,51 @@ FRONTIER_NOTE = (
     "the Pareto front and of being best by the preference."
 )
 VERDICT_NOTE = "*: told apart after correction for the number of language pairs (max-T step-down)."
-Row = dict[str, Any]
+EXCHANGE_NOTE = (
+    "Rate: monolingual points paid for each cross-lingual point gained, with Fieller's interval; "
+    "undefined where nothing is gained. It cannot be told where the interval of what is gained "
+    "holds 0."
+)
+PREDICTOR_NOTE = (
+    "What language pairs with a property gain beyond others, all properties considered. *: differs "
+    "from 0. An association is no cause."
+)
+
+
+class AnswerTable(NamedTuple):
+    """A table with what it shows."""
+
+    title: str
+    note: str
+    numbers: pl.DataFrame
+    text: TextTable
+
+
+class AnswerTables(NamedTuple):
+    """Without rows where there is nothing to say."""
+
+    frontier: AnswerTable
+    exchange: AnswerTable
+    pairs: AnswerTable
+    predictors: AnswerTable
+    laws: AnswerTable
+    best_alphas: AnswerTable
+    moves: AnswerTable
+
+
+def answer_tables(answer: Answer) -> AnswerTables:
+    """Returns an answer's frames as they are printed."""
+    return AnswerTables(
+        AnswerTable("Frontier", FRONTIER_NOTE, answer.frontier, frontier_table(answer)),
+        AnswerTable("Exchange rates", EXCHANGE_NOTE, answer.exchange, exchange_table(answer)),
+        AnswerTable("Language pairs", VERDICT_NOTE, answer.comparisons, verdict_table(answer)),
+        AnswerTable(
+            "Why some pairs gain more", PREDICTOR_NOTE, answer.predictors, predictor_table(answer)
+        ),
+        AnswerTable("Laws of scale", LAW_NOTE, answer.laws, law_table(answer)),
+        AnswerTable("Best alpha", BEST_NOTE, answer.best_alphas, best_alpha_table(answer)),
+        AnswerTable("Whether the best alpha moves", MOVES_NOTE, answer.moves, moves_table(answer)),
+    )
 
 
 def frontier_table(answer: Answer) -> TextTable:
@@ -31,7 +95,7 @@ def frontier_table(answer: Answer) -> TextTable:
                 Entry(scale_name(row["scale"])),
                 Entry(f"{row['alpha']:g}"),
                 *(
-                    Entry(_estimate(row, s) + "*" * ((s, row["scale"], row["alpha"]) in marked))
+                    Entry(ranged(row, s) + "*" * ((s, row["scale"], row["alpha"]) in marked))
                     for s in settings
                 ),
                 *(Entry(_share(row[name])) for name in ("front", "best")),
@@ -46,9 +110,7 @@ def verdict_table(answer: Answer) -> TextTable:
     lines = [
         (
             row["pair"],
-            scale_name(row["scale"]),
-            f"{row['alpha']:g}",
-            f"{row['against']:g}",
+            *_contest(row),
             f"{signed(row['difference'])}{'*' * (row['verdict'] != UNDECIDED)}",
             f"{signed(row['difference_low'])} to {signed(row['difference_high'])}",
             row["verdict"],
@@ -56,7 +118,40 @@ def verdict_table(answer: Answer) -> TextTable:
         for row in answer.comparisons.iter_rows(named=True)
     ]
     header = ("pair", "scale", "alpha", "against", "difference", "interval", "verdict")
-    return TextTable(header, tuple(tuple(map(Entry, line)) for line in lines))
+    return text_table(header, lines)
+
+
+def exchange_table(answer: Answer) -> TextTable:
+    """Returns a line per scale and step between neighbouring alphas."""
+    lines = [
+        (
+            scale_name(row["scale"]),
+            *(f"{row[alpha]:g}" for alpha in ("alpha_from", "alpha_to")),
+            *(ranged(row, name, number=signed) for name in ("gained", "paid")),
+            rate(row),
+        )
+        for row in answer.exchange.iter_rows(named=True)
+    ]
+    header = ("scale", "from alpha", "to", "cross-lingual gained", "monolingual paid", "rate")
+    return text_table(header, lines)
+
+
+def predictor_table(answer: Answer) -> TextTable:
+    """Returns a line per scale, contest and property of language pairs."""
+    lines = [
+        (
+            f"pairs {WORDS[row['predictor']]}",
+            *_contest(row),
+            f"{ranged(row, 'effect', number=signed)}{'*' * (row['p'] <= 1 - answer.level)}",
+            p_value(row["p"]),
+        )
+        for row in answer.predictors.iter_rows(named=True)
+    ]
+    return text_table(("property", "scale", "alpha", "against", "gain more", "p"), lines)
+
+
+def _contest(row: Row) -> tuple[str, str, str]:
+    return scale_name(row["scale"]), f"{row['alpha']:g}", f"{row['against']:g}"
 
 
 def _marked(answer: Answer) -> set[tuple[str, int | None, float]]:
@@ -66,12 +161,6 @@ def _marked(answer: Answer) -> set[tuple[str, int | None, float]]:
         (pl.col("mean_low") > 0) | (pl.col("mean_high") < 0),
     )
     return {*contests.select("setting", "scale", "alpha").iter_rows()}
-
-
-def _estimate(row: Row, name: str) -> str:
-    if row[name] is None:
-        return ABSENT
-    return f"{score(row[name])} ({score(row[f'{name}_low'])} to {score(row[f'{name}_high'])})"
 
 
 def _share(value: float | None) -> str:

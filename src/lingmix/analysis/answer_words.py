@@ -7,13 +7,14 @@ import polars as pl
 
 from lingmix.analysis.answer import Answer
 from lingmix.analysis.contest_rows import GAINS, LOSES, UNDECIDED
+from lingmix.analysis.exchange_words import exchange_not_found, exchange_said
 from lingmix.analysis.frontier_rows import Row
 from lingmix.analysis.groups import scale_name
 from lingmix.analysis.metric_columns import LABELS
 from lingmix.analysis.predictor_rows import predictors_said
 from lingmix.analysis.preference import Preference
 from lingmix.analysis.scale_words import scale_not_found, scale_said
-from lingmix.analysis.table import score, signed
+from lingmix.analysis.table import ranged, score, signed
 from lingmix.evaluation.metrics import METRICS
 
 CONFIDENT = 0.95
@@ -27,7 +28,7 @@ def said(answer: Answer, preference: Preference) -> list[str]:
     return [
         *_recommendation(answer, preference),
         *_front(answer),
-        *_exchange(answer),
+        *exchange_said(_at_largest(answer.exchange)),
         *_pairs(answer),
         *predictors_said(_at_largest(answer.predictors), recommended(answer), answer.level),
         *scale_said(answer),
@@ -37,7 +38,11 @@ def said(answer: Answer, preference: Preference) -> list[str]:
 def not_found(answer: Answer, left_out: Sequence[str]) -> list[str]:
     """Returns what the runs cannot tell, in sentences; `left_out` are values of the grid."""
     lines = [*_missing(answer, left_out), *_undecided(answer)]
-    lines += [*_undefined_rates(answer), *_undecided_pairs(answer), *scale_not_found(answer)]
+    lines += [
+        *exchange_not_found(_at_largest(answer.exchange)),
+        *_undecided_pairs(answer),
+        *scale_not_found(answer),
+    ]
     return lines
 
 
@@ -55,15 +60,17 @@ def _recommendation(answer: Answer, preference: Preference) -> Iterator[str]:
     rivals = _at_largest(answer.frontier).height
     one_seed = best["seeds"] == 1
     sure = best["best"] >= CONFIDENT and not one_seed
+    low, high = score(best["utility_low"]), score(best["utility_high"])
     if rivals > 1:
         yield (
             f"At scale {scale_name(best['scale'])}, choose alpha {best['alpha']:g}: "
-            f"{preference.words(_label(answer))} is {_estimate(best, 'utility', answer.level)}, "
+            f"{preference.words(_label(answer))} is {score(best['utility'])} "
+            f"({answer.level:.0%} interval {low} to {high}), "
             f"{'the' if sure else 'possibly the'} highest of {rivals} alphas "
             f"(probability {_chance(best['best'])}{' over questions alone' * one_seed})."
         )
     settings = [s for s in LABELS if best.get(s) is not None]
-    figures = [f"{LABELS[s]} {score(best[s])} ({_range(best, s)})" for s in settings]
+    figures = [f"{LABELS[s]} {ranged(best, s)}" for s in settings]
     seeds, questions = best["seeds"], best["questions"]
     yield (
         f"Alpha {best['alpha']:g} reaches {', '.join(figures)}, over {seeds} "
@@ -82,24 +89,6 @@ def _front(answer: Answer) -> Iterator[str]:
         "Probability of being on the Pareto front of monolingual and cross-lingual scores: "
         f"{', '.join(parts)}."
     )
-
-
-def _exchange(answer: Answer) -> Iterator[str]:
-    for row in _at_largest(answer.exchange).iter_rows(named=True):
-        step = f"From alpha {row['alpha_from']:g} to {row['alpha_to']:g}"
-        if row["rate"] is None:
-            continue
-        if row["paid_high"] <= 0:
-            yield (
-                f"{step}, {_points(row['gained'])} cross-lingual points are gained and no "
-                f"monolingual ones paid."
-            )
-            continue
-        bounds = f"{_rate(row['rate_low'])} to {_rate(row['rate_high'])}"
-        yield (
-            f"{step}, each cross-lingual point gained costs {_rate(row['rate'])} monolingual points"
-            f" ({bounds}): {_points(row['gained'])} are gained, {_points(row['paid'])} paid."
-        )
 
 
 def _pairs(answer: Answer) -> Iterator[str]:
@@ -154,18 +143,8 @@ def _undecided(answer: Answer) -> Iterator[str]:
         yield (
             f"In {LABELS[row['setting']]} {_label(answer)}, alpha {row['alpha']:g} and "
             f"{row['against']:g} cannot be told apart: "
-            f"{signed(row['mean'])} ({_signed_range(row, 'mean')}){_deciding(row)}."
+            f"{ranged(row, 'mean', number=signed)}{_deciding(row)}."
         )
-
-
-def _undefined_rates(answer: Answer) -> Iterator[str]:
-    for row in _at_largest(answer.exchange).iter_rows(named=True):
-        if row["rate"] is None:
-            yield (
-                f"The exchange rate from alpha {row['alpha_from']:g} to {row['alpha_to']:g} is "
-                f"undefined: the cross-lingual gain, {signed(row['gained'])} "
-                f"({_signed_range(row, 'gained')}), may be none."
-            )
 
 
 def _undecided_pairs(answer: Answer) -> Iterator[str]:
@@ -220,26 +199,6 @@ def _named(rows: pl.DataFrame) -> str:
     largest = rows.sort(pl.col("difference").abs(), descending=True).head(NAMED_PAIRS)
     names = [f"{pair} {signed(d)}" for pair, d in largest.select("pair", "difference").iter_rows()]
     return ", ".join([*names, "..."] if rows.height > NAMED_PAIRS else names)
-
-
-def _estimate(row: Row, name: str, level: float) -> str:
-    return f"{score(row[name])} ({level:.0%} interval {_range(row, name)})"
-
-
-def _range(row: Row, name: str) -> str:
-    return f"{score(row[f'{name}_low'])} to {score(row[f'{name}_high'])}"
-
-
-def _signed_range(row: Row, name: str) -> str:
-    return f"{signed(row[f'{name}_low'])} to {signed(row[f'{name}_high'])}"
-
-
-def _points(score: float) -> str:
-    return f"{100 * score:.1f}".replace("-", "−")
-
-
-def _rate(value: float | None) -> str:
-    return "an unknown number of" if value is None else f"{value:.2f}".replace("-", "−")
 
 
 def _chance(share: float) -> str:

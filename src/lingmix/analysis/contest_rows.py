@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lingmix.analysis.curve_scores import CurveScores
-from lingmix.analysis.frontier_rows import Row, bounded
+from lingmix.analysis.frontier_rows import Row, around, bounded, of_difference
 from lingmix.analysis.inference.comparisons import compare
 from lingmix.analysis.inference.components import (
     Components,
@@ -18,7 +18,7 @@ from lingmix.analysis.inference.components import (
 from lingmix.analysis.inference.crossed import interval
 from lingmix.analysis.inference.grid import Floats, Grid
 from lingmix.analysis.inference.sample_size import questions_needed, seeds_needed
-from lingmix.evaluation.metric_names import SETTINGS
+from lingmix.evaluation.metric_names import SETTINGS, Range
 
 GAINS, LOSES, UNDECIDED = "gains", "loses", "cannot be told apart"
 NEEDED = ("seeds_needed", "questions_needed")
@@ -43,19 +43,22 @@ def component_rows(curve: CurveScores, how: Certainty) -> Iterator[Row]:
         names += [(curve.alphas[a], curve.alphas[b]) for a, b in curve.contests]
         parts = [scores_ASQ, curve.contrasts(scores_ASQ)] if curve.contests else [scores_ASQ]
         found = components(np.concatenate(parts))
-        for row, (alpha, against) in zip(_component_rows(found, how), names, strict=True):
+        scores = curve.ranges[setting]
+        ranges = [scores if against is None else of_difference(scores) for _, against in names]
+        rows = _component_rows(found, ranges, how)
+        for row, (alpha, against) in zip(rows, names, strict=True):
             place = {"scale": curve.scale, "setting": setting, "alpha": alpha, "against": against}
             yield place | (row if against is not None else row | dict.fromkeys(NEEDED))
 
 
-def _component_rows(found: Components, how: Certainty) -> Iterator[Row]:
+def _component_rows(found: Components, ranges: list[Range], how: Certainty) -> Iterator[Row]:
     margin_T = margins(found, how.level)
     spreads = [np.sqrt(drawn) for drawn in component_draws(found, how.draws, how.rng)]
     bounds = [interval(spread_NT, how.level) for spread_NT in spreads]
     undecided_T = np.abs(found.mean_T) <= margin_T
     needed = _needed(found, how, undecided_T)
     for t, mean in enumerate(found.mean_T):
-        row = bounded("mean", mean, mean - margin_T[t], mean + margin_T[t])
+        row = around("mean", mean, margin_T[t], ranges[t])
         for name, variance_T, (low_T, high_T) in zip(
             ("seed", "question", "rest"), found.variances, bounds, strict=True
         ):
@@ -80,11 +83,11 @@ def comparison_rows(curve: CurveScores, how: Certainty) -> Iterator[Row]:
     needed = _needed(found, how, undecided_M, tests=len(undecided_M))
     names = [(pair, contest) for pair in parts for contest in curve.contests]
     for m, (pair, (a, b)) in enumerate(names):
-        mean, margin = found.mean_T[m], margin_M[m]
+        mean, possible = found.mean_T[m], of_difference(curve.ranges[curve.runs.pairs[pair]])
         yield {
             "scale": curve.scale,
             "pair": pair, "alpha": curve.alphas[a], "against": curve.alphas[b],
-            **bounded("difference", mean, mean - margin, mean + margin),
+            **around("difference", mean, margin_M[m], possible),
             "effect": effect_M[m],
             "p": tests.p_M[m], "p_holm": tests.holm_M[m], "p_max_t": tests.max_t_M[m],
             "verdict": UNDECIDED if undecided_M[m] else GAINS if mean > 0 else LOSES,

@@ -10,10 +10,11 @@ import polars as pl
 
 from lingmix.analysis.inference.crossed import resampled
 from lingmix.analysis.inference.grid import Floats, Grid
+from lingmix.analysis.metric_columns import range_of
 from lingmix.analysis.question_scores import FILE, run_scores, with_questions
 from lingmix.analysis.scored_runs import ScoredRuns, scored_runs
 from lingmix.errors import InputError
-from lingmix.evaluation.metric_names import SETTINGS
+from lingmix.evaluation.metric_names import SETTINGS, Range
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ class CurveScores(NamedTuple):
     """The scores of one scale by setting, and by `LANGUAGE_PREFERENCE` where it is asked for.
 
     `grids` have one scale and the same axes, as have `pairs`, those of language pairs; `means` are
-    A, `draws` N x A.
+    A, `draws` N x A; `ranges` are what scores can be.
     """
 
     scale: int | None
@@ -33,6 +34,7 @@ class CurveScores(NamedTuple):
     pairs: Mapping[str, Grid]
     means: Mapping[str, Floats]
     draws: Mapping[str, Floats]
+    ranges: Mapping[str, Range]
 
     @property
     def alphas(self) -> tuple[float, ...]:
@@ -81,6 +83,7 @@ def curve_scores(
         pairs={pair: scored.grid(setting, pair) for pair, setting in scored.pairs.items()},
         means={name: one.mean_AC[:, 0] for name, one in both.items()},
         draws={name: one.means_NAC[..., 0] for name, one in both.items()},
+        ranges={name: range_of(name if name == LANGUAGE_PREFERENCE else metric) for name in grids},
     )
 
 

@@ -11,6 +11,7 @@ from lingmix.analysis.inference.crossed import interval
 from lingmix.analysis.inference.frontier import attained, exchange_rate, hypervolume, on_front
 from lingmix.analysis.inference.grid import Floats
 from lingmix.analysis.preference import Preference
+from lingmix.evaluation.metric_names import UNBOUNDED, Range
 
 Row = dict[str, Any]
 AXES = ("monolingual", "crosslingual")
@@ -22,9 +23,11 @@ REGION_POINTS = 41
 def frontier_rows(curve: CurveScores, preference: Preference, level: float) -> Iterator[Row]:
     front_A, best_A = _probabilities(curve, preference)
     scores = {name: grid.scores_ACSQ[:, 0] for name, grid in curve.grids.items()}
+    ranges = dict(curve.ranges)
     kept_A = np.zeros(len(curve.alphas), np.bool_)
     if preference.applies(scores):
         scores["utility"] = preference.weighted(scores)
+        ranges["utility"] = preference.range(ranges)
         kept_A = np.isfinite(preference.utility(curve.means))
     found = {name: components(scores_ASQ) for name, scores_ASQ in scores.items()}
     margin = {name: margins(one, level) for name, one in found.items()}
@@ -34,7 +37,7 @@ def frontier_rows(curve: CurveScores, preference: Preference, level: float) -> I
         row |= bounded("utility", np.nan, np.nan, np.nan)
         for name in scores if kept_A[a] else curve.means:
             mean = found[name].mean_T[a]
-            row |= bounded(name, mean, mean - margin[name][a], mean + margin[name][a])
+            row |= around(name, mean, margin[name][a], ranges[name])
         yield row
 
 
@@ -45,13 +48,13 @@ def pair_rows(curve: CurveScores, level: float) -> Iterator[Row]:
         bounds = zip(curve.alphas, found.mean_T, margins(found, level), strict=True)
         for alpha, mean, margin in bounds:
             place = {"scale": curve.scale, "pair": pair, "setting": settings[pair], "alpha": alpha}
-            yield place | bounded("score", mean, mean - margin, mean + margin)
+            yield place | around("score", mean, margin, curve.ranges[settings[pair]])
 
 
 def region_rows(curve: CurveScores, level: float) -> Iterator[Row]:
     if not {*AXES} <= {*curve.means}:
         return
-    points_A2, points_NA2 = _points(curve)
+    points_A2, points_NA2 = _points(curve, possible=True)
     low, high = interval(points_NA2[..., 0], level)
     first_G = np.linspace(low.min(), high.max(), REGION_POINTS)
     mean_G = attained(points_A2[None], first_G)[0]
@@ -64,7 +67,7 @@ def region_rows(curve: CurveScores, level: float) -> Iterator[Row]:
 
 def hypervolume_rows(curve: CurveScores, level: float) -> Iterator[Row]:
     if {*AXES} <= {*curve.means}:
-        points_A2, points_NA2 = _points(curve)
+        points_A2, points_NA2 = _points(curve, possible=True)
         low, high = interval(hypervolume(points_NA2), level)
         yield {"scale": curve.scale} | bounded("hypervolume", hypervolume(points_A2), low, high)
 
@@ -80,7 +83,7 @@ def exchange_rows(curve: CurveScores, level: float) -> Iterator[Row]:
         for name, mean, margin in zip(
             ("paid", "gained"), found.mean_T, margins(found, level), strict=True
         ):
-            row |= bounded(name, mean, mean - margin, mean + margin)
+            row |= around(name, mean, margin, of_difference(curve.ranges[AXES[0]]))
         bounds = exchange_rate(paid_SQ, gained_SQ, level)
         rate = np.nan if bounds is None else found.mean_T[0] / found.mean_T[1]
         yield row | bounded("rate", rate, *(bounds or (np.nan, np.nan)))
@@ -97,14 +100,27 @@ def _probabilities(curve: CurveScores, preference: Preference) -> tuple[Floats, 
     return front_A, best_A
 
 
-def _points(curve: CurveScores) -> tuple[Floats, Floats]:
-    return (
-        np.stack([curve.means[axis] for axis in AXES], -1),
-        np.stack([curve.draws[axis] for axis in AXES], -1),
-    )
+def _points(curve: CurveScores, *, possible: bool = False) -> tuple[Floats, Floats]:
+    """The means and the draws, clipped where only `possible` scores are wanted."""
+    draws_NA2 = np.stack([curve.draws[axis] for axis in AXES], -1)
+    if possible:
+        draws_NA2 = np.clip(draws_NA2, *curve.ranges[AXES[0]])
+    return np.stack([curve.means[axis] for axis in AXES], -1), draws_NA2
 
 
-def bounded(name: str, value: Any, low: Any, high: Any) -> Row:
-    """Names a value and the bounds of its interval; None where unknown."""
-    named = {name: value, f"{name}_low": low, f"{name}_high": high}
+def of_difference(scores: Range) -> Range:
+    low, high = scores
+    return low - high, high - low
+
+
+def around(name: str, mean: float, margin: float, possible: Range) -> Row:
+    """Names a mean and the bounds of its interval, what no score can be left out."""
+    return bounded(name, mean, mean - margin, mean + margin, possible)
+
+
+def bounded(name: str, value: Any, low: Any, high: Any, possible: Range = UNBOUNDED) -> Row:
+    """Names a value and the bounds of its interval, clipped to what is possible; None where
+    unknown."""
+    names = (name, f"{name}_low", f"{name}_high")
+    named = dict(zip(names, np.clip([value, low, high], *possible), strict=True))
     return {key: float(one) if np.isfinite(one) else None for key, one in named.items()}

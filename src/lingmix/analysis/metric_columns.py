@@ -14,8 +14,10 @@ from lingmix.evaluation.metric_names import (
     MAP,
     SETTINGS,
     TEST,
+    UNBOUNDED,
     Measure,
     MetricName,
+    Range,
     ScoreName,
     on_test_set,
     parse_score,
@@ -23,6 +25,7 @@ from lingmix.evaluation.metric_names import (
     setting_maps,
 )
 from lingmix.evaluation.metrics import METRICS
+from lingmix.evaluation.parallel import PARALLEL
 
 LABELS = {
     "monolingual": "monolingual",
@@ -38,6 +41,12 @@ def measures() -> dict[str, Measure[Any]]:
     """By the columns' names: the mAP in each setting, and each figure of language bias."""
     maps = {setting: replace(METRICS[MAP], label=LABELS[setting], digits=3) for setting in SETTINGS}
     return maps | BIAS
+
+
+def range_of(metric: str) -> Range:
+    """Returns the range of a score of queries; one that is not known has no bounds."""
+    known: dict[str, Measure[Any]] = {**METRICS, **BIAS, **PARALLEL}
+    return known[metric].range if metric in known else UNBOUNDED
 
 
 def evaluation_sets(*recorded: pl.DataFrame) -> list[str]:

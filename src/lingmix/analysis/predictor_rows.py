@@ -9,7 +9,7 @@ from babel.core import get_global
 
 from lingmix.analysis.frontier_rows import Row, bounded
 from lingmix.analysis.inference.predictors import effects
-from lingmix.analysis.table import score, signed
+from lingmix.analysis.table import p_value, signed
 from lingmix.data.items import LanguagePair
 from lingmix.errors import InputError
 
@@ -63,7 +63,7 @@ def predictors_said(rows: pl.DataFrame, best: Row | None, level: float) -> Itera
                 f"With alpha {row['alpha']:g} instead of {row['against']:g}, language pairs "
                 f"{WORDS[row['predictor']]} gain {signed(row['effect'])} "
                 f"({signed(row['effect_low'])} to {signed(row['effect_high'])}, p "
-                f"{'below .01' if row['p'] < 0.01 else score(row['p'], 2)}) more than others."
+                f"{p_value(row['p'])}) more than others."
             )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from lingmix.analysis.inference.grid import Floats
 from lingmix.analysis.metric_columns import LABELS
+from lingmix.evaluation.metric_names import Range
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +36,12 @@ class Preference:
 
     def weighted(self, scores: Mapping[str, Floats]) -> Floats:
         """Returns the weighted mean of scores, which are arrays of one shape by name."""
-        weights = self.weights()
-        total = sum(abs(weight) for weight in weights.values())
-        return np.sum([weight / total * scores[name] for name, weight in weights.items()], axis=0)
+        return np.sum([share * scores[name] for name, share in self._shares()], axis=0)
+
+    def range(self, ranges: Mapping[str, Range]) -> Range:
+        """Returns the range of the weighted mean of scores in these ranges."""
+        ends = [sorted(share * end for end in ranges[name]) for name, share in self._shares()]
+        return sum(low for low, _ in ends), sum(high for _, high in ends)
 
     def utility(self, scores: Mapping[str, Floats]) -> Floats:
         """Returns the weighted mean of scores, ... x A; -inf where below the floor."""
@@ -47,6 +51,11 @@ class Preference:
         monolingual_NA = scores["monolingual"]
         least_N = monolingual_NA.max(-1, keepdims=True) - self.floor / 100
         return np.where(monolingual_NA >= least_N, utility_NA, -np.inf)
+
+    def _shares(self) -> list[tuple[str, float]]:
+        weights = self.weights()
+        total = sum(abs(weight) for weight in weights.values())
+        return [(name, weight / total) for name, weight in weights.items()]
 
     def words(self, metric: str) -> str:
         """Says what is highest for the best alpha, by the metric's label."""

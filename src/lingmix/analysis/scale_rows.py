@@ -11,14 +11,14 @@ from lingmix.analysis.inference.laws import Estimate, enough
 from lingmix.analysis.inference.power_law import Sizes, sizes
 from lingmix.analysis.inference.scaling import Scaling, scaling
 from lingmix.analysis.preference import Preference
-from lingmix.evaluation.metric_names import SETTINGS
+from lingmix.evaluation.metric_names import SETTINGS, UNBOUNDED, Range
 
 UTILITY = "utility"
 GAIN = 0.01
 """A point: doubling the data beyond `enough` gains less."""
 
 CURVE_POINTS, REACH = 25, 4
-"""Laws are drawn up to `REACH` times the largest size, at as many points."""
+"""Laws are drawn up to `REACH` times the largest size, at as many points and the measured ones."""
 
 
 class ScaleScores(NamedTuple):
@@ -27,12 +27,17 @@ class ScaleScores(NamedTuple):
     alphas_A: Floats
     sizes: Sizes
     scores_ACSQ: Mapping[str, Floats]
+    ranges: Mapping[str, Range]
 
 
 def scale_scores(
-    levels: Sequence[Mapping[str, Grid]], items: Sequence[int | None], preference: Preference
+    levels: Sequence[Mapping[str, Grid]],
+    items: Sequence[int | None],
+    preference: Preference,
+    ranges: Mapping[str, Range],
 ) -> ScaleScores | None:
-    """Joins the grids of a scale each, by setting, and the numbers of items trained on.
+    """Joins the grids of a scale each, by setting, and the numbers of items trained on; `ranges`
+    are those of the scores.
 
     None where the runs are of fewer than two scales, have not recorded the items, or share no
     alpha, seed or questions.
@@ -51,9 +56,12 @@ def scale_scores(
     }
     if preference.floor is None and preference.applies(scores):
         scores[UTILITY] = preference.weighted(scores)
+        ranges = {**ranges, UTILITY: preference.range(ranges)}
     added = [grid.scales_C[0] for grid in firsts]
     base = next(n - more for n, more in zip(known, added, strict=True) if more is not None)
-    return ScaleScores(np.array(alphas), sizes([n - base for n in known], base=base), scores)
+    return ScaleScores(
+        np.array(alphas), sizes([n - base for n in known], base=base), scores, ranges
+    )
 
 
 def scale_rows(
@@ -67,39 +75,43 @@ def scale_rows(
         scores_ACSQ = scores.scores_ACSQ[setting]
         found = scaling(scores_ACSQ, scores.alphas_A, scores.sizes, draws=draws, rng=rng)
         for name, make in SCALE_FRAMES.items():
-            rows[name] += [{"setting": setting, **row} for row in make(found)]
+            made = make(found, scores.ranges[setting])
+            rows[name] += [{"setting": setting, **row} for row in made]
     return rows
 
 
-def _laws(found: Scaling) -> Iterator[Row]:
+def _laws(found: Scaling, possible: Range) -> Iterator[Row]:
     law, told = found.law, found.law.status == "converged"
     for a, alpha in enumerate(found.alphas_A):
         row: Row = {"alpha": alpha, "status": law.status}
         row |= _bounded("exponent", law.exponent if told else None)
-        row |= _bounded("limit", law.limit(a) if told else None)
+        row |= _bounded("limit", law.limit(a) if told else None, possible)
         scale = enough(law, a, found.sizes, gain=GAIN) if found.foretells else None
         row |= _bounded("enough", scale)
         yield row | {"miss": None if law.miss_R is None else law.miss_R[a]}
 
 
-def _curves(found: Scaling) -> Iterator[Row]:
+def _curves(found: Scaling, possible: Range) -> Iterator[Row]:
     reach = REACH if found.foretells else 1
-    ends = found.sizes.sizes_C.min(), reach * found.sizes.sizes_C.max()
-    for size in np.geomspace(*ends, CURVE_POINTS):
+    measured_C = found.sizes.sizes_C
+    between = np.geomspace(measured_C.min(), reach * measured_C.max(), CURVE_POINTS)
+    for size in np.union1d(between, measured_C):
+        measured = float(size <= measured_C.max())
         scale = size - found.sizes.base
         for a, alpha in enumerate(found.alphas_A):
             score = found.law.at(a, found.sizes.log_of(scale))
-            yield {"scale": round(scale), "alpha": alpha} | _bounded("score", score)
+            row: Row = {"scale": round(scale), "alpha": alpha, "measured": measured}
+            yield row | _bounded("score", score, possible)
 
 
-def _moves(found: Scaling) -> Iterator[Row]:
+def _moves(found: Scaling, _: Range) -> Iterator[Row]:
     """A figure that no degree of freedom is left for is null."""
     if found.moves is not None:
         figures = found.moves._asdict().items()
         yield {name: value if np.isfinite(value) else None for name, value in figures}
 
 
-def _best_alphas(found: Scaling) -> Iterator[Row]:
+def _best_alphas(found: Scaling, _: Range) -> Iterator[Row]:
     if found.joint is None:
         return
     measured_C = found.sizes.sizes_C
@@ -118,8 +130,9 @@ SCALE_FRAMES = {
 }
 
 
-def _bounded(name: str, estimate: Estimate | None) -> Row:
-    return bounded(name, *(estimate or (np.nan,) * 3))
+def _bounded(name: str, estimate: Estimate | None, possible: Range = UNBOUNDED) -> Row:
+    value, low, high = estimate or (np.nan,) * 3
+    return bounded(name, value, low, high, possible)
 
 
 def _chosen(grid: Grid, alphas: Sequence[float], seeds: Sequence[int]) -> Floats:

@@ -8,7 +8,7 @@ from lingmix.analysis.answer import Answer
 from lingmix.analysis.frontier_rows import Row
 from lingmix.analysis.metric_columns import LABELS
 from lingmix.analysis.scale_rows import UTILITY
-from lingmix.analysis.table import score
+from lingmix.analysis.table import p_value, ranged, score
 
 NAMES = LABELS | {UTILITY: "preferred"}
 
@@ -24,11 +24,14 @@ def scale_said(answer: Answer) -> Iterator[str]:
         for row in answer.laws.filter(status="converged").unique("setting").iter_rows(named=True):
             yield (
                 f"{NAMES[row['setting']].capitalize()} scores approach a limit by a power law of "
-                f"the data's size, with exponent {_interval(row, 'exponent')}"
+                f"the data's size, with exponent {ranged(row, 'exponent', 2)}"
                 f"{_miss(answer, row['setting'])}."
             )
     if (test := _test(answer)) and test["p"] <= 1 - answer.level:
-        yield f"The best alpha moves with scale (p {_p(test)}): {_places(answer, test['setting'])}."
+        yield (
+            f"The best alpha moves with scale (p {p_value(test['p'])}): "
+            f"{_places(answer, test['setting'])}."
+        )
 
 
 def scale_not_found(answer: Answer) -> Iterator[str]:
@@ -45,7 +48,7 @@ def scale_not_found(answer: Answer) -> Iterator[str]:
             yield f"How {names} scores grow with scale: the exponent of a power law {reason}."
     if (test := _test(answer)) and test["p"] > 1 - answer.level:
         yield (
-            f"That the best alpha moves with scale (p {_p(test)}): "
+            f"That the best alpha moves with scale (p {p_value(test['p'])}): "
             f"{_places(answer, test['setting'])}."
         )
 
@@ -60,10 +63,10 @@ def _places(answer: Answer, setting: str) -> str:
     rows = answer.best_alphas.filter(pl.col("setting") == setting)
     measured = rows.filter(measured=1)
     shown = [measured.row(0, named=True), measured.row(-1, named=True)]
-    parts = [f"{_interval(row, 'best')} at scale {row['scale']:,}" for row in shown]
+    parts = [f"{ranged(row, 'best', 2)} at scale {row['scale']:,}" for row in shown]
     if (foretold := rows.filter(measured=0)).height:
         row = foretold.row(-1, named=True)
-        parts.append(f"foretold, {_interval(row, 'best')} at scale {row['scale']:,}")
+        parts.append(f"foretold, {ranged(row, 'best', 2)} at scale {row['scale']:,}")
     return f"by the joint law it is {'; '.join(parts)}"
 
 
@@ -72,12 +75,3 @@ def _miss(answer: Answer, setting: str) -> str:
     if not isinstance(largest, float):
         return ""
     return f"; the law of the other scales misses the largest by {score(largest)} at most"
-
-
-def _p(row: Row) -> str:
-    return "below .01" if row["p"] < 0.01 else score(row["p"], 2)
-
-
-def _interval(row: Row, name: str) -> str:
-    low, high = score(row[f"{name}_low"], 2), score(row[f"{name}_high"], 2)
-    return f"{score(row[name], 2)} ({low} to {high})"

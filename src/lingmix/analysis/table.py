@@ -18,6 +18,8 @@ SCORES = (*SETTINGS, "rank_distance")
 ENCODERS_TITLE = "Encoders evaluated as they are"
 BIAS_TITLE = "Language bias"
 Row = dict[str, Any]
+Numeral = Callable[[float, int], str]
+"""Formats a number to some digits."""
 
 
 class Entry(NamedTuple):
@@ -77,7 +79,7 @@ def encoder_table(encoders: pl.DataFrame, columns: Sequence[str]) -> TextTable:
         [label(row), *(_shown(row, column) for column in columns)]
         for row in encoders.iter_rows(named=True)
     ]
-    return _text_table(("encoder", *_labels(columns)), lines)
+    return text_table(("encoder", *_labels(columns)), lines)
 
 
 def contest_table(contests: pl.DataFrame) -> TextTable:
@@ -88,12 +90,12 @@ def contest_table(contests: pl.DataFrame) -> TextTable:
             *([row["group"]] if groups else []),
             *_place(row),
             f"{row['against']:g}",
-            *(_difference(row, setting) for setting in SETTINGS),
+            *(ranged(row, setting, number=signed) for setting in SETTINGS),
         ]
         for row in contests.iter_rows(named=True)
     ]
     head = (*(["runs"] if groups else []), "scale", "alpha", "against alpha")
-    return _text_table((*head, *(LABELS[s] for s in SETTINGS)), lines)
+    return text_table((*head, *(LABELS[s] for s in SETTINGS)), lines)
 
 
 def gain_table(gains: pl.DataFrame) -> TextTable:
@@ -117,7 +119,7 @@ def run_table(cells: pl.DataFrame) -> TextTable:
         for row in rows
     ]
     head = ("run", "MLflow id", "pairs", "scale", "alpha", "seed", *map(column_label, apart))
-    return _text_table(head, lines)
+    return text_table(head, lines)
 
 
 def evaluation_table(evaluations: pl.DataFrame) -> TextTable:
@@ -127,7 +129,12 @@ def evaluation_table(evaluations: pl.DataFrame) -> TextTable:
         [row["encoder"], row["run_id"], *(row[column] or ABSENT for column in apart)]
         for row in rows
     ]
-    return _text_table(("encoder", "MLflow id", *map(column_label, apart)), lines)
+    return text_table(("encoder", "MLflow id", *map(column_label, apart)), lines)
+
+
+def text_table(header: tuple[str, ...], lines: Iterable[Iterable[str]]) -> TextTable:
+    """Makes a table in which nothing is the best."""
+    return TextTable(header, tuple(tuple(map(Entry, line)) for line in lines))
 
 
 def markdown_table(table: TextTable) -> str:
@@ -158,11 +165,18 @@ def signed(value: float | None, digits: int = 3) -> str:
     return text if text.startswith("−") else f"+{text}"
 
 
-def _difference(row: Row, setting: str) -> str:
-    if row.get(setting) is None:
+def ranged(row: Row, name: str, digits: int = 3, *, number: Numeral = score) -> str:
+    """A value with its interval: `.70 (.69 to .71)`."""
+    if row.get(name) is None:
         return ABSENT
-    low, high = signed(row[f"{setting}_low"]), signed(row[f"{setting}_high"])
-    return f"{signed(row[setting])} ({low} to {high})"
+    value, low, high = (number(row[f"{name}{end}"], digits) for end in ("", "_low", "_high"))
+    return f"{value} ({low} to {high})"
+
+
+def p_value(p: float | None) -> str:
+    if p is None:
+        return ABSENT
+    return "below .01" if p < 0.01 else score(p, 2)
 
 
 def _fewer(row: Row, measure: str) -> str:
@@ -199,10 +213,6 @@ def _rows(
     )
     names = [c.removeprefix("param.") for c in shown]
     return TextTable((*names, "scale", "alpha", *header), rows)
-
-
-def _text_table(header: tuple[str, ...], lines: Iterable[Iterable[str]]) -> TextTable:
-    return TextTable(header, tuple(tuple(map(Entry, line)) for line in lines))
 
 
 def _place(row: Row) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import chi2
 
-from lingmix.evaluation.metric_names import Measure
+from lingmix.evaluation.metric_names import SHARE, Measure
 
 
 class PooledRanking(NamedTuple):
@@ -180,6 +180,7 @@ BIAS = {
         compute=lambda pooled: share_gap(pooled.excess),
         label="share gap",
         best="nearest 0",
+        range=(-1.0, 1.0),
         note="The next three are 0 in expectation for an encoder blind to language. Share gap: "
         "which part of a query's first places (as many as it has relevant passages) languages hold "
         "in excess of what a ranking blind to language would give them, which has as many relevant "
@@ -190,6 +191,7 @@ BIAS = {
         label="same-language preference",
         signed=True,
         best="nearest 0",
+        range=(-1.0, 1.0),
         note="Same-language preference: how often a relevant passage in the query's language "
         "scores above one in another language, less how often below; from −1 to 1.",
     ),
@@ -198,6 +200,7 @@ BIAS = {
         label="same-language excess",
         signed=True,
         best="nearest 0",
+        range=(-1.0, 1.0),
         note="Same-language excess: how much more of the first places than that the query's own "
         "language holds.",
     ),
@@ -205,6 +208,7 @@ BIAS = {
         compute=lambda pooled: peer(pooled.relevant),
         whole=True,
         label="PEER",
+        range=SHARE,
         note="PEER: the p-value of the test that relevant passages of all languages rank alike; "
         "low is biased, one half is what an encoder blind to language scores on average. It needs "
         "several relevant passages in a language.",

@@ -12,6 +12,7 @@ What a training logs while it runs (`train/...`) has no set, and is named where 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from lingmix.data.items import LanguagePair
@@ -35,19 +36,26 @@ CENTRED = "-centered"
 SEARCH_RECALL = "search_recall"
 PAIR = "pair"
 
+Range = tuple[float, float]
+"""The least and the greatest value that is possible."""
+
+SHARE: Range = (0.0, 1.0)
+UNBOUNDED: Range = (-inf, inf)
+
 Compute = TypeVar("Compute", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measure(Generic[Compute]):
     """A measure: the function that computes it, its label, its format (`digits` after the point,
-    `signed` where values are of both signs), and which of several values is the best."""
+    `signed` where values are of both signs), which of several values is the best, and the range."""
 
     compute: Compute
     label: str
     digits: int = 4
     signed: bool = False
     best: Literal["highest", "lowest", "nearest 0"] = "highest"
+    range: Range = UNBOUNDED
 
     def format(self, value: float) -> str:
         """Formats a value as tables show it."""

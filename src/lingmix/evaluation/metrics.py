@@ -1,13 +1,14 @@
 """Retrieval metrics as trec_eval computes them, from the ranks of the relevant passages."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lingmix.evaluation.metric_names import MAP, Measure
+from lingmix.evaluation.metric_names import MAP, SHARE, Measure, Range
 
 Figures = NDArray[np.float64]
 
@@ -70,7 +71,12 @@ def reciprocal_rank(rankings: Rankings, *, k: int) -> Figures:
     return rankings.total(first_J / rankings.rank_J)
 
 
-Retrieval = Measure[Callable[[Rankings], Figures]]
+@dataclass(frozen=True, kw_only=True)
+class Retrieval(Measure[Callable[[Rankings], Figures]]):
+    """A retrieval metric."""
+
+    range: Range = SHARE
+
 
 METRICS: dict[str, Retrieval] = {
     MAP: Retrieval(compute=average_precision, label="mAP"),

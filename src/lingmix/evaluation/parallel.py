@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lingmix.evaluation.metric_names import Measure
+from lingmix.evaluation.metric_names import SHARE, UNBOUNDED, Measure, Range
 from lingmix.evaluation.metrics import Rankings, ndcg
 from lingmix.evaluation.pools import LISTED, Positions
 
@@ -55,6 +55,7 @@ class Parallel(Measure[Callable[[ParallelRanking], pl.DataFrame]]):
 
     whole: bool = False
     detail: bool = False
+    range: Range = SHARE
 
 
 def max_rank(ranking: ParallelRanking) -> pl.DataFrame:
@@ -159,10 +160,12 @@ def _spearman(one_NK: Positions, other_NK: Positions) -> NDArray[np.float64]:
 
 
 PARALLEL = {
-    "max_rank": Parallel(compute=max_rank, whole=True, label="Max@R", digits=1, best="lowest"),
+    "max_rank": Parallel(
+        compute=max_rank, whole=True, label="Max@R", digits=1, best="lowest", range=UNBOUNDED
+    ),
     "complete_at_20": Parallel(compute=partial(complete, k=20), label="Complete@20"),
     f"rank_correlation_at_{LISTED}": Parallel(
-        compute=rank_correlation, label=f"MRC@{LISTED}", signed=True
+        compute=rank_correlation, label=f"MRC@{LISTED}", signed=True, range=(-1.0, 1.0)
     ),
     "language_preference": Parallel(compute=language_preference, label="language preference"),
     "complete_at_100": Parallel(

@@ -4,11 +4,24 @@ import polars as pl
 import pytest
 
 from lingmix.analysis.answer import Answer
-from lingmix.analysis.answer_tables import frontier_table, verdict_table
+from lingmix.analysis.answer_tables import (
+    answer_tables,
+    exchange_table,
+    frontier_table,
+    predictor_table,
+    verdict_table,
+)
+from lingmix.analysis.exchange_words import exchange_not_found, exchange_said
 from lingmix.analysis.page.figures.gallery import answer_figures
 from lingmix.analysis.page.report import write_report
 from lingmix.analysis.results import results_of
+from lingmix.analysis.scale_tables import best_alpha_table, law_table, moves_table
+from lingmix.analysis.table import TextTable
 from tests.analysis.conftest import NO_EVALUATIONS
+
+SHOWN = ("exchange", "predictors", "laws", "law_curves", "moves", "best_alphas")
+TABLES = ("exchange", "predictors", "laws", "moves", "best_alphas")
+SCRIPT = "<script>alert(1)</script>"
 
 
 def bounded(name: str, value: float, margin: float) -> dict[str, float]:
@@ -26,6 +39,28 @@ def contest(pair: str, difference: float, verdict: str) -> dict[str, float | int
         **bounded("difference", difference, 0.05),
         **{"effect": 0.1, "p": 0.1, "p_holm": 0.1, "p_max_t": 0.1, "seeds_needed": 4},
     }
+
+
+def measured(scale: int, mean: float) -> dict[str, float | int | str | None]:
+    place = {"setting": "crosslingual", "scale": scale, "alpha": 0.5, "against": None}
+    return place | bounded("mean", mean, 0.05)
+
+
+def step(gained: float, margin: float, rate: float | None) -> dict[str, float | int | None]:
+    price = (
+        bounded("rate", rate, 0.25) if rate else dict.fromkeys(["rate", "rate_low", "rate_high"])
+    )
+    place = {"scale": 400, "alpha_from": 1.0, "alpha_to": 0.5}
+    return place | bounded("gained", gained, margin) | bounded("paid", 0.1, 0.05) | price
+
+
+def law(setting: str, exponent: float | None) -> dict[str, float | str | None]:
+    numbers = {}
+    for name, value, margin in (("exponent", 1, 0.5), ("limit", 0.7, 0.1), ("enough", 4500, 500)):
+        found = bounded(name, value, margin)
+        numbers |= found if exponent else dict.fromkeys(found)
+    status = "converged" if exponent else "not identifiable"
+    return {"setting": setting, "alpha": 0.5, "status": status, "miss": None, **numbers}
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +85,30 @@ def answer() -> Answer:
             [
                 {"setting": "crosslingual"} | differs | bounded("mean", 0.2, 0.1),
                 {"setting": "monolingual"} | differs | bounded("mean", -0.1, 0.2),
+                *(measured(scale, mean) for scale, mean in ((0, 0.2), (100, 0.3), (400, 0.35))),
+            ]
+        ),
+        exchange=pl.DataFrame([step(0.2, 0.1, 0.5), step(0.01, 0.1, None), step(-0.2, 0.1, None)]),
+        predictors=pl.DataFrame(
+            [
+                {"scale": 400, "alpha": 0.5, "against": 1.0, "predictor": "trained", "p": 0.004}
+                | bounded("effect", 0.03, 0.02)
+            ]
+        ),
+        laws=pl.DataFrame([law("monolingual", 1.0), law("crosslingual", None)]),
+        law_curves=pl.DataFrame(
+            [
+                {"setting": "crosslingual", "alpha": 0.5, "scale": scale, "measured": scale <= 400}
+                | bounded("score", 0.2 + scale / 4000, 0.1)
+                for scale in (0, 100, 400, 1600)
+            ]
+        ).cast({"measured": pl.Float64}),
+        moves=pl.DataFrame([{"setting": "utility", "p": 0.004, "f": None, "p_f": None}]),
+        best_alphas=pl.DataFrame(
+            [
+                {"setting": "utility", "scale": scale, "measured": float(scale <= 400)}
+                | bounded("best", 0.5, 0.25)
+                for scale in (400, 1600)
             ]
         ),
     )
@@ -71,7 +130,8 @@ def test_marks_are_of_pairs_that_are_told_apart(answer: Answer) -> None:
 
 
 def test_the_front_and_each_contest_are_drawn(answer: Answer) -> None:
-    front, contest = answer_figures(answer, number=1)
+    drawn = answer_figures(answer, number=1)
+    [front], [contest] = drawn.front, drawn.pairs
     assert front.data["alpha"].to_list() == [0.5, 1.0, None]
     assert "alpha 1: .800 and .100, on the front with probability .20" in front.description
     assert contest.stem == "toy-answer-1-pairs-0.5-against-1"
@@ -81,6 +141,64 @@ def test_the_front_and_each_contest_are_drawn(answer: Answer) -> None:
     )
     for figure in (front, contest):
         assert 'aria-roledescription="point"' in figure.svg()
+
+
+def texts(table: TextTable) -> list[list[str]]:
+    return [[entry.text for entry in row] for row in table.rows]
+
+
+def test_a_rate_is_undefined_or_cannot_be_told_where_it_is_not_a_number(answer: Answer) -> None:
+    assert [row[-1] for row in texts(exchange_table(answer))] == [
+        *("0.50 (0.25 to 0.75)", "cannot be told", "undefined")
+    ]
+    [told] = exchange_said(answer.exchange)
+    assert told == (
+        "From alpha 1 to 0.5, each cross-lingual point gained costs 0.50 monolingual points "
+        "(0.25 to 0.75): 20.0 are gained, 10.0 paid."
+    )
+    assert [*exchange_not_found(answer.exchange)] == [
+        "The exchange rate from alpha 1 to 0.5: cannot be told, as the cross-lingual gain, "
+        "+.010 (−.090 to +.110), may be none.",
+        "The exchange rate from alpha 1 to 0.5: undefined, as the cross-lingual gain, "
+        "−.200 (−.300 to −.100), is none.",
+    ]
+
+
+def test_a_law_that_is_not_told_has_its_status_for_a_number(answer: Answer) -> None:
+    assert texts(law_table(answer)) == [
+        ["monolingual", "0.5", "1.00 (0.50 to 1.50)", ".700 (.600 to .800)",
+         "4,500 (4,000 to 5,000)", "—"],
+        ["cross-lingual", "0.5", "not identifiable", "—", "—", "—"],
+    ]  # fmt: skip
+
+
+def test_best_alphas_their_test_and_predictors_are_printed(answer: Answer) -> None:
+    assert texts(best_alpha_table(answer)) == [
+        ["preferred", "400", ".50 (.25 to .75)"],
+        ["preferred", "1,600 (foretold)", ".50 (.25 to .75)"],
+    ]
+    assert texts(moves_table(answer)) == [["preferred", "below .01", "—", "—"]]
+    assert texts(predictor_table(answer)) == [
+        ["pairs that were trained", "400", "0.5", "1", "+.030 (+.010 to +.050)*", "below .01"]
+    ]
+
+
+def test_laws_are_drawn_with_what_was_measured_and_what_is_foretold(answer: Answer) -> None:
+    [figure] = answer_figures(answer, number=1).laws
+    assert figure.stem == "toy-answer-1-scale-crosslingual"
+    kinds = figure.data.select("kind", "items").rows()
+    assert kinds[:6] == [("measured", n) for n in (0, 100, 400)] + [
+        ("fitted", n) for n in (0, 100, 400)
+    ]
+    assert kinds[6:] == [("foretold", 400), ("foretold", 1600)]
+    assert figure.description.endswith("alpha 0.5: .200 at 0, .300 at 100, .350 at 400.")
+    assert 'stroke-dasharray="5,4"' in figure.svg()
+
+
+def test_an_empty_frame_shows_nothing(answer: Answer) -> None:
+    bare = answer._replace(**dict.fromkeys(SHOWN, pl.DataFrame()))
+    assert answer_figures(bare, number=1).laws == []
+    assert not any(getattr(answer_tables(bare), name).text.rows for name in TABLES)
 
 
 def test_the_recommendation_comes_first_and_then_what_was_not_found(
@@ -94,3 +212,18 @@ def test_the_recommendation_comes_first_and_then_what_was_not_found(
     places = [html.index(words) for words in told]
     assert places == sorted(places)
     assert "*" in (tmp_path / "tables" / "toy-answer-1-pairs.tex").read_text()
+
+
+def test_a_script_in_the_name_of_a_group_or_a_metric_is_text(
+    answer: Answer, demo: pl.DataFrame, tmp_path
+) -> None:
+    named = answer._replace(set_name=SCRIPT, group=SCRIPT, metric=SCRIPT, said=[SCRIPT])
+    results = results_of(demo, NO_EVALUATIONS)
+    results = results._replace(sets=[one._replace(answers=(named,)) for one in results.sets])
+    [page, *_] = write_report(results, name=SCRIPT, folder=tmp_path)
+    html = page.read_text()
+    assert SCRIPT not in html
+    assert html.count("&lt;script&gt;alert(1)") > 10
+    assert all(
+        path.parent.parent in (tmp_path, tmp_path.parent) for path in tmp_path.rglob("*.svg")
+    )

@@ -44,7 +44,8 @@ def attained(points_NA2: Floats, first_G: Floats) -> Floats:
 
 def exchange_rate(paid_SQ: Floats, gained_SQ: Floats, level: float) -> tuple[float, float] | None:
     """Returns the bounds of paid / gained, which are differences of scores: Fieller's interval, all
-    rates r at which paid - r gained may be 0. None where it is unbounded: nothing may be gained."""
+    rates r at which paid - r gained may be 0. None where the interval of what is gained holds 0 or
+    is below: by Fieller's condition the rate is then unbounded."""
 
     def differs(rate: float) -> bool:
         return bool(p_values(components((paid_SQ - rate * gained_SQ)[None]))[0] <= 1 - level)

@@ -7,7 +7,6 @@ from pathlib import Path
 import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from lingmix.analysis.answer_tables import FRONTIER_NOTE
 from lingmix.analysis.metric_columns import pair_columns
 from lingmix.analysis.overview import facts, steps
 from lingmix.analysis.page.figures.figure import png
@@ -52,7 +51,6 @@ def write_report(
         name=name,
         note=_note(trained),
         bias_note=bias_note(),
-        frontier_note=FRONTIER_NOTE,
         facts=facts(results),
         sections=sections,
         stills=stills,

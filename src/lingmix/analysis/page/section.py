@@ -6,17 +6,19 @@ from typing import NamedTuple
 import polars as pl
 
 from lingmix.analysis.answer import Answer, contests
-from lingmix.analysis.answer_tables import (
-    FRONTIER_NOTE,
-    VERDICT_NOTE,
-    frontier_table,
-    verdict_table,
-)
+from lingmix.analysis.answer_tables import AnswerTables, answer_tables
 from lingmix.analysis.gains import gains
 from lingmix.analysis.groups import gaps
 from lingmix.analysis.metric_columns import SCORED, pair_columns
 from lingmix.analysis.page.figures.figure import Figure
-from lingmix.analysis.page.figures.gallery import Album, albums, answer_figures, bias_maps, slug
+from lingmix.analysis.page.figures.gallery import (
+    Album,
+    AnswerFigures,
+    albums,
+    answer_figures,
+    bias_maps,
+    slug,
+)
 from lingmix.analysis.results import SetResults
 from lingmix.analysis.table import SetTables, TextTable, contest_table, gain_table
 
@@ -34,9 +36,8 @@ class Shown(NamedTuple):
     """An answer with what it is read off."""
 
     answer: Answer
-    figures: list[Figure]
-    frontier: TextTable
-    pairs: TextTable
+    figures: AnswerFigures
+    tables: AnswerTables
 
 
 class Section(NamedTuple):
@@ -53,7 +54,7 @@ class Section(NamedTuple):
     @property
     def figures(self) -> list[Figure]:
         return [
-            *(one for shown in self.answers for one in shown.figures),
+            *(one for shown in self.answers for part in shown.figures for one in part),
             *(one for album in self.albums for one in album.figures),
             *self.bias_maps,
         ]
@@ -98,14 +99,13 @@ def section_of(one: SetResults, trained: str) -> Section:
 
 
 def _shown(answer: Answer, number: int) -> Shown:
-    figures = answer_figures(answer, number=number)
-    return Shown(answer, figures, frontier_table(answer), verdict_table(answer))
+    return Shown(answer, answer_figures(answer, number=number), answer_tables(answer))
 
 
 def _of(shown: Shown, number: int) -> Iterator[tuple[str, str, pl.DataFrame, TextTable]]:
-    frontier, comparisons = shown.answer.frontier, shown.answer.comparisons
-    yield f"answer-{number}-frontier", f"Frontier. {FRONTIER_NOTE}", frontier, shown.frontier
-    yield f"answer-{number}-pairs", f"Language pairs. {VERDICT_NOTE}", comparisons, shown.pairs
+    for what, table in shown.tables._asdict().items():
+        name = what.replace("_", "-")
+        yield f"answer-{number}-{name}", f"{table.title}. {table.note}", table.numbers, table.text
 
 
 def _export(

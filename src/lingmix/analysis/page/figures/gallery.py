@@ -11,6 +11,7 @@ from lingmix.analysis.baselines import label
 from lingmix.analysis.groups import groups, scale_name
 from lingmix.analysis.metric_columns import LABELS
 from lingmix.analysis.page.figures.against_alpha import against_alpha
+from lingmix.analysis.page.figures.against_scale import against_scale
 from lingmix.analysis.page.figures.controls import MEAN
 from lingmix.analysis.page.figures.figure import Figure
 from lingmix.analysis.page.figures.front import front
@@ -19,6 +20,7 @@ from lingmix.analysis.page.figures.pair_map import colours_of, pair_map
 from lingmix.analysis.page.figures.points import points
 from lingmix.analysis.page.figures.tradeoff import tradeoff
 from lingmix.analysis.pair_scores import less, pair_scores, with_means
+from lingmix.analysis.scale_words import NAMES
 from lingmix.evaluation.metric_names import EXCESS_SHARE, MAP, SETTINGS
 from lingmix.evaluation.metrics import METRICS
 
@@ -58,23 +60,42 @@ def albums(
         )
 
 
-def answer_figures(answer: Answer, *, number: int) -> list[Figure]:
-    """The front, and what each alpha changes of each language pair against another; `number` is
-    the answer's among its set's."""
+class AnswerFigures(NamedTuple):
+    """The front, what each alpha changes of each language pair against another, and scores against
+    scale; none where there is nothing to draw."""
+
+    front: list[Figure]
+    pairs: list[Figure]
+    laws: list[Figure]
+
+
+def answer_figures(answer: Answer, *, number: int) -> AnswerFigures:
+    """`number` is the answer's among its set's."""
     stem = f"{slug(answer.set_name)}-answer-{number}"
     about = ", ".join(filter(None, [answer.set_name, answer.group]))
     found = METRICS.get(answer.metric)
     metric = found.label if found else answer.metric
-    drawn = []
+    drawn = AnswerFigures([], [], [])
     if {"monolingual", "crosslingual"} <= {*answer.frontier.columns}:
         title = f"{about}: cross-lingual against monolingual {metric}"
-        drawn.append(front(answer, metric=metric, stem=f"{stem}-front", title=title))
+        drawn.front.append(front(answer, metric=metric, stem=f"{stem}-front", title=title))
     contests = answer.comparisons
     if contests.height:
         for (alpha, against), rows in contests.group_by(["alpha", "against"], maintain_order=True):
             what = f"pairs-{alpha:g}-against-{against:g}"
             title = f"{about}: {metric} of language pairs, alpha {alpha:g} minus alpha {against:g}"
-            drawn.append(pair_gains(rows, stem=f"{stem}-{what}", title=title))
+            drawn.pairs.append(pair_gains(rows, stem=f"{stem}-{what}", title=title))
+    if answer.law_curves.height:
+        for setting in answer.law_curves["setting"].unique(maintain_order=True):
+            drawn.laws.append(
+                against_scale(
+                    answer,
+                    setting,
+                    metric=metric,
+                    stem=f"{stem}-scale-{setting}",
+                    title=f"{about}: {NAMES[setting]} {metric} against scale",
+                )
+            )
     return drawn
 
 
