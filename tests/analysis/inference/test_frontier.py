@@ -50,6 +50,18 @@ def test_exchange_rate_is_fiellers_ratio_of_normal_means() -> None:
     assert exchange_rate(paid_Q[None], gained_Q[None], 0.95) == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.parametrize(("error", "defined"), [(0.50, True), (0.52, False)])
+def test_a_rate_is_defined_by_fiellers_condition(error: float, defined: bool) -> None:
+    """One seed and two questions, so the standard error is half of their difference: the gain of 1
+    is more than 1.96 errors of .50 and less than 1.96 of .52. What is paid is known to be 2, so the
+    rate lies between 2 / (1 + 1.96 x .50) and 2 / (1 - 1.96 x .50)."""
+    gained_SQ = np.array([[1 - error, 1 + error]])
+    found = exchange_rate(np.full((1, 2), 2.0), gained_SQ, 0.95)
+    assert (found is not None) == defined
+    if found is not None:
+        assert found == pytest.approx((2 / 1.979982, 2 / 0.020018), rel=1e-3)
+
+
 def test_a_gain_that_may_be_none_has_no_exchange_rate() -> None:
     scores_TSQ = studies(NOISES["both"], mean_T=np.array([0.1, 0.0]), seeds=3, questions=50, seed=0)
     assert exchange_rate(*scores_TSQ, 0.95) is None
