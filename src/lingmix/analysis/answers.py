@@ -25,7 +25,6 @@ from lingmix.analysis.predictor_rows import predictor_rows
 from lingmix.analysis.preference import Preference
 from lingmix.analysis.results import Results
 from lingmix.analysis.scale_rows import SCALE_FRAMES, scale_rows, scale_scores
-from lingmix.evaluation.metric_names import Range
 
 NUMBERS = ("scale", "seeds", "questions", "seeds_needed", "questions_needed")
 WORDS = ("setting", "pair", "verdict", "status", "predictor")
@@ -93,7 +92,6 @@ def _answer(
     rows: dict[str, list[Row]] = {name: [] for name in FRAMES}
     left_out: dict[str, None] = {}
     grids, trained = list[Mapping[str, Grid]](), list[int | None]()
-    ranges: dict[str, Range] = {}
     for name, runs in curves(group):
         if files.keys().isdisjoint(runs["run_id"]):
             continue
@@ -110,9 +108,8 @@ def _answer(
             rows[frame] += found
         left_out |= dict.fromkeys(f"{name}: {value}" for value in curve.first.left_out)
         grids.append(curve.grids)
-        ranges |= curve.ranges
         trained.append(items[runs["run_id"][0]])
-    if scores := scale_scores(grids, trained, asked.preference, ranges):
+    if scores := scale_scores(grids, trained, asked.preference, asked.metric):
         rows |= scale_rows(scores, draws=asked.draws, rng=how.rng)
     answer = Answer(
         set_name=set_name, metric=asked.metric, group=words, level=asked.level,

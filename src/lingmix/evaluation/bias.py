@@ -180,7 +180,6 @@ BIAS = {
         compute=lambda pooled: share_gap(pooled.excess),
         label="share gap",
         best="nearest 0",
-        range=(-1.0, 1.0),
         note="The next three are 0 in expectation for an encoder blind to language. Share gap: "
         "which part of a query's first places (as many as it has relevant passages) languages hold "
         "in excess of what a ranking blind to language would give them, which has as many relevant "
@@ -200,7 +199,6 @@ BIAS = {
         label="same-language excess",
         signed=True,
         best="nearest 0",
-        range=(-1.0, 1.0),
         note="Same-language excess: how much more of the first places than that the query's own "
         "language holds.",
     ),
