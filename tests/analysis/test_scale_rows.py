@@ -11,7 +11,6 @@ from lingmix.analysis.inference.grid import Grid
 from lingmix.analysis.preference import Preference
 from lingmix.analysis.scale_rows import SCALE_FRAMES, scale_rows, scale_scores
 from lingmix.analysis.scale_words import scale_not_found, scale_said
-from lingmix.evaluation.metric_names import SHARE
 
 ALPHAS, SCALES, SEEDS, QUESTIONS, BASE = (
     (0.0, 0.25, 0.5, 0.75, 1.0),
@@ -21,7 +20,6 @@ ALPHAS, SCALES, SEEDS, QUESTIONS, BASE = (
     500,
 )
 EVEN = Preference(monolingual=1, crosslingual=1, multilingual=0, language_preference=0, floor=None)
-RANGES = dict.fromkeys(("monolingual", "crosslingual"), SHARE)
 
 
 def level(scale, *, tilt, rng, alphas=ALPHAS, seeds=SEEDS):
@@ -39,7 +37,7 @@ def level(scale, *, tilt, rng, alphas=ALPHAS, seeds=SEEDS):
 def frames_of(scales=SCALES, *, tilt=0.0, items=None, **design):
     rng = np.random.default_rng(0)
     levels = [level(scale, tilt=tilt, rng=rng, **design) for scale in scales]
-    scores = scale_scores(levels, items or [BASE + scale for scale in scales], EVEN, RANGES)
+    scores = scale_scores(levels, items or [BASE + scale for scale in scales], EVEN, "map")
     rows = scale_rows(scores, draws=200, rng=rng)
     return {name: pl.DataFrame(rows[name]) for name in SCALE_FRAMES}
 
@@ -110,7 +108,7 @@ def test_one_seed_is_tested_by_f_and_not_at_all_where_it_has_no_degree_of_freedo
 @pytest.mark.parametrize("items", [[None, 2000], [None, None]])
 def test_runs_that_have_not_recorded_their_items_have_no_law(items):
     levels = [level(scale, tilt=0, rng=np.random.default_rng(0)) for scale in (0, 1500)]
-    assert scale_scores(levels, items, EVEN, RANGES) is None
+    assert scale_scores(levels, items, EVEN, "map") is None
     _, not_found = sentences(dict.fromkeys(SCALE_FRAMES, pl.DataFrame()))
     assert "have not recorded how many items they trained on" in not_found
 
@@ -118,4 +116,4 @@ def test_runs_that_have_not_recorded_their_items_have_no_law(items):
 def test_scales_are_compared_on_the_alphas_that_all_have():
     rng = np.random.default_rng(0)
     levels = [level(0, tilt=0, rng=rng), level(500, tilt=0, rng=rng, alphas=ALPHAS[1:4])]
-    assert scale_scores(levels, [500, 1000], EVEN, RANGES).alphas_A.tolist() == [0.25, 0.5, 0.75]
+    assert scale_scores(levels, [500, 1000], EVEN, "map").alphas_A.tolist() == [0.25, 0.5, 0.75]

@@ -1,7 +1,7 @@
 """The scores of one curve, the alphas of a scale, and draws of what they may be."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,8 +83,13 @@ def curve_scores(
         pairs={pair: scored.grid(setting, pair) for pair, setting in scored.pairs.items()},
         means={name: one.mean_AC[:, 0] for name, one in both.items()},
         draws={name: one.means_NAC[..., 0] for name, one in both.items()},
-        ranges={name: range_of(name if name == LANGUAGE_PREFERENCE else metric) for name in grids},
+        ranges=ranges_of(grids, metric),
     )
+
+
+def ranges_of(names: Iterable[str], metric: str) -> dict[str, Range]:
+    """Returns the range of each of the scores, which are of the metric in a setting."""
+    return {name: range_of(name if name == LANGUAGE_PREFERENCE else metric) for name in names}
 
 
 def _read(runs: pl.DataFrame, files: Mapping[str, Path], set_name: str, metric: str) -> ScoredRuns:

@@ -40,7 +40,7 @@ SCORED = pl.any_horizontal(pl.col(SETTINGS).is_not_null())
 def measures() -> dict[str, Measure[Any]]:
     """By the columns' names: the mAP in each setting, and each figure of language bias."""
     maps = {setting: replace(METRICS[MAP], label=LABELS[setting], digits=3) for setting in SETTINGS}
-    return maps | BIAS
+    return {**maps, **BIAS}
 
 
 def range_of(metric: str) -> Range:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lingmix.analysis.curve_scores import ranges_of
 from lingmix.analysis.frontier_rows import Row, bounded
 from lingmix.analysis.inference.grid import Floats, Grid
 from lingmix.analysis.inference.laws import Estimate, enough
@@ -34,10 +35,10 @@ def scale_scores(
     levels: Sequence[Mapping[str, Grid]],
     items: Sequence[int | None],
     preference: Preference,
-    ranges: Mapping[str, Range],
+    metric: str,
 ) -> ScaleScores | None:
-    """Joins the grids of a scale each, by setting, and the numbers of items trained on; `ranges`
-    are those of the scores.
+    """Joins the grids of a scale each, by setting, and the numbers of items trained on; the
+    scores are of the metric.
 
     None where the runs are of fewer than two scales, have not recorded the items, or share no
     alpha, seed or questions.
@@ -54,9 +55,10 @@ def scale_scores(
         name: np.stack([_chosen(grids[name], alphas, seeds) for grids in levels], axis=1)
         for name in set.intersection(*({*grids} for grids in levels))
     }
+    ranges = ranges_of(scores, metric)
     if preference.floor is None and preference.applies(scores):
         scores[UTILITY] = preference.weighted(scores)
-        ranges = {**ranges, UTILITY: preference.range(ranges)}
+        ranges[UTILITY] = preference.range(ranges)
     added = [grid.scales_C[0] for grid in firsts]
     base = next(n - more for n, more in zip(known, added, strict=True) if more is not None)
     return ScaleScores(

@@ -17,15 +17,28 @@ _BOUNDED = ["score", "score_low", "score_high"]
 
 def against_scale(answer: Answer, setting: str, *, metric: str, stem: str, title: str) -> Figure:
     """A curve an alpha, dashed and with its bounds where it is foretold."""
-    data = _rows(answer, setting)
+    data, label = _rows(answer, setting), f"{NAMES[setting]} {metric}"
     measured = data.filter(kind=MEASURED)
-    style, label = styles(data), f"{NAMES[setting]} {metric}"
+    scales = measured["items"].unique().sort().to_list()
     x = alt.X(
         "items:Q",
         title="scale (augmented items)",
-        scale=alt.Scale(type="symlog", constant=_smallest(measured)),
-        axis=alt.Axis(values=[*measured["items"].unique().sort(), data["items"].max()]),
+        # logarithmic from the smallest, with a place for 0
+        scale=alt.Scale(type="symlog", constant=min(n for n in scales if n > 0)),
+        axis=alt.Axis(values=[*scales, data["items"].max()]),
     )
+    return figure_of(
+        alt.LayerChart(layer=_layers(data, x, label), height=260).add_params(INTERVALS),
+        data,
+        stem=stem,
+        title=title,
+        description=f"{label.capitalize()} against scale. {_in_words(measured)}.",
+        width=380,
+    )
+
+
+def _layers(data: pl.DataFrame, x: alt.X, label: str) -> list[alt.Chart]:
+    style, high = styles(data), alt.Y2("score_high")
     y, low = (
         alt.Y(f"{column}:Q", title=label, scale=alt.Scale(zero=False))
         for column in ("score", "score_low")
@@ -34,28 +47,17 @@ def against_scale(answer: Answer, setting: str, *, metric: str, stem: str, title
         alt.Chart().transform_filter(f"datum.kind == '{kind}'")
         for kind in (MEASURED, FITTED, FORETOLD)
     )
-    tooltip = ["curve:N", "items:Q", *(alt.Tooltip(f"{c}:Q", format=".3f") for c in _BOUNDED)]
     region, bars = (some.transform_filter(INTERVALS.name) for some in (foretold, points))
-    chart = alt.LayerChart(
-        layer=[
-            region.mark_area(opacity=0.12).encode(x, low, alt.Y2("score_high"), style.color),
-            fitted.mark_line().encode(x, y, style.color),
-            foretold.mark_line(strokeDash=[5, 4]).encode(x, y, style.color),
-            bars.mark_rule().encode(x, low, alt.Y2("score_high"), style.color),
-            points.mark_point(size=70, opacity=1).encode(
-                x, y, style.color, style.fill, style.shape, tooltip=tooltip
-            ),
-        ],
-        height=260,
-    )
-    return figure_of(
-        chart.add_params(INTERVALS),
-        data,
-        stem=stem,
-        title=title,
-        description=f"{label.capitalize()} against scale. {_in_words(measured)}.",
-        width=380,
-    )
+    tooltip = ["curve:N", "items:Q", *(alt.Tooltip(f"{c}:Q", format=".3f") for c in _BOUNDED)]
+    return [
+        region.mark_area(opacity=0.12).encode(x, low, high, style.color),
+        fitted.mark_line().encode(x, y, style.color),
+        foretold.mark_line(strokeDash=[5, 4]).encode(x, y, style.color),
+        bars.mark_rule().encode(x, low, high, style.color),
+        points.mark_point(size=70, opacity=1).encode(
+            x, y, style.color, style.fill, style.shape, tooltip=tooltip
+        ),
+    ]
 
 
 def _rows(answer: Answer, setting: str) -> pl.DataFrame:
@@ -86,11 +88,6 @@ def _measured(answer: Answer, setting: str) -> pl.DataFrame:
         rows = rows.rename(lambda name: name.replace("mean", "score"))
     known = answer.law_curves["alpha"].implode()
     return rows.rename({"scale": "items"}).filter(pl.col("alpha").is_in(known))
-
-
-def _smallest(measured: pl.DataFrame) -> float:
-    """From it on the axis is logarithmic; 0 has a place too."""
-    return float(measured.filter(pl.col("items") > 0)["items"].min())
 
 
 def _in_words(measured: pl.DataFrame) -> str:
