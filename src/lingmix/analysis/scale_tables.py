@@ -61,11 +61,11 @@ def moves_table(answer: Answer) -> TextTable:
 
 
 def _enough(row: Row) -> str:
-    """Beyond `laws.FAR` times the largest size nothing is foretold."""
-    if row["exponent"] is None or row["enough"] is None:
+    """Unbounded beyond what is foretold, see `laws.FAR`."""
+    if row["exponent"] is None:
         return ABSENT
-    low, high = (row[f"enough_{end}"] for end in ("low", "high"))
-    return f"{row['enough']:,.0f} ({_scale(low)} to {_scale(high)})"
+    value, low, high = (_scale(row[f"enough{end}"]) for end in ("", "_low", "_high"))
+    return value if low == high else f"{value} ({low} to {high})"
 
 
 def _scale(value: float | None) -> str:

@@ -32,7 +32,7 @@ def against_scale(answer: Answer, setting: str, *, metric: str, stem: str, title
         data,
         stem=stem,
         title=title,
-        description=f"{label.capitalize()} against scale. {_in_words(measured)}.",
+        description=f"{NAMES[setting].capitalize()} {metric} by scale. {_in_words(measured)}.",
         width=380,
     )
 
