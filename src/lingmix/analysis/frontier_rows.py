@@ -114,7 +114,7 @@ def of_difference(scores: Range) -> Range:
 
 
 def around(name: str, mean: float, margin: float, possible: Range) -> Row:
-    """Names a mean and the bounds of its interval, what no score can be left out."""
+    """Names a mean and the bounds of its interval, without what no score can be."""
     return bounded(name, mean, mean - margin, mean + margin, possible)
 
 

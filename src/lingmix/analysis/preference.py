@@ -52,11 +52,6 @@ class Preference:
         least_N = monolingual_NA.max(-1, keepdims=True) - self.floor / 100
         return np.where(monolingual_NA >= least_N, utility_NA, -np.inf)
 
-    def _shares(self) -> list[tuple[str, float]]:
-        weights = self.weights()
-        total = sum(abs(weight) for weight in weights.values())
-        return [(name, weight / total) for name, weight in weights.items()]
-
     def words(self, metric: str) -> str:
         """Says what is highest for the best alpha, by the metric's label."""
         names = {setting: f"{label} {metric}" for setting, label in LABELS.items()}
@@ -71,3 +66,8 @@ class Preference:
         if self.floor is None:
             return said
         return f"{said}, with at most {self.floor:g} monolingual points lost,"
+
+    def _shares(self) -> list[tuple[str, float]]:
+        weights = self.weights()
+        total = sum(abs(weight) for weight in weights.values())
+        return [(name, weight / total) for name, weight in weights.items()]
