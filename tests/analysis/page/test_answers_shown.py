@@ -1,7 +1,9 @@
 """An answer on the page: what is drawn, printed and said of it."""
 
+import altair as alt
 import polars as pl
 import pytest
+from jsonschema import ValidationError
 
 from lingmix.analysis.answer import Answer
 from lingmix.analysis.answer_tables import (
@@ -14,6 +16,7 @@ from lingmix.analysis.answer_tables import (
 from lingmix.analysis.exchange_words import exchange_not_found, exchange_said
 from lingmix.analysis.page.figures.gallery import answer_figures
 from lingmix.analysis.page.report import write_report
+from lingmix.analysis.page.section import section_of
 from lingmix.analysis.results import results_of
 from lingmix.analysis.scale_tables import best_alpha_table, law_table, moves_table
 from lingmix.analysis.table import TextTable
@@ -191,6 +194,14 @@ def test_laws_are_drawn_with_what_was_measured_and_what_is_foretold(answer: Answ
     assert kinds[6:] == [("foretold", 400), ("foretold", 1600)]
     assert figure.description.endswith("alpha 0.5: .200 at 0, .300 at 100, .350 at 400.")
     assert 'stroke-dasharray="5,4"' in figure.svg()
+
+
+def test_figures_are_valid_vega_lite(answer: Answer, demo: pl.DataFrame) -> None:
+    [one] = results_of(demo, NO_EVALUATIONS).sets
+    for figure in section_of(one._replace(answers=(answer,)), "300 steps").figures:
+        alt.LayerChart.from_dict(figure.chart)
+    with pytest.raises(ValidationError):
+        alt.LayerChart.from_dict(figure.chart | {"height": "tall"})
 
 
 def test_empty_frames_show_nothing(answer: Answer) -> None:
