@@ -40,6 +40,7 @@ RUN = [
 ENCODERS = {
     "tiny": ["encoder.scratch.dropout=0.2", "encoder.scratch.layers=1"],
     "static": STATIC,
+    "rows": ["encoder.scratch.layers=1", "optimizer=row_adamw"],
 }
 
 
@@ -112,7 +113,12 @@ def run(output_dir, request) -> Run:
 
 @pytest.mark.parametrize(
     ("encoder", "number", "step"),
-    [("tiny", signal.SIGTERM, 12), ("tiny", signal.SIGINT, 3), ("static", signal.SIGTERM, 6)],
+    [
+        ("tiny", signal.SIGTERM, 12),
+        ("tiny", signal.SIGINT, 3),
+        ("static", signal.SIGTERM, 6),
+        ("rows", signal.SIGTERM, 6),
+    ],
 )
 def test_a_run_told_to_stop_goes_on_to_the_same_metrics_at_the_same_steps(
     alone, output_dir, encoder, number, step

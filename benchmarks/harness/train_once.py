@@ -1,4 +1,5 @@
-"""One training in a process of its own: `FOLDER BATCH MICRO_BATCH_TOKENS STEPS WARM_UP`.
+"""One training in a process of its own: `FOLDER BATCH MICRO_BATCH_TOKENS STEPS WARM_UP [OVERRIDE
+...]`, of the encoder in FOLDER/encoder.
 
 Prints the milliseconds a pair, and its resident memory before the training and at its peak.
 0 tokens: the whole batch at once.
@@ -19,13 +20,14 @@ from lingmix.model.transformer import quiet
 
 def main(arguments: Sequence[str]) -> None:
     folder = Path(arguments[0])
-    batch, micro_batch_tokens, steps, warm_up = map(int, arguments[1:])
+    batch, micro_batch_tokens, steps, warm_up = map(int, arguments[1:5])
     config = configured(
         "sampler=crosslingual",
         "sampler.homogeneous=false",
         f"sampler.batch_size={batch}",
         f"trainer.max_steps={steps}",
         f"micro_batch_tokens={micro_batch_tokens or 'null'}",
+        *arguments[5:],
     )
     with quiet():
         work, encoder = work_of(config, all_pairs()), loaded(folder / "encoder")

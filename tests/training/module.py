@@ -21,6 +21,7 @@ from lingmix.model.encoder import load_encoder
 from lingmix.model.transformer import Transformer
 from lingmix.training.loss import InfoNCE
 from lingmix.training.module import DualEncoder
+from lingmix.training.row_adam import RowAdamW
 from tests.columns import training_pairs
 from tests.evaluation.made import parallel_set
 from tests.model.conftest import SCRATCH, SETTINGS
@@ -41,18 +42,18 @@ ITEMS = [
     for n in range(25)
 ]
 """Pairs with French are few: their batches are short."""
-POOLING = {"tiny": "cls", "static": None, "sparse": None}
+POOLING = {"tiny": "cls", "rows": "cls", "adamw": "cls", "static": None, "sparse": None}
 """A mean is summed in float32."""
 DEVELOPMENT = parallel_set(items=7, languages=("de", "en", "th"))
 
 
 def encoder_of(kind: str, cache: Path, *, dropout: float = 0.0):
-    scratch = SCRATCH["tiny" if kind == "tiny" else "static"]
-    changes = {"dropout": dropout} if kind == "tiny" else {"sparse": kind == "sparse"}
+    name = "static" if POOLING[kind] is None else "tiny"
+    changes = {"dropout": dropout} if name == "tiny" else {"sparse": kind == "sparse"}
     texts = [t for item in ITEMS for texts in item.passages.values() for t in texts]
-    named = {"name": "tiny" if kind == "tiny" else "static", "cache": cache / "cache"}
+    named = {"name": name, "cache": cache / "cache"}
     rest = {"compile": False, "lora": None, "texts": texts, "pooling": POOLING[kind]}
-    return load_encoder(**(SETTINGS | named | rest | {"scratch": scratch | changes}))
+    return load_encoder(**(SETTINGS | named | rest | {"scratch": SCRATCH[name] | changes}))
 
 
 def datamodule_of(
@@ -74,9 +75,13 @@ def loss_of(directions: str = "both") -> InfoNCE:
     return InfoNCE(temperature=0.2, directions=directions, margin=0.0, dimensions=None)
 
 
-def optimizer_of(parameters, *, max_steps, sparse):
-    if sparse:
+def optimizer_of(parameters, *, max_steps, kind):
+    if kind == "sparse":
         return torch.optim.SparseAdam(list(parameters), lr=1e-3)
+    if kind in ("rows", "adamw"):
+        build = RowAdamW if kind == "rows" else torch.optim.AdamW
+        settings = {"lr": 1e-3, "betas": (0.9, 0.999), "weight_decay": 0.0}
+        return {"optimizer": build(parameters, **settings)}
     return torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
 
 
@@ -128,7 +133,7 @@ def trained(
     module = DualEncoder(
         encoder=encoder,
         loss=loss_of(),
-        optimizer=partial(optimizer_of, sparse=kind == "sparse"),
+        optimizer=partial(optimizer_of, kind=kind),
         max_steps=max_steps,
         development=RetrievalScores(development, depth=None, temperature=0.2, seed=0),
         micro_batch_tokens=micro_batch_tokens,

@@ -18,10 +18,11 @@ CASES = {
     "crosslingual": {"alpha": 0.0},
     "cached": {"micro_batch_tokens": 20},
     "sparse": {"kind": "sparse"},
+    "rows": {"kind": "rows", "clip": 0.01},
     "few development texts": {"kind": "static", "development_items": 1},
     "accumulated": {"kind": "static", "clip": 0.01, "accumulate_grad_batches": 2},
 }
-WHOLE = ("cached", "sparse")
+WHOLE = ("cached", "sparse", "rows")
 """Refused where the weights are shared out."""
 
 

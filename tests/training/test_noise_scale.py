@@ -10,7 +10,8 @@ from scipy.stats import t as student
 from torch import nn
 
 from lingmix.data.schedule import Pass
-from lingmix.training.noise_scale import SKETCH_SIZE, GradientSketch, NoiseScale, gradient_norm
+from lingmix.training.gradients import gradient_norm
+from lingmix.training.noise_scale import SKETCH_SIZE, GradientSketch, NoiseScale
 
 
 def parameter(gradient) -> nn.Parameter:

@@ -6,7 +6,7 @@ from torch import nn
 from transformers import get_scheduler
 
 from lingmix.errors import InputError
-from lingmix.training.optimizer import adamw, share_of_rate, sparse_adam
+from lingmix.training.optimizer import adamw, row_adamw, share_of_rate, sparse_adam
 
 SETTINGS = {"max_steps": 10, "lr": 1e-3, "betas": [0.9, 0.999], "warmup": 0.1, "decay": "linear"}
 
@@ -15,7 +15,7 @@ def weights() -> list[nn.Parameter]:
     return [nn.Parameter(torch.zeros(2, 2))]
 
 
-@pytest.mark.parametrize("build", [adamw, sparse_adam])
+@pytest.mark.parametrize("build", [adamw, row_adamw, sparse_adam])
 @pytest.mark.parametrize(
     ("key", "value", "rule"),
     [
@@ -32,9 +32,29 @@ def weights() -> list[nn.Parameter]:
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(build, key, value, rule):
-    own = {"weight_decay": 0.0} if build is adamw else {}
+    own = {} if build is sparse_adam else {"weight_decay": 0.0}
     with pytest.raises(InputError, match=f"^optimizer.{key}: must be {rule}"):
         build(weights(), **(SETTINGS | own | {key: value}))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        (
+            "betas",
+            [0.9, 0.81],
+            r"optimizer.betas: the square of the first must be below .* \[0.9, ",
+        ),
+        (
+            "weight_decay",
+            1000,
+            r"optimizer.weight_decay: times optimizer.lr \(0.001\) must be below",
+        ),
+    ],
+)
+def test_decay_by_rows_needs_momentum_that_dies_and_weights_that_stay(key, value, told):
+    with pytest.raises(InputError, match=told):
+        row_adamw(weights(), **(SETTINGS | {"weight_decay": 0.0, key: value}))
 
 
 @pytest.mark.parametrize("weight_decay", [-1, None])

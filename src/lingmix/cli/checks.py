@@ -138,11 +138,30 @@ def _refuse_untrainable(values: Config) -> None:
             f"encoder.scratch.sparse: {str(sparse).lower()} does not go with this optimizer; "
             "sparse gradients need optimizer=sparse_adam, and it needs them"
         )
-    if sparse and trainer["gradient_clip_val"] is not None:
+    by_rows = values["optimizer"]["_target_"].endswith("row_adamw")
+    if by_rows:
+        _refuse_without_table(values)
+    if (sparse or by_rows) and trainer.get("gradient_clip_algorithm") == "value":
         raise InputError(
-            "trainer.gradient_clip_val: sparse gradients cannot be clipped, got "
-            f"{trainer['gradient_clip_val']}; set it to null"
+            "trainer.gradient_clip_algorithm: sparse gradients are clipped by norm, got value"
         )
+
+
+def _refuse_without_table(values: Config) -> None:
+    """Raise InputError for settings that do not work with optimizer=row_adamw."""
+    trainer, encoder = values["trainer"], values["encoder"]
+    for key, wrong, mend in (
+        ("encoder", encoder["_target_"] != LOAD_ENCODER, "an encoder of Lingmix"),
+        ("encoder", encoder["name"] == "static", "a transformer"),
+        ("encoder.compile", encoder.get("compile", False), "false"),
+        ("trainer.strategy", trainer["strategy"] == "summed_fsdp", "summed"),
+        ("trainer.precision", trainer["precision"] in ("bf16-true", "16-true"), "auto"),
+    ):
+        if wrong:
+            raise InputError(
+                f"{key}: optimizer=row_adamw, whose gradients are sparse, needs {mend}; set it so, "
+                "or choose another optimizer"
+            )
 
 
 def _is_sparse(encoder: Config) -> bool:

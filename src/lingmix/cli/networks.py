@@ -9,6 +9,7 @@ from lingmix.cli.schema import Node, Rule, Settings
 from lingmix.ranges import Count, NotNegative, Positive, Share
 
 LOAD_ENCODER = "lingmix.model.encoder.load_encoder"
+OPTIMIZERS = ("adamw", "row_adamw", "sparse_adam")
 
 Text = Annotated[str, MinLen(1), Rule("a text, not empty")]
 
@@ -103,8 +104,8 @@ Encoder = Annotated[
 
 def _target(node: Any) -> str:
     target = node.get("_target_") if isinstance(node, dict) else None
-    known = ("lingmix.training.loss.InfoNCE", "lingmix.training.optimizer.adamw")
-    return target if target in (*known, "lingmix.training.optimizer.sparse_adam") else "custom"
+    optimizers = [f"lingmix.training.optimizer.{name}" for name in OPTIMIZERS]
+    return target if target in ("lingmix.training.loss.InfoNCE", *optimizers) else "custom"
 
 
 class CustomLoss(Node):
@@ -141,6 +142,7 @@ class AdamW(SparseAdam):
 
 Optimizer = Annotated[
     Annotated[AdamW, Tag("lingmix.training.optimizer.adamw")]
+    | Annotated[AdamW, Tag("lingmix.training.optimizer.row_adamw")]
     | Annotated[SparseAdam, Tag("lingmix.training.optimizer.sparse_adam")]
     | Annotated[Node, Tag("custom")],
     Discriminator(_target),

@@ -67,6 +67,11 @@ class Encoder(nn.Module):
             digest.update(tensor.cpu().reshape(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()
 
+    def make_gradient_sparse(self) -> None:
+        """The gradient of a transformer's token embeddings will hold the rows of a batch alone."""
+        table: Any = _transformer(self, "sparse").model.get_input_embeddings()
+        table.sparse = True
+
     def merge_lora(self) -> "Encoder":
         """Returns a copy with its adapters' updates added to its weights, itself if it has none."""
         if not isinstance(self.embedder, Transformer) or self.embedder.lora is None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch.optim import Optimizer
 from torchmetrics import Metric
 
 from lingmix.data.batches import Batch
@@ -15,8 +16,10 @@ from lingmix.evaluation.metric_names import on_development_set
 from lingmix.model.encoder import Encoder
 from lingmix.training.distributed import SummedDDP, gather_rows
 from lingmix.training.gradient_cache import embed
+from lingmix.training.gradients import clip_norm
 from lingmix.training.loss import Loss
 from lingmix.training.monitors import log_to_loggers
+from lingmix.training.row_adam import RowAdamW
 
 BuildOptimizer = Callable[..., OptimizerLRScheduler]
 
@@ -54,7 +57,23 @@ class DualEncoder(pl.LightningModule):
         self._micro_batch_tokens = micro_batch_tokens
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        return self._optimizer(self.parameters(), max_steps=self._max_steps)
+        configured = self._optimizer(self.parameters(), max_steps=self._max_steps)
+        if isinstance(configured, dict) and isinstance(configured["optimizer"], RowAdamW):
+            self.encoder.make_gradient_sparse()
+        return configured
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Lightning's own clipping takes no sparse gradient."""
+        gradients = [weight.grad for weight in self.parameters() if weight.grad is not None]
+        if gradient_clip_val is not None and any(one.is_sparse for one in gradients):
+            clip_norm(self.parameters(), largest=gradient_clip_val)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def on_fit_start(self) -> None:
         if self.trainer.world_size > 1 and not isinstance(self.trainer.strategy, SummedDDP):

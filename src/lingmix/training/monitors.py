@@ -16,7 +16,8 @@ from lingmix.data.schedule import Pass
 from lingmix.errors import InputError
 from lingmix.model.folder import Embedder
 from lingmix.training.flops import computed_tokens, peak_flops, training_flops
-from lingmix.training.noise_scale import GradientSketch, NoiseFigures, NoiseScale, gradient_norm
+from lingmix.training.gradients import gradient_norm
+from lingmix.training.noise_scale import GradientSketch, NoiseFigures, NoiseScale
 
 
 class LossMonitor(pl.Callback):

@@ -1,14 +1,13 @@
 """Estimates how noisy the gradient of a batch is, by which a batch size is chosen."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
 
 from lingmix.data.schedule import Pass
 
@@ -232,13 +231,6 @@ def _folded(parameter: nn.Parameter, signs_RN: Tensor) -> Tensor:
         gradient = gradient.values()
     signed_RN = gradient.reshape(signs_RN.shape).float() * signs_RN
     return folded_KN.index_add_(0, row_R % folded_rows, signed_RN).flatten()
-
-
-def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
-    """Returns the norm of all gradients together, on their device."""
-    gradients = [weight.grad for weight in parameters if weight.grad is not None]
-    values = [grad.coalesce().values() if grad.is_sparse else grad for grad in gradients]
-    return get_total_norm([value.float() for value in values])
 
 
 def _average(older: Estimates | None, newer: Estimates) -> Estimates:

@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from lingmix.errors import InputError, require_choice, require_number
-from lingmix.training.row_adam import RowAdam
+from lingmix.training.row_adam import RowAdam, RowAdamW
 
 Decay = Literal["constant", "linear", "cosine"]
 
@@ -31,13 +31,41 @@ def adamw(
     Raises InputError where an argument is out of range.
     """
     _refuse_rates(lr, betas)
-    require_number(
-        "optimizer.weight_decay", weight_decay, "at least 0 and finite", lambda rate: rate >= 0
-    )
+    _refuse_weight_decay(weight_decay)
     trained = [parameter for parameter in parameters if parameter.requires_grad]
     optimizer = torch.optim.AdamW(
         trained, lr=lr, weight_decay=weight_decay, betas=(betas[0], betas[1])
     )
+    return _scheduled(optimizer, max_steps=max_steps, warmup=warmup, decay=decay)
+
+
+def row_adamw(
+    parameters: Iterable[nn.Parameter],
+    *,
+    max_steps: int,
+    lr: float,
+    weight_decay: float,
+    betas: Sequence[float],
+    warmup: float,
+    decay: Decay,
+) -> dict[str, Any]:
+    """Builds AdamW that skips the rows at rest of a weight with a sparse gradient.
+
+    Raises InputError where an argument is out of range.
+    """
+    _refuse_rates(lr, betas)
+    _refuse_weight_decay(weight_decay)
+    if betas[0] ** 2 >= betas[1]:
+        raise InputError(
+            f"optimizer.betas: the square of the first must be below the second, so that momentum "
+            f"dies out, got {list(betas)}; choose such betas, or optimizer=adamw"
+        )
+    if lr * weight_decay >= 1:
+        raise InputError(
+            f"optimizer.weight_decay: times optimizer.lr ({lr}) must be below 1, got {weight_decay}"
+        )
+    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    optimizer = RowAdamW(trained, lr=lr, weight_decay=weight_decay, betas=(betas[0], betas[1]))
     return _scheduled(optimizer, max_steps=max_steps, warmup=warmup, decay=decay)
 
 
@@ -63,6 +91,12 @@ def _refuse_rates(lr: float, betas: Sequence[float]) -> None:
         raise InputError(f"optimizer.betas: must be two numbers in [0, 1), got {betas!r}")
     for beta in betas:
         require_number("optimizer.betas", beta, "two numbers in [0, 1)", lambda b: 0 <= b < 1)
+
+
+def _refuse_weight_decay(weight_decay: float) -> None:
+    require_number(
+        "optimizer.weight_decay", weight_decay, "at least 0 and finite", lambda rate: rate >= 0
+    )
 
 
 def _scheduled(

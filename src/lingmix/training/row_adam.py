@@ -1,13 +1,21 @@
 """Adam that updates only the rows of a sparse gradient, at the cost of those rows."""
 
+from collections.abc import Callable, Iterable
+from functools import partial
+from math import ceil, log, log1p
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import SparseAdam
+from torch.optim import AdamW, SparseAdam
 
 ROWS = 512
 """Rows that are updated at a time: with their moments they fit into a processor's cache."""
+
+TAIL = 1e-4
+"""The share of its way on momentum alone that a row of RowAdamW has left when it comes to rest."""
+
+Update = Callable[..., None]
 
 
 class RowAdam(SparseAdam):
@@ -16,10 +24,7 @@ class RowAdam(SparseAdam):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+        loss = _computed(closure)
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
@@ -33,29 +38,135 @@ class RowAdam(SparseAdam):
             state["exp_avg"] = torch.zeros_like(parameter)
             state["exp_avg_sq"] = torch.zeros_like(parameter)
         state["step"] += 1
-        beta1, beta2 = group["betas"]
-        row_U, gradient_UD = _rows(parameter.grad)
-        for row_R, gradient_RD in zip(row_U.split(ROWS), gradient_UD.split(ROWS), strict=True):
-            whole = (parameter, state["exp_avg"], state["exp_avg_sq"])
-            weight_RD, mean_RD, square_RD = (table_VD.index_select(0, row_R) for table_VD in whole)
-            torch._fused_adam_(
-                [weight_RD],
-                [gradient_RD],
-                [mean_RD],
-                [square_RD],
-                [],
-                [torch.tensor(float(state["step"]), device=parameter.device)],
-                lr=group["lr"],
-                beta1=beta1,
-                beta2=beta2,
-                weight_decay=0.0,
-                # SparseAdam adds epsilon before the bias correction, Adam after it
-                eps=group["eps"] / (1 - beta2 ** state["step"]) ** 0.5,
-                amsgrad=False,
-                maximize=group["maximize"],
-            )
-            for table_VD, rows_RD in zip(whole, (weight_RD, mean_RD, square_RD), strict=True):
-                table_VD.index_copy_(0, row_R, rows_RD)
+        # SparseAdam adds epsilon before the bias correction, Adam after it
+        eps = group["eps"] / (1 - group["betas"][1] ** state["step"]) ** 0.5
+        update = _fused(torch._fused_adam_, group, weight_decay=0.0, eps=eps)
+        _update_rows(parameter, state, *_rows(parameter.grad), update)
+
+
+class RowAdamW(AdamW):
+    """AdamW that skips the rows at rest of a weight whose gradient is sparse.
+
+    A row is updated as AdamW would from each step with a gradient of it until `TAIL` of its way on
+    momentum is left; then it rests. When it has a gradient again, its weights and moments first
+    decay as AdamW's would have meanwhile, after the forward that read them. So a row that never has
+    a gradient keeps its weights. Other weights are updated by PyTorch's AdamW.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        *,
+        lr: float,
+        betas: tuple[float, float],
+        weight_decay: float,
+    ) -> None:
+        """`betas` must be such that momentum dies out: beta1 < sqrt(beta2)."""
+        super().__init__(parameters, lr=lr, betas=betas, weight_decay=weight_decay, fused=True)
+        self._step_supports_amp_scaling = False  # gradients come unscaled, the sparse ones too
+        for group in self.param_groups:
+            group["log_decay"] = 0.0  # of a weight since the start, by weight decay alone
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        loss = _computed(closure)
+        sparse: list[tuple[nn.Parameter, Tensor]] = []
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None and weight.grad.is_sparse:
+                    self._update(weight, group)
+                    sparse.append((weight, weight.grad))
+                    weight.grad = None  # unknown to AdamW's own step
+            group["log_decay"] += log1p(-group["lr"] * group["weight_decay"])
+        super().step()
+        for weight, gradient in sparse:
+            weight.grad = gradient
+        return loss
+
+    def _update(self, weight: nn.Parameter, group: dict[str, Any]) -> None:
+        state = self.state[weight]
+        if not state:
+            state["step"] = torch.zeros((), device=weight.device)
+            state["exp_avg"] = torch.zeros_like(weight)
+            state["exp_avg_sq"] = torch.zeros_like(weight)
+            # of each row: the last step with a gradient, and the group's log_decay when it rested;
+            # in the weight's type, to which PyTorch casts all state that it loads
+            state["touched"] = weight.new_full((len(weight),), -torch.inf)
+            state["log_decay"] = weight.new_zeros(len(weight))
+        row_U, gradient_UD = _rows(weight.grad)
+        rest = steps_on_momentum(*group["betas"])
+        _catch_up(weight, state, row_U, group, rest=rest)
+        state["step"] += 1
+        state["touched"][row_U] = state["step"].to(weight.dtype)
+        row_A = (state["touched"] >= state["step"] - rest).nonzero()[:, 0]
+        gradient_AD = gradient_UD.new_zeros(len(row_A), weight.shape[1])
+        gradient_AD[torch.searchsorted(row_A, row_U)] = gradient_UD
+        update = _fused(
+            torch._fused_adamw_, group, weight_decay=group["weight_decay"], eps=group["eps"]
+        )
+        _update_rows(weight, state, row_A, gradient_AD, update)
+        decayed = group["log_decay"] + log1p(-group["lr"] * group["weight_decay"])
+        state["log_decay"][row_A] = decayed
+
+
+def steps_on_momentum(beta1: float, beta2: float) -> int:
+    """Returns the number of steps after which `TAIL` of a row's way on momentum is left: without a
+    gradient, a step of Adam is beta1 / sqrt(beta2) times the one before."""
+    return ceil(log(TAIL) / log(beta1 / beta2**0.5)) if beta1 else 0
+
+
+def _catch_up(
+    weight: nn.Parameter,
+    state: dict[str, Any],
+    row_U: Tensor,
+    group: dict[str, Any],
+    *,
+    rest: int,
+) -> None:
+    """Decays the weights and moments of rows that have rested by the steps that they missed."""
+    missed_U = state["step"] - rest - state["touched"][row_U]
+    row_R, missed_R1 = row_U[missed_U > 0], missed_U[missed_U > 0][:, None]
+    beta1, beta2 = group["betas"]
+    decay_R1 = torch.exp(group["log_decay"] - state["log_decay"][row_R])[:, None]
+    weight[row_R] *= decay_R1
+    state["exp_avg"][row_R] *= beta1**missed_R1
+    state["exp_avg_sq"][row_R] *= beta2**missed_R1
+
+
+def _computed(closure: Any) -> Any:
+    if closure is None:
+        return None
+    with torch.enable_grad():
+        return closure()
+
+
+def _fused(kernel: Update, group: dict[str, Any], *, weight_decay: float, eps: float) -> Update:
+    return partial(
+        kernel,
+        lr=group["lr"],
+        beta1=group["betas"][0],
+        beta2=group["betas"][1],
+        weight_decay=weight_decay,
+        eps=eps,
+        amsgrad=False,
+        maximize=group["maximize"],
+    )
+
+
+def _update_rows(
+    parameter: nn.Parameter,
+    state: dict[str, Any],
+    row_U: Tensor,
+    gradient_UD: Tensor,
+    update: Update,
+) -> None:
+    step = torch.tensor(float(state["step"]), device=parameter.device)
+    whole = (parameter, state["exp_avg"], state["exp_avg_sq"])
+    for row_R, gradient_RD in zip(row_U.split(ROWS), gradient_UD.split(ROWS), strict=True):
+        weight_RD, mean_RD, square_RD = (table_VD.index_select(0, row_R) for table_VD in whole)
+        update([weight_RD], [gradient_RD], [mean_RD], [square_RD], [], [step])
+        for table_VD, rows_RD in zip(whole, (weight_RD, mean_RD, square_RD), strict=True):
+            table_VD.index_copy_(0, row_R, rows_RD)
 
 
 def _rows(gradient: Tensor | None) -> tuple[Tensor, Tensor]:
