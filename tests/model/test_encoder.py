@@ -123,6 +123,20 @@ def test_sparse_gradients_hold_the_rows_of_the_batch_alone(load):
     assert set(gradient.indices()[0].tolist()) == set(tokens.ids_T.tolist())
 
 
+def test_a_transformers_gradient_is_made_sparse_without_other_values(load):
+    plain, sparse = load("tiny"), load("tiny")
+    sparse.make_gradient_sparse()
+    tokens = ragged(plain.tokenize(TEXTS[:2], "query"))
+    found = []
+    for encoder in (plain, sparse):
+        encoder(tokens)[:, 0].sum().backward()
+        found.append(encoder.embedder.model.get_input_embeddings().weight.grad)
+    assert set(found[1].coalesce().indices()[0].tolist()) == set(tokens.ids_T.tolist())
+    torch.testing.assert_close(found[1].to_dense(), found[0])
+    with pytest.raises(InputError, match="is for transformers, not for static embeddings"):
+        load("static").make_gradient_sparse()
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [

@@ -1,6 +1,7 @@
 """AdamW by rows, beside PyTorch's own on the same gradients as dense ones."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -73,26 +74,35 @@ def test_rows_come_to_rest_when_a_ten_thousandth_of_their_momentum_is_left():
     assert steps_on_momentum(0.0, 0.999) == 0
 
 
-def test_a_row_that_rested_decays_first_by_the_rates_of_the_steps_that_it_missed(monkeypatch):
-    """By hand, with beta1 = 0.5, beta2 = 0.64 and a gradient of 1 at steps 1 and 4; at rest at
-    once, so that steps 2 and 3 are missed: weight decay alone, and moments by their betas."""
+@pytest.mark.parametrize("missed", [[0.2], [0.2, 0.4]])
+def test_a_row_that_rested_decays_first_by_the_rates_of_the_steps_that_it_missed(
+    monkeypatch, missed
+):
+    """By hand, with beta1 = 0.5 and beta2 = 0.64, and a gradient of 1 at the first and the last
+    step. A row rests at once, so that all between are missed: weight decay alone is caught up, and
+    moments by their betas."""
     monkeypatch.setattr(row_adam, "steps_on_momentum", lambda *betas: 0)
     weight = nn.Parameter(torch.tensor([[1.0], [5.0]]))
     optimizer = RowAdamW([weight], lr=1.0, betas=(0.5, 0.64), weight_decay=0.1)
     optimizer.param_groups[0]["eps"] = 0.0
-    for step, rate in enumerate((0.1, 0.2, 0.4, 0.5), start=1):
+    rates = [0.1, *missed, 0.5]
+    for step, rate in enumerate(rates):
         optimizer.param_groups[0]["lr"] = rate
-        rows = torch.tensor([[0]] if step in (1, 4) else [[]], dtype=torch.long)
-        values = torch.ones(rows.shape[1], 1)
-        weight.grad = torch.sparse_coo_tensor(rows, values, (2, 1), check_invariants=True)
+        rows = [0] if step in (0, len(missed) + 1) else []
+        weight.grad = torch.sparse_coo_tensor(
+            torch.tensor([rows], dtype=torch.long),
+            torch.ones(len(rows), 1),
+            (2, 1),
+            check_invariants=True,
+        )
         optimizer.step()
-    first = 1.0 * (1 - 0.1 * 0.1) - 0.1  # at its first step Adam moves by the learning rate
-    rested = first * (1 - 0.2 * 0.1) * (1 - 0.4 * 0.1)
-    mean = 0.5**3 * 0.5 + 0.5
-    square = 0.64**3 * 0.36 + 0.36
-    moved_by = 0.5 * mean / (1 - 0.5**4) / (square / (1 - 0.64**4)) ** 0.5
-    expected = rested * (1 - 0.5 * 0.1) - moved_by
-    torch.testing.assert_close(weight.detach(), torch.tensor([[expected], [5.0]]))
+    steps = len(rates)
+    first = 1 - 0.1 * 0.1 - 0.1  # at its first step Adam moves by the learning rate
+    decayed = first * math.prod(1 - rate * 0.1 for rate in [*missed, 0.5])
+    mean = 0.5 ** (steps - 1) * 0.5 + 0.5
+    square = 0.64 ** (steps - 1) * 0.36 + 0.36
+    moved_by = 0.5 * mean / (1 - 0.5**steps) / (square / (1 - 0.64**steps)) ** 0.5
+    torch.testing.assert_close(weight.detach(), torch.tensor([[decayed - moved_by], [5.0]]))
     state = optimizer.state[weight]
     torch.testing.assert_close(state["exp_avg"], torch.tensor([[mean], [0.0]]))
     torch.testing.assert_close(state["exp_avg_sq"], torch.tensor([[square], [0.0]]))
@@ -128,7 +138,7 @@ def test_gradients_are_clipped_as_dense_ones(largest):
 @pytest.mark.parametrize(
     "settings",
     [{"clip": 0.1}, {"micro_batch_tokens": 40}, {"accumulate_grad_batches": 2, "clip": None}],
-    ids=lambda settings: min(settings),
+    ids=min,
 )
 def test_a_transformer_is_trained_to_the_weights_of_adamw(tmp_path, settings):
     """Without weight decay, so that tokens without a gradient stay with both."""
