@@ -179,6 +179,7 @@ def test_every_command_refuses_in_the_same_words(command, key, value, told):
         (["encoder=static"], None),
         (["encoder=static", "encoder.scratch.sparse=true"], "encoder.scratch.sparse: true does"),
         (["optimizer=sparse_adam"], "encoder.scratch.sparse: false does not go with this optim"),
+        (["encoder=static", "encoder.scratch.sparse=true", "optimizer=sparse_adam"], None),
         (["optimizer=row_adamw"], None),
         (["optimizer=row_adamw", "encoder=static"], "encoder: optimizer=row_adamw, whose gradien"),
         (["optimizer=row_adamw", "encoder.compile=true"], "encoder.compile: optimizer=row_adamw"),

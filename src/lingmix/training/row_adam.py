@@ -72,18 +72,20 @@ class RowAdamW(AdamW):
         loss = _computed(closure)
         sparse: list[tuple[nn.Parameter, Tensor]] = []
         for group in self.param_groups:
+            log_decay = group["log_decay"] + log1p(-group["lr"] * group["weight_decay"])
             for weight in group["params"]:
                 if weight.grad is not None and weight.grad.is_sparse:
-                    self._update(weight, group)
+                    self._update(weight, group, log_decay=log_decay)
                     sparse.append((weight, weight.grad))
                     weight.grad = None  # unknown to AdamW's own step
-            group["log_decay"] += log1p(-group["lr"] * group["weight_decay"])
+            group["log_decay"] = log_decay
         super().step()
         for weight, gradient in sparse:
             weight.grad = gradient
         return loss
 
-    def _update(self, weight: nn.Parameter, group: dict[str, Any]) -> None:
+    def _update(self, weight: nn.Parameter, group: dict[str, Any], *, log_decay: float) -> None:
+        """`log_decay` is the group's after this step."""
         state = self.state[weight]
         if not state:
             state["step"] = torch.zeros((), device=weight.device)
@@ -105,8 +107,7 @@ class RowAdamW(AdamW):
             torch._fused_adamw_, group, weight_decay=group["weight_decay"], eps=group["eps"]
         )
         _update_rows(weight, state, row_A, gradient_AD, update)
-        decayed = group["log_decay"] + log1p(-group["lr"] * group["weight_decay"])
-        state["log_decay"][row_A] = decayed
+        state["log_decay"][row_A] = log_decay
 
 
 def steps_on_momentum(beta1: float, beta2: float) -> int:
