@@ -25,6 +25,7 @@ def all_pairs() -> TrainingPairs:
 
 
 def _pairs(pairs: Sequence[str] | str) -> TrainingPairs:
+    FOLDER.mkdir(parents=True, exist_ok=True)
     folder = Path(mkdtemp(dir=FOLDER))
     atexit.register(shutil.rmtree, folder)
     source = Source("XQuAD-R", 0, "xquad_r", read=_items, size=0)
