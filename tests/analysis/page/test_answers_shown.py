@@ -95,7 +95,7 @@ def answer() -> Answer:
                 | bounded("effect", 0.03, 0.02)
             ]
         ),
-        laws=pl.DataFrame([law("monolingual", 1.0), law("crosslingual", None)]),
+        laws=pl.DataFrame([law("crosslingual", 1.0), law("monolingual", None)]),
         law_curves=pl.DataFrame(
             [
                 {"setting": "crosslingual", "alpha": 0.5, "scale": scale, "measured": scale <= 400}
@@ -166,9 +166,9 @@ def test_a_rate_is_undefined_or_cannot_be_told_where_it_is_not_a_number(answer: 
 
 def test_a_law_that_is_not_told_has_its_status_for_a_number(answer: Answer) -> None:
     assert texts(law_table(answer)) == [
-        ["monolingual", "0.5", "1.00 (.50 to 1.50)", ".700 (.600 to .800)",
+        ["cross-lingual", "0.5", "1.00 (.50 to 1.50)", ".700 (.600 to .800)",
          "4,500 (4,000 to 5,000)", "—"],
-        ["cross-lingual", "0.5", "not identifiable", "—", "—", "—"],
+        ["monolingual", "0.5", "not identifiable", "—", "—", "—"],
     ]  # fmt: skip
 
 
@@ -193,6 +193,9 @@ def test_laws_are_drawn_with_what_was_measured_and_what_is_foretold(answer: Answ
     assert kinds[6:] == [("foretold", 400), ("foretold", 1600)]
     assert figure.description.endswith("alpha 0.5: .200 at 0, .300 at 100, .350 at 400.")
     assert 'stroke-dasharray="5,4"' in figure.svg()
+    untold = answer._replace(laws=pl.DataFrame([law("crosslingual", None)]))
+    [figure] = answer_figures(untold, number=1).laws
+    assert set(figure.data["kind"]) == {"measured", "fitted"}
 
 
 def test_figures_are_valid_vega_lite(answer: Answer, demo: pl.DataFrame) -> None:

@@ -61,14 +61,15 @@ def _layers(data: pl.DataFrame, x: alt.X, label: str) -> list[alt.Chart]:
 
 
 def _rows(answer: Answer, setting: str) -> pl.DataFrame:
-    """`curve`, `items`, the score with bounds and its `kind`; the foretold curve begins where the
-    fitted one ends."""
+    """`curve`, `items`, the score with bounds and its `kind`. A law that is told foretells, from
+    where the fitted curve ends."""
     law = answer.law_curves.filter(setting=setting).rename({"scale": "items"})
     largest = law.filter(measured=1)["items"].max()
+    told = answer.laws.filter(setting=setting)["exponent"].count()
     parts = {
         MEASURED: _measured(answer, setting).with_columns(pl.col("items").fill_null(largest)),
         FITTED: law.filter(measured=1),
-        FORETOLD: law.filter(pl.col("items") >= largest) if law["measured"].min() == 0 else None,
+        FORETOLD: law.filter(pl.col("items") >= largest) if told else None,
     }
     rows = pl.concat(
         part.select("alpha", "items", *_BOUNDED, kind=pl.lit(kind))
