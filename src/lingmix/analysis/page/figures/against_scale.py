@@ -49,10 +49,13 @@ def _layers(data: pl.DataFrame, x: alt.X, label: str) -> list[alt.Chart]:
     )
     region, bars = (some.transform_filter(INTERVALS.name) for some in (foretold, points))
     tooltip = ["curve:N", "items:Q", *(alt.Tooltip(f"{c}:Q", format=".3f") for c in _BOUNDED)]
-    return [
+    beyond = [
         region.mark_area(opacity=0.12).encode(x, low, high, style.color),
-        fitted.mark_line().encode(x, y, style.color),
         foretold.mark_line(strokeDash=[5, 4]).encode(x, y, style.color),
+    ]
+    return [
+        *(beyond if FORETOLD in data["kind"] else []),  # Vega warns of layers without data
+        fitted.mark_line().encode(x, y, style.color),
         bars.mark_rule().encode(x, low, high, style.color),
         points.mark_point(size=70, opacity=1).encode(
             x, y, style.color, style.fill, style.shape, tooltip=tooltip
