@@ -133,8 +133,8 @@ def test_a_cell_waits_for_another_process_at_work_on_it_and_is_complete_then(out
     folder.mkdir(parents=True)
     with FileLock(folder / f"{identity(sweep)}.lock"):
         process = sweep.start()
-        line = process.stderr.readline()
-        assert "another process is at work on this configuration; this cell waits for it" in line
+        told = "another process is at work on this configuration; this cell waits for it"
+        assert any(told in line for line in process.stdout)
         single = [one for one in sweep.command if one != "-m"]
         refused = subprocess.run(single, capture_output=True, text=True, check=False)
         assert refused.returncode == 1
@@ -304,8 +304,8 @@ def test_a_server_that_goes_away_during_a_sweep_misses_nothing_once_synced(serve
         assert "Traceback" not in wrong
         last = wrong.splitlines()[-1]
         assert "how the sweep ended is not recorded" in last
-        assert f"`lingmix-sync output_dir={tmp_path}` sends what waits for it" in last
-        assert said.count("records are pending in") == 1
+        assert f"run `lingmix-sync output_dir={tmp_path}` to send pending records" in last
+        assert "records are pending in" in said
         assert "is not recorded: tracking.uri: no MLflow server answers" in said
         assert files_with("s3cret", tmp_path) == []
         assert "s3cret" not in said + wrong

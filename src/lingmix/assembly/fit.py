@@ -89,6 +89,8 @@ def make_trainer(
     callbacks = build(settings.pop("callbacks"))
     if rank_count(settings) > 1 and settings["strategy"] == "auto":
         settings["strategy"] = SummedDDP.name
+    if settings["strategy"] == "summed_fsdp":
+        import lingmix.training.sharded  # noqa: F401, PLC0415 - registers it, and imports FSDP
     settings["precision"] = precision_of(settings["precision"])
     pair_metrics = config["tracking"]["pair_metrics"]
     return build(settings)(
