@@ -31,8 +31,9 @@ demo: install
 	$(BIN)/lingmix-train -m sweep=demo
 	$(BIN)/lingmix-analyze name=demo
 
+# a process more than cores: many tests wait for servers
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 1)) --maxprocesses 4 --dist loadfile # some wait
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 1)) --maxprocesses 4 --dist loadfile
 
 chaos: install
 	.ci/chaos

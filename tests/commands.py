@@ -10,18 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pkgutil import resolve_name
-from typing import NamedTuple
+from subprocess import CompletedProcess
 
 PRELOADED = ["lingmix.commands.train", "lingmix.sweep.local", "tests.commands"]
 
 
-class Ended(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def command(name: str, *arguments: str) -> Ended:
+def command(name: str, *arguments: str) -> CompletedProcess[str]:
     """`lingmix-NAME ARGUMENTS`, to its end."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
@@ -33,7 +27,7 @@ def command(name: str, *arguments: str) -> Ended:
     with ThreadPoolExecutor() as pool:
         stdout, stderr = pool.map(_text, ours)
     process.join()
-    return Ended(process.exitcode, stdout, stderr)
+    return CompletedProcess([name, *arguments], process.exitcode, stdout, stderr)
 
 
 def _text(stream: Connection) -> str:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
+import polars as pl
 import pytest
 from benchmarks.harness.server import Server, free_port
 from hydra import compose, initialize_config_dir
@@ -18,6 +19,7 @@ from lingmix.cli.config import CONF
 from lingmix.commands.sync import sync
 from lingmix.commands.train import train
 from lingmix.tracking.lifecycle import STATE
+from lingmix.tracking.per_query import per_query_files
 from lingmix.tracking.system_metrics import SYSTEM
 from tests.changes import once
 from tests.conftest import QUICK
@@ -155,6 +157,22 @@ def test_a_server_has_the_run_with_its_artifacts(server, run, alone):
     assert recorded.items() <= metrics.items()
     assert recorded.keys() < scores.keys()
     assert ours.recorded.info.artifact_uri.startswith("mlflow-artifacts:")
+
+
+def test_the_scores_of_queries_are_fetched_from_a_server_once(server, run, tmp_path):
+    ours = run(server.uri)
+    ours.train()
+    run_id, uri = ours.recorded.info.run_id, ours.recorded.info.artifact_uri
+    cells = pl.DataFrame({"run_id": [run_id], "artifact_uri": [uri]})
+    files = per_query_files(MlflowClient(server.uri), cells, tmp_path)
+    assert files == {run_id: tmp_path / run_id / "per_query.parquet"}
+    assert {*pl.scan_parquet(files[run_id]).select("set").unique().collect()["set"]} == {
+        "cldr_currency",
+        "cldr_geography",
+    }
+    nowhere = MlflowClient("http://127.0.0.1:9")
+    assert per_query_files(nowhere, cells, tmp_path) == files
+    assert [*tmp_path.rglob("*.parquet")] == [*files.values()]
 
 
 @pytest.mark.chaos

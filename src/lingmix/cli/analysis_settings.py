@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 from lingmix.cli.schema import Rule, Settings
 from lingmix.ranges import NotNegative, Seed
 
+Place = Annotated[str, Field(pattern=r"^[^\x00]+$"), Rule("a path")]
 Between = Annotated[float, Interval(gt=0, lt=1)]
 
 
@@ -26,7 +27,7 @@ def _refuse_zeros(weights: Weights) -> Weights:
 
 
 class Analysis(Settings):
-    folder: Annotated[str, Field(pattern=r"^[^\x00]+$"), Rule("a path")]
+    folder: Place
     metric: Annotated[str, Field(min_length=1), Rule("the name of a metric, such as map")]
     level: Between
     power: Between

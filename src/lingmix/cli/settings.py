@@ -10,13 +10,12 @@ from typing import Annotated, Any, Literal
 from annotated_types import Interval, MinLen
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from lingmix.cli.analysis_settings import Analysis
+from lingmix.cli.analysis_settings import Analysis, Place
 from lingmix.cli.networks import Encoder, Loss, Optimizer, Text
 from lingmix.cli.planted_settings import Planted
 from lingmix.cli.schema import Node, Rule, Settings
 from lingmix.ranges import Count, CountOrZero, NotNegative, Positive, Seed, Share
 
-Place = Annotated[str, Field(pattern=r"^[^\x00]+$"), Rule("a path")]
 Languages = Annotated[
     Literal["all"] | Annotated[list[Text], MinLen(1)],
     Rule("all, or a list of languages such as [en, de]"),

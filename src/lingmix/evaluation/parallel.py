@@ -198,3 +198,5 @@ PARALLEL = {
     ),
 }
 """By name: a row here is all that a new measure asks for."""
+
+HEADLINES = {name: measure for name, measure in PARALLEL.items() if not measure.detail}

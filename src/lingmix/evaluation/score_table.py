@@ -20,7 +20,7 @@ from lingmix.evaluation.metric_names import (
     parsed,
 )
 from lingmix.evaluation.metrics import METRICS
-from lingmix.evaluation.parallel import PARALLEL
+from lingmix.evaluation.parallel import HEADLINES
 from lingmix.evaluation.scores import SetScores
 from lingmix.text_table import format_table
 
@@ -70,9 +70,8 @@ def _figures(scores: SetScores, setting: str) -> list[str]:
 
 def _pooled(scores: SetScores) -> list[str]:
     """Shows the headline figures of the pool of all languages."""
-    headlines = {name: measure for name, measure in PARALLEL.items() if not measure.detail}
     notes = []
-    for what, measures in (("language bias", BIAS), ("parallel passages", headlines)):
+    for what, measures in (("language bias", BIAS), ("parallel passages", HEADLINES)):
         figures = (
             (measure, scores.figure(name, "multilingual")) for name, measure in measures.items()
         )

@@ -25,7 +25,7 @@ from lingmix.evaluation.metric_names import (
     parse,
 )
 from lingmix.evaluation.metrics import METRICS
-from lingmix.evaluation.parallel import PARALLEL
+from lingmix.evaluation.parallel import HEADLINES, PARALLEL
 
 Direction = Literal["maximize", "minimize"]
 
@@ -86,8 +86,7 @@ def _best(objective: str) -> str:
 def _scores() -> Iterator[ScoreName]:
     for setting in SETTINGS:
         yield from (ScoreName(metric, setting) for metric in METRICS)
-    headlines = (name for name, measure in PARALLEL.items() if not measure.detail)
-    yield from (ScoreName(figure, "multilingual") for figure in (*BIAS, *headlines))
+    yield from (ScoreName(figure, "multilingual") for figure in (*BIAS, *HEADLINES))
 
 
 def _pair_scores(pair_metrics: Sequence[str] | str) -> Iterator[ScoreName]:

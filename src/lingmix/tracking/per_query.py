@@ -3,6 +3,7 @@
 import logging
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -28,7 +29,7 @@ def per_query_files(client: MlflowClient, cells: pl.DataFrame, downloads: Path) 
         folder = _local_folder(uri)
         file = (folder or downloads / run_id) / PER_QUERY
         if folder is None and not file.exists():
-            _fetch(client, run_id, file.parent)
+            _fetch(client, run_id, file)
         if file.exists():
             files[run_id] = file
     if missing := cells.height - len(files):
@@ -36,11 +37,12 @@ def per_query_files(client: MlflowClient, cells: pl.DataFrame, downloads: Path) 
     return files
 
 
-def _fetch(client: MlflowClient, run_id: str, folder: Path) -> None:
-    """A run deleted meanwhile has no file."""
-    folder.mkdir(parents=True, exist_ok=True)
+def _fetch(client: MlflowClient, run_id: str, file: Path) -> None:
+    """Fetches all of the file or none of it; a run deleted meanwhile has none."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        client.download_artifacts(run_id, PER_QUERY, str(folder))
+        with TemporaryDirectory(dir=file.parent) as folder:
+            Path(client.download_artifacts(run_id, PER_QUERY, folder)).replace(file)
     except (MlflowException, OSError) as error:
         log.warning("run %s: its %s cannot be read (%s)", run_id, PER_QUERY, error)
 

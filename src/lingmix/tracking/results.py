@@ -18,14 +18,14 @@ from lingmix.evaluation.metric_names import (
     parse,
     setting_maps,
 )
-from lingmix.evaluation.parallel import PARALLEL
+from lingmix.evaluation.parallel import HEADLINES, PARALLEL
 from lingmix.evaluation.scores import SetScores
 from lingmix.tracking.environment import environment
 from lingmix.tracking.outbox.recorder import RunRecorder
 from lingmix.tracking.pair_scores import SCORES
 from lingmix.tracking.secrets import mask_all_secrets
 
-DETAILS = {*GEOMETRY, *(name for name, measure in PARALLEL.items() if measure.detail)}
+DETAILS = {*GEOMETRY, *PARALLEL} - HEADLINES.keys()
 """Measures that are in `scores.json` alone."""
 
 PairMetrics = Mapping[str, Collection[str]]
