@@ -140,13 +140,14 @@ def test_intervals_hold_the_planted_scores_and_the_right_alpha_is_chosen(answer)
     assert largest["front"][1] > 0.99
 
 
-def test_what_a_point_costs_is_told_and_what_gains_nothing_has_no_price(answer) -> None:
+def test_what_a_point_costs_is_told_and_what_may_gain_nothing_has_no_price(answer) -> None:
     """From 1 to .5 the truth is 2 points paid for 30; from .5 to 0, 28 for 2."""
     first, second = answer.exchange.filter(scale=100).iter_rows(named=True)
     assert (first["alpha_from"], first["alpha_to"]) == (1.0, 0.5)
     assert first["rate_low"] < 2 / 30 < first["rate_high"]
     assert first["rate_high"] < 0.2
     assert second["paid_low"] < 0.28 < second["paid_high"]
+    assert (second["rate"] is None) == (second["gained_low"] <= 0)
 
 
 def test_language_pairs_gain_or_lose_by_the_planted_difference(answer) -> None:
@@ -248,6 +249,13 @@ def test_all_frames_name_their_set_and_group(full) -> None:
         "predictors", "laws", "law_curves", "moves", "best_alphas",
     }  # fmt: skip
     assert all(frame.columns[:2] == ["set", "group"] for frame in found.values())
+
+
+def test_a_frame_of_which_no_answer_has_a_row_is_empty(recorded) -> None:
+    recorded.add([cell for cell in CELLS if cell.scale == 0])
+    found = frames(recorded.results())
+    assert found["frontier"].height == 3
+    assert found["laws"].is_empty()
 
 
 def test_two_scales_tell_no_law_but_test_whether_the_best_alpha_moves(answer) -> None:

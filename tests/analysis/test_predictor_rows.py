@@ -29,7 +29,14 @@ def test_what_pairs_gain_by_script_and_language_is_told_apart():
     assert found["one_script"]["effect"] == pytest.approx(0.02)
     assert "trained" not in found  # all are
     said = " ".join(predictors_said(pl.DataFrame([*found.values()]), {"alpha": 0.5}, 0.95))
-    assert "language pairs of one script gain +.020 (+.020 to +.020, p below .01) more" in said
+    assert (
+        "language pairs of one script gain more than others: +.020 (+.020 to +.020), p below .01"
+        in said
+    )
+    none = predictors_said(pl.DataFrame([*found.values()]), {"alpha": 0.75}, 0.95)
+    assert [*none] == []
+    of_rival = predictors_said(pl.DataFrame([*found.values()]), {"alpha": 1.0}, 0.95)
+    assert [*of_rival]
 
 
 def test_pairs_that_were_trained_are_those_of_the_param():

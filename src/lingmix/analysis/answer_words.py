@@ -1,7 +1,6 @@
 """An answer in words: what the runs say and how surely, and what they cannot tell."""
 
 from collections.abc import Iterator, Sequence
-from statistics import median
 
 import polars as pl
 
@@ -10,12 +9,11 @@ from lingmix.analysis.contest_rows import GAINS, LOSES, UNDECIDED
 from lingmix.analysis.exchange_words import exchange_not_found, exchange_said
 from lingmix.analysis.frontier_rows import Row
 from lingmix.analysis.groups import scale_name
-from lingmix.analysis.metric_columns import LABELS
+from lingmix.analysis.metric_columns import LABELS, label_of
 from lingmix.analysis.predictor_rows import predictors_said
 from lingmix.analysis.preference import Preference
 from lingmix.analysis.scale_words import scale_not_found, scale_said
 from lingmix.analysis.table import ranged, score, signed
-from lingmix.evaluation.metrics import METRICS
 
 CONFIDENT = 0.95
 """The probability above which a choice is called the best without reserve."""
@@ -64,7 +62,7 @@ def _recommendation(answer: Answer, preference: Preference) -> Iterator[str]:
     if rivals > 1:
         yield (
             f"At scale {scale_name(best['scale'])}, choose alpha {best['alpha']:g}: "
-            f"{preference.words(_label(answer))} is {score(best['utility'])} "
+            f"{preference.words(label_of(answer.metric))} is {score(best['utility'])} "
             f"({answer.level:.0%} interval {low} to {high}), "
             f"{'the' if sure else 'possibly the'} highest of {rivals} alphas "
             f"(probability {_chance(best['best'])}{' over questions alone' * one_seed})."
@@ -97,7 +95,7 @@ def _pairs(answer: Answer) -> Iterator[str]:
         if not gaining.height + losing.height:
             continue
         parts = [
-            f"{some.height} {verb} ({_named(some)})"
+            f"{some.height} {verb}{'s' * (some.height == 1)} ({_named(some)})"
             for some, verb in ((gaining, "gain"), (losing, "lose"))
             if some.height
         ]
@@ -141,7 +139,7 @@ def _undecided(answer: Answer) -> Iterator[str]:
     own = contests.filter((pl.col("alpha") == best["alpha"]) | (pl.col("against") == best["alpha"]))
     for row in own.iter_rows(named=True):
         yield (
-            f"In {LABELS[row['setting']]} {_label(answer)}, alpha {row['alpha']:g} and "
+            f"In {LABELS[row['setting']]} {label_of(answer.metric)}, alpha {row['alpha']:g} and "
             f"{row['against']:g} cannot be told apart: "
             f"{ranged(row, 'mean', number=signed)}{_deciding(row)}."
         )
@@ -152,9 +150,8 @@ def _undecided_pairs(answer: Answer) -> Iterator[str]:
         undecided = rows.filter(verdict=UNDECIDED)
         if not undecided.height:
             continue
-        needed = undecided["seeds_needed"].drop_nulls().to_list()
-        enough = len(needed) * 2 >= undecided.height
-        decided = f"; {median(needed):.0f} seeds would decide half of them" if enough else ""
+        needed = undecided["seeds_needed"].sort(nulls_last=True)[(undecided.height - 1) // 2]
+        decided = "" if needed is None else f"; {needed:,} seeds would decide half of them"
         yield (
             f"With alpha {alpha:g} instead of {against:g}, {undecided.height} of {rows.height} "
             f"language pairs cannot be told apart{decided}."
@@ -179,11 +176,6 @@ def _at_largest(frame: pl.DataFrame) -> pl.DataFrame:
     if frame["scale"].has_nulls():
         return frame.filter(pl.col("scale").is_null())
     return frame.filter(pl.col("scale") == pl.col("scale").max())
-
-
-def _label(answer: Answer) -> str:
-    known = METRICS.get(answer.metric)
-    return known.label if known else answer.metric
 
 
 def _deciding(row: Row) -> str:

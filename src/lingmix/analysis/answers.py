@@ -24,10 +24,12 @@ from lingmix.analysis.inference.grid import Grid
 from lingmix.analysis.predictor_rows import predictor_rows
 from lingmix.analysis.preference import Preference
 from lingmix.analysis.results import Results
-from lingmix.analysis.scale_rows import SCALE_FRAMES, scale_rows, scale_scores
+from lingmix.analysis.scale_rows import scale_rows, scale_scores
 
 NUMBERS = ("scale", "seeds", "questions", "seeds_needed", "questions_needed")
-WORDS = ("setting", "pair", "verdict", "status", "predictor")
+TEXTS = ("setting", "pair", "verdict", "status", "predictor")
+
+FRAMES = Answer._fields[Answer._fields.index("frontier") :]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,7 @@ def frames(results: Results) -> dict[str, pl.DataFrame]:
                 )
                 for one in results.sets
                 for answer in one.answers
+                if getattr(answer, name).height
             ]
             or [pl.DataFrame()],
             how="diagonal",
@@ -110,7 +113,7 @@ def _answer(
         grids.append(curve.grids)
         trained.append(items[runs["run_id"][0]])
     if scores := scale_scores(grids, trained, asked.preference, asked.metric):
-        rows |= scale_rows(scores, draws=asked.draws, rng=how.rng)
+        rows |= scale_rows(scores, level=asked.level, draws=asked.draws, rng=how.rng)
     answer = Answer(
         set_name=set_name, metric=asked.metric, group=words, level=asked.level,
         said=[], not_found=[],
@@ -119,13 +122,6 @@ def _answer(
     return answer._replace(
         said=said(answer, asked.preference), not_found=not_found(answer, [*left_out])
     )
-
-
-FRAMES = (
-    *("frontier", "pairs", "region", "hypervolume", "exchange", "comparisons", "components"),
-    "predictors",
-    *SCALE_FRAMES,
-)
 
 
 def _rows(curve: CurveScores, preference: Preference, how: Certainty) -> dict[str, Iterable[Row]]:
@@ -145,6 +141,6 @@ def _rows(curve: CurveScores, preference: Preference, how: Certainty) -> dict[st
 def _frame(rows: list[Row]) -> pl.DataFrame:
     """A scale of null is all there is."""
     columns = rows[0] if rows else ()
-    types = dict.fromkeys(NUMBERS, pl.Int64()) | dict.fromkeys(WORDS, pl.String())
+    types = dict.fromkeys(NUMBERS, pl.Int64()) | dict.fromkeys(TEXTS, pl.String())
     schema = {column: types.get(column, pl.Float64()) for column in columns}
     return pl.DataFrame(rows, schema=schema, strict=False)

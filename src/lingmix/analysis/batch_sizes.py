@@ -1,18 +1,16 @@
 """The critical batch sizes of a sweep over batch sizes, from its recorded validation curves."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from lingmix.analysis.frontier_rows import bounded
-from lingmix.analysis.groups import scale_name
+from lingmix.analysis.frontier_rows import Row, bounded
+from lingmix.analysis.groups import key_words, scale_name
 from lingmix.analysis.inference.critical_batch import critical_batches, growth, steps_to
 from lingmix.analysis.table import score
 from lingmix.tracking.validation_curves import Curve
-
-Row = dict[str, Any]
 
 BATCH = "param.sampler.batch_size"
 FOLLOWS_BATCH = (BATCH, "param.trainer.max_steps", "param.trainer.val_check_interval")
@@ -33,21 +31,21 @@ class Reached(NamedTuple):
     target: float
 
 
-def batch_sizes(cells: pl.DataFrame, curves: Mapping[str, Curve]) -> pl.DataFrame:
-    """Returns a row for each alpha and scale with three runs or more that differ in seed and batch
-    size alone, and of which two batch sizes reach the target: `runs`, `unreached`, `target`,
-    `critical_batch` with bounds, and `growth` with bounds, its exponent as a power of the data's
-    size; null where the runs do not tell them.
+def batch_sizes(cells: pl.DataFrame, curves: Mapping[str, Curve], *, level: float) -> pl.DataFrame:
+    """Returns a row for each `group` of settings, alpha and scale with three runs or more that
+    differ in seed and batch size alone, and of which two batch sizes reach the target: `runs`,
+    `unreached`, `target`, `critical_batch` with bounds, and `growth` with bounds, its exponent as a
+    power of the data's size; null where the runs do not tell them.
 
     The target is the lowest of the runs' best scores, so that it does not favour a batch size. A
     run `unreached` was above it by its first validation.
     """
     rows: list[Row] = []
-    for runs in _sweeps(cells):
+    for words, runs in _sweeps(cells):
         scales = (part for _, part in runs.group_by("scale", maintain_order=True))
         reached = [found for part in scales if (found := _reached(part, curves))]
-        grown = _growth(reached)
-        rows += [_row(found) | grown for found in reached]
+        grown = _growth(reached, level)
+        rows += [{"group": words} | _row(found, level) | grown for found in reached]
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
@@ -60,16 +58,16 @@ def critical_batches_in_words(found: pl.DataFrame) -> list[str]:
             "trainer.val_check_interval."
         ]
     lines = [
-        f"At alpha {row['alpha']:g} and scale {scale_name(row['scale'])} the critical batch size "
-        f"is {_told(row)}, by {row['runs']} runs to a score of {score(row['target'])}"
+        f"At {_place(row)} and scale {scale_name(row['scale'])} the critical batch size is "
+        f"{_told(row)}, by {row['runs']} runs to a score of {score(row['target'])}"
         f"{_left_out(row['unreached'])}."
         for row in found.iter_rows(named=True)
     ]
     lines += [
-        f"At alpha {row['alpha']:g} it grows as the data's size to the power of "
+        f"At {_place(row)} it grows as the data's size to the power of "
         f"{score(row['growth'], 2)} ({score(row['growth_low'], 2)} to "
         f"{score(row['growth_high'], 2)})."
-        for row in found.unique("alpha", maintain_order=True).iter_rows(named=True)
+        for row in found.unique(["group", "alpha"], maintain_order=True).iter_rows(named=True)
         if row["growth_low"] is not None and row["growth_high"] is not None
     ]
     return lines
@@ -80,12 +78,14 @@ def swept(cells: pl.DataFrame) -> bool:
     return BATCH in cells.columns and cells[BATCH].n_unique() > 1
 
 
-def _sweeps(cells: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Runs alike but for seed, batch size and scale."""
+def _sweeps(cells: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Runs alike but for seed, batch size and scale, and the words that tell them from others."""
     params = [c for c in cells.columns if c.startswith("param.") and c not in FOLLOWS_BATCH]
     params = [c for c in params if cells[c].to_list() != cells["seed"].cast(pl.String).to_list()]
-    for _, runs in cells.group_by(["alpha", "pairs", *params], maintain_order=True):
-        yield runs.sort("scale", nulls_last=True)
+    keys = ["pairs", *params]
+    apart = [key for key in keys if cells[key].n_unique() > 1]
+    for _, runs in cells.group_by(["alpha", *keys], maintain_order=True):
+        yield key_words(runs.row(0, named=True), apart), runs.sort("scale", nulls_last=True)
 
 
 def _reached(runs: pl.DataFrame, curves: Mapping[str, Curve]) -> Reached | None:
@@ -106,23 +106,27 @@ def _reached(runs: pl.DataFrame, curves: Mapping[str, Curve]) -> Reached | None:
     return Reached(alpha, scale, items, batches, reached, len(steps) - len(told), target)
 
 
-def _row(found: Reached) -> Row:
-    critical = critical_batches(found.batches, np.array([found.steps]))
-    size, low, high = (float(of_N[0]) for of_N in critical[:3])
+def _row(found: Reached, level: float) -> Row:
+    critical = critical_batches(found.batches, np.array([found.steps]), level=level)
+    size, low, high = (float(of_N[0]) for of_N in critical)
     row: Row = {"alpha": found.alpha, "scale": found.scale, "runs": len(found.steps)}
     row |= {"unreached": found.unreached, "target": found.target}
     told = low > 0 and np.isfinite(high)
     return row | bounded("critical_batch", size if told else np.nan, low or np.nan, high)
 
 
-def _growth(scales: Sequence[Reached]) -> Row:
+def _growth(scales: Sequence[Reached], level: float) -> Row:
     known = [(items, found) for found in scales if (items := found.items) is not None]
     if len({items for items, _ in known}) < 2:
         return bounded("growth", np.nan, np.nan, np.nan)
     log_sizes_M = np.concatenate([np.full(len(f.steps), np.log(items)) for items, f in known])
     batches = [batch for _, found in known for batch in found.batches]
     steps_M = np.array([step for _, found in known for step in found.steps])
-    return bounded("growth", *growth(log_sizes_M, batches, steps_M))
+    return bounded("growth", *growth(log_sizes_M, batches, steps_M, level=level))
+
+
+def _place(row: Row) -> str:
+    return ", ".join(filter(None, [row["group"], f"alpha {row['alpha']:g}"]))
 
 
 def _told(row: Row) -> str:

@@ -11,7 +11,13 @@ from lingmix.analysis.metric_columns import PAIR_METRICS
 from lingmix.analysis.page.report import write_report
 from lingmix.analysis.results import in_tables, in_words, results_of
 from lingmix.atomic import atomic_file
-from lingmix.tracking.history import commands, experiment_named, replaced_runs, unfinished_runs
+from lingmix.tracking.history import (
+    commands,
+    complete_runs,
+    experiment_named,
+    replaced_runs,
+    unfinished_runs,
+)
 from lingmix.tracking.pages.report_run import log_report
 from lingmix.tracking.per_query import per_query_files
 from lingmix.tracking.run_table import cell_table, evaluation_table, without_alpha
@@ -47,7 +53,11 @@ def report_experiment(name: str, *, uri: str, folder: Path, asked: Asked, downlo
     )
     lines, tables = [in_words(results)], frames(results)
     if swept(cells):
-        found = batch_sizes(cells, validation_curves(client, cells["run_id"]))
+        found = batch_sizes(
+            cells,
+            validation_curves(client, complete_runs(client, experiment).values()),
+            level=asked.level,
+        )
         tables["critical_batches"] = found
         lines += critical_batches_in_words(found)
     _write_frames(tables, folder / "answer")

@@ -88,6 +88,9 @@ def scale_name(scale: int | None) -> str:
     return "all" if scale is None else f"{scale:,}"
 
 
+SCALE_NAMES = pl.col("scale").map_elements(scale_name, pl.String, skip_nulls=False)
+
+
 def key_words(row: Mapping[str, Any], columns: list[str]) -> str:
     return ", ".join(f"{c.removeprefix('param.')} {row[c]}" for c in columns)
 

@@ -33,6 +33,8 @@ LABELS = {
     "multilingual": "multilingual",
 }
 PAIR_METRICS = (MAP, EXCESS_SHARE)
+KNOWN: dict[str, Measure[Any]] = {**METRICS, **BIAS, **PARALLEL}
+"""By the names of metrics."""
 SCORED = pl.any_horizontal(pl.col(SETTINGS).is_not_null())
 """Rows with mAP in some setting."""
 
@@ -45,8 +47,12 @@ def measures() -> dict[str, Measure[Any]]:
 
 def range_of(metric: str) -> Range:
     """Returns the range of a score of queries; one that is not known has no bounds."""
-    known: dict[str, Measure[Any]] = {**METRICS, **BIAS, **PARALLEL}
-    return known[metric].range if metric in known else UNBOUNDED
+    return KNOWN[metric].range if metric in KNOWN else UNBOUNDED
+
+
+def label_of(metric: str) -> str:
+    """Returns its label; the name of a metric that is not known."""
+    return KNOWN[metric].label if metric in KNOWN else metric
 
 
 def evaluation_sets(*recorded: pl.DataFrame) -> list[str]:

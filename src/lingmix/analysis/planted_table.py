@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from lingmix.analysis.inference.laws import LEVEL
 from lingmix.analysis.inference.planted import (
+    LEVEL,
     BatchSweep,
     Check,
     Design,

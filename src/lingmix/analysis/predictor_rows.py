@@ -9,7 +9,7 @@ from babel.core import get_global
 
 from lingmix.analysis.frontier_rows import Row, bounded
 from lingmix.analysis.inference.predictors import effects
-from lingmix.analysis.table import p_value, signed
+from lingmix.analysis.table import p_value, ranged, signed
 from lingmix.data.items import LanguagePair
 from lingmix.errors import InputError
 
@@ -30,8 +30,8 @@ def predictor_rows(comparisons: Sequence[Row], pairs: str, level: float) -> Iter
     it gain beyond others, all predictors considered, and `p`. `pairs` are those trained, as a run's
     param has them.
 
-    Predictors that all pairs share are left out, and contests whose pairs do not tell the rest
-    apart.
+    Predictors that all pairs share, or all but those of one language, are left out, and contests
+    whose pairs do not tell the rest apart.
     """
     trained = None if pairs == "all" else {*pairs.strip("[]").split(",")}
     by_contest = sorted(comparisons, key=_contest)
@@ -41,7 +41,7 @@ def predictor_rows(comparisons: Sequence[Row], pairs: str, level: float) -> Iter
         values = {
             name: [float(has(pair, trained)) for pair in known] for name, has in PREDICTORS.items()
         }
-        names = [name for name, column in values.items() if len({*column}) > 1]
+        names = [name for name, column in values.items() if _varies(column, known)]
         response_P = np.array([row["difference"] for row in chosen])
         predictors_PF = np.array([values[name] for name in names]).reshape(len(names), -1).T
         try:
@@ -57,14 +57,14 @@ def predictors_said(rows: pl.DataFrame, best: Row | None, level: float) -> Itera
     """Yields what language pairs gain more or less by the alpha of the best row."""
     if best is None or rows.is_empty():
         return
-    for row in rows.filter(alpha=best["alpha"]).iter_rows(named=True):
-        if row["p"] <= 1 - level:
-            yield (
-                f"With alpha {row['alpha']:g} instead of {row['against']:g}, language pairs "
-                f"{WORDS[row['predictor']]} gain {signed(row['effect'])} "
-                f"({signed(row['effect_low'])} to {signed(row['effect_high'])}, p "
-                f"{p_value(row['p'])}) more than others."
-            )
+    chosen = pl.any_horizontal(pl.col("alpha", "against") == best["alpha"])
+    for row in rows.filter(chosen, pl.col("p") <= 1 - level).iter_rows(named=True):
+        more = "more" if row["effect"] > 0 else "less"
+        yield (
+            f"With alpha {row['alpha']:g} instead of {row['against']:g}, language pairs "
+            f"{WORDS[row['predictor']]} gain {more} than others: "
+            f"{ranged(row, 'effect', number=signed)}, p {p_value(row['p'])}."
+        )
 
 
 def script(language: str) -> str:
@@ -74,6 +74,16 @@ def script(language: str) -> str:
     stated = [part for part in parts[1:] if len(part) == 4]
     likely = get_global("likely_subtags").get(parts[0], language)
     return stated[0] if stated else likely.split("_")[min(1, likely.count("_"))]
+
+
+def _varies(column: Sequence[float], pairs: Sequence[LanguagePair]) -> bool:
+    """Whether it does among the pairs without a language, whichever that is."""
+    languages = {language for pair in pairs for language in pair}
+    rests = (
+        {value for value, pair in zip(column, pairs, strict=True) if language not in pair}
+        for language in languages
+    )
+    return all(len(rest) > 1 for rest in rests)
 
 
 def _contest(row: Row) -> tuple[float, float]:

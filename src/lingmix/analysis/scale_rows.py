@@ -15,8 +15,6 @@ from lingmix.analysis.preference import Preference
 from lingmix.evaluation.metric_names import SETTINGS, UNBOUNDED, Range
 
 UTILITY = "utility"
-GAIN = 0.01
-"""A point: doubling the data beyond `enough` gains less."""
 
 CURVE_POINTS, REACH = 25, 4
 """Laws are drawn up to `REACH` times the largest size, at as many points and the measured ones."""
@@ -67,7 +65,7 @@ def scale_scores(
 
 
 def scale_rows(
-    scores: ScaleScores, *, draws: int, rng: np.random.Generator
+    scores: ScaleScores, *, level: float, draws: int, rng: np.random.Generator
 ) -> dict[str, list[Row]]:
     """The rows of `laws`, `law_curves`, `moves` and `best_alphas`."""
     rows: dict[str, list[Row]] = {name: [] for name in SCALE_FRAMES}
@@ -75,7 +73,9 @@ def scale_rows(
         if setting not in scores.scores_ACSQ:
             continue
         scores_ACSQ = scores.scores_ACSQ[setting]
-        found = scaling(scores_ACSQ, scores.alphas_A, scores.sizes, draws=draws, rng=rng)
+        found = scaling(
+            scores_ACSQ, scores.alphas_A, scores.sizes, level=level, draws=draws, rng=rng
+        )
         for name, make in SCALE_FRAMES.items():
             made = make(found, scores.ranges[setting])
             rows[name] += [{"setting": setting, **row} for row in made]
@@ -88,7 +88,7 @@ def _laws(found: Scaling, possible: Range) -> Iterator[Row]:
         row: Row = {"alpha": alpha, "status": law.status}
         row |= _bounded("exponent", law.exponent if told else None)
         row |= _bounded("limit", law.limit(a) if told else None, possible)
-        scale = enough(law, a, found.sizes, gain=GAIN) if found.foretells else None
+        scale = enough(law, a, found.sizes) if found.foretells else None
         row |= _bounded("enough", scale)
         yield row | {"miss": None if law.miss_R is None else law.miss_R[a]}
 

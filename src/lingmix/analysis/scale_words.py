@@ -21,17 +21,18 @@ REASONS = {
 def scale_said(answer: Answer) -> Iterator[str]:
     """Yields the law of each setting, and whether the best alpha moves."""
     if answer.laws.height:
-        for row in answer.laws.filter(status="converged").unique("setting").iter_rows(named=True):
+        for row in (
+            answer.laws.filter(status="converged")
+            .unique("setting", maintain_order=True)
+            .iter_rows(named=True)
+        ):
             yield (
                 f"{NAMES[row['setting']].capitalize()} scores approach a limit by a power law of "
                 f"the data's size, with exponent {ranged(row, 'exponent', 2)}"
                 f"{_miss(answer, row['setting'])}."
             )
     if (test := _test(answer)) and test["p"] <= 1 - answer.level:
-        yield (
-            f"The best alpha moves with scale (p {p_value(test['p'])}): "
-            f"{_places(answer, test['setting'])}."
-        )
+        yield f"The {_moves(answer, test)}."
 
 
 def scale_not_found(answer: Answer) -> Iterator[str]:
@@ -47,16 +48,21 @@ def scale_not_found(answer: Answer) -> Iterator[str]:
             names = ", ".join(NAMES[setting] for setting in found)
             yield f"How {names} scores grow with scale: the exponent of a power law {reason}."
     if (test := _test(answer)) and test["p"] > 1 - answer.level:
-        yield (
-            f"That the best alpha moves with scale (p {p_value(test['p'])}): "
-            f"{_places(answer, test['setting'])}."
-        )
+        yield f"That the {_moves(answer, test)}."
 
 
 def _test(answer: Answer) -> Row | None:
     """That of the preference; of the last setting where there is none."""
     rows = answer.moves
     return rows.row(-1, named=True) if rows.height and rows["p"][-1] is not None else None
+
+
+def _moves(answer: Answer, test: Row) -> str:
+    setting = test["setting"]
+    return (
+        f"best alpha of {NAMES[setting]} scores moves with scale (p {p_value(test['p'])}): "
+        f"{_places(answer, setting)}"
+    )
 
 
 def _places(answer: Answer, setting: str) -> str:

@@ -21,7 +21,7 @@ def test_without_noise_of_questions_the_draws_are_the_t_interval_over_seeds() ->
     seeds_S = np.array([0.50, 0.55, 0.52])
     scores_TSQ = np.stack([seeds_S, seeds_S * 0])[..., None].repeat(5, axis=2)
     [found] = resampled([grid_of(scores_TSQ)], DRAWS, np.random.default_rng(0))
-    low_AC, high_AC = interval(found.means_NAC)
+    low_AC, high_AC = interval(found.means_NAC, 0.95)
     expected = stats.ttest_1samp(seeds_S, 0).confidence_interval(0.95)
     assert (low_AC[0, 0], high_AC[0, 0]) == pytest.approx(tuple(expected), abs=0.005)
     assert (low_AC[1, 0], high_AC[1, 0]) == (0, 0)
@@ -58,6 +58,6 @@ def test_draws_of_frontier_points_cover_the_planted_truth(seeds: int) -> None:
     covered = []
     for t in range(0, 300, 3):
         [found] = resampled([grid_of(scores_TSQ[t : t + 3])], 400, np.random.default_rng(t))
-        low_AC, high_AC = interval(found.means_NAC)
+        low_AC, high_AC = interval(found.means_NAC, 0.95)
         covered += list((low_AC[:, 0] <= mean_T[t : t + 3]) & (mean_T[t : t + 3] <= high_AC[:, 0]))
     assert np.mean(covered) >= 0.92

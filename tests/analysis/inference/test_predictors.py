@@ -1,8 +1,11 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from lingmix.analysis.inference.predictors import effects
+from lingmix.analysis.predictor_rows import script
 from lingmix.data.items import LanguagePair
 from lingmix.errors import InputError
 
@@ -16,25 +19,39 @@ def test_an_effect_is_the_difference_of_means():
     assert effects(RESPONSE_P, ONE_F, APART, level=0.95).effect_F == pytest.approx([7 - 2])
 
 
-def test_pairs_apart_have_the_errors_of_white():
+def test_errors_are_those_of_leaving_out_each_language():
+    """Of pairs apart two languages leave out the same pair: the means of the rest by hand."""
     found = effects(RESPONSE_P, ONE_F, APART, level=0.95)
-    # of a difference of means: each group's sum of squared residuals by its size squared
-    error = np.sqrt((1 + 0 + 1) / 9 + (4 + 0 + 4) / 9)
+    without = [5.5 - 0, 7 - 2, 7 - 1.5, 8 - 2, 7 - 2, 6 - 2]
+    without[0] = 7 - 2.5
+    error = np.sqrt(11 / 12 * 2 * sum((effect - 5) ** 2 for effect in without))
     assert found.high_F - found.effect_F == pytest.approx([stats.t.ppf(0.975, 10) * error])
     assert found.p_F == pytest.approx([2 * stats.t.sf(5 / error, 10)])
 
 
-def test_pairs_that_share_a_language_count_their_common_residuals():
-    """Pairs 0 and 1 share one, whose residuals are -1 and 0, and 4 and 5, with 0 and 2."""
-    shared = [*APART[:4], LanguagePair("a4", "x"), LanguagePair("x", "b5")]
-    response_P = RESPONSE_P + np.array([0, 0, 0, 0, 1, -1])  # residuals -2, 1, 1
-    alone = effects(response_P, ONE_F, APART, level=0.95)
-    found = effects(response_P, ONE_F, shared, level=0.95)
-    of_alone, of_shared = (
-        ((one.high_F - one.effect_F) / stats.t.ppf(0.975, degrees)) ** 2
-        for one, degrees in ((alone, 10), (found, 9))
+@pytest.mark.parametrize("shared", [0.0, 1.0])
+def test_without_an_effect_few_are_found(shared):
+    """The noise of pairs, and that of languages which their pairs share."""
+    languages = ["ar", "de", "el", "en", "es", "hi", "ru", "th", "tr", "vi", "zh"]
+    pairs = [LanguagePair(*pair) for pair in product(languages, repeat=2)]
+    one_F = np.array(
+        [[pair.monolingual, script(pair.query) == script(pair.passage)] for pair in pairs]
     )
-    assert of_shared - of_alone == pytest.approx([2 * 1 * 1 / 9])
+    rng = np.random.default_rng(3)
+    found = []
+    for _ in range(300):
+        noise = {language: shared * rng.standard_normal() for language in languages}
+        common_P = np.array([noise[pair.query] + noise[pair.passage] for pair in pairs])
+        response_P = common_P + rng.standard_normal(len(pairs))
+        found.append(effects(response_P, one_F.astype(float), pairs, level=0.95).p_F <= 0.05)
+    assert np.mean(found, axis=0).max() < 0.08
+
+
+def test_a_predictor_that_hangs_on_one_language_is_refused():
+    pairs = [LanguagePair(*pair) for pair in product("abcde", repeat=2)]
+    one_F = np.array([[float(pair == ("a", "b"))] for pair in pairs])
+    with pytest.raises(InputError, match="25 pairs of 5 languages do not tell 1"):
+        effects(np.ones(25), one_F, pairs, level=0.95)
 
 
 def test_too_few_languages_and_equal_predictors_are_refused():

@@ -137,7 +137,7 @@ def test_the_front_and_each_contest_are_drawn(answer: Answer) -> None:
     assert contest.stem == "toy-answer-1-pairs-0.5-against-1"
     assert contest.data.select("query", "passage").rows() == [("de", "en"), ("zh-Hans", "de")]
     assert contest.description.endswith(
-        "Of 2 language pairs: 1 gains, 0 loses, 1 cannot be told apart."
+        "Of 2 language pairs: gains: 1, loses: 0, cannot be told apart: 1."
     )
     for figure in (front, contest):
         assert 'aria-roledescription="point"' in figure.svg()

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from lingmix.analysis.inference.search import interval, refine
+from lingmix.analysis.inference.grid import Floats
+from lingmix.analysis.inference.laws import Estimate
+from lingmix.analysis.inference.search import profile_bounds, refine
 from lingmix.errors import InputError
-
-Floats = NDArray[np.float64]
 
 OVERHEAD = 0.2
 """The share of examples more that a critical batch reads (arXiv 2410.21676, whose reference is not
@@ -39,20 +39,10 @@ class CriticalBatches(NamedTuple):
     size_N: Floats
     low_N: Floats
     high_N: Floats
-    examples_N: Floats
-    least_steps_N: Floats
-
-
-class Growth(NamedTuple):
-    """The exponent of the critical batch size as a power of the data's size, with its interval."""
-
-    exponent: float
-    low: float
-    high: float
 
 
 def critical_batches(
-    batches_M: Sequence[float] | Floats, steps_NM: Floats, *, level: float = 0.95
+    batches_M: Sequence[float] | Floats, steps_NM: Floats, *, level: float
 ) -> CriticalBatches:
     """Fits each draw by least squares in logarithms; intervals by the profile of the residuals.
 
@@ -64,17 +54,13 @@ def critical_batches(
     turn_G, within_MM = _turns(batch_M), _within(np.zeros_like(batch_M))
     turn_N = _best_turn(batch_M, cost_NM, turn_G, within_MM)
     threshold_N = _left(batch_M, cost_NM, turn_N, within_MM) * _rise(len(batch_M) - 2, level)
-    low_N, high_N = interval(
+    low_N, high_N = profile_bounds(
         turn_G,
         turn_N,
         _losses(batch_M, cost_NM, turn_G, within_MM) > threshold_N[:, None],
         lambda some_N: _left(batch_M, cost_NM, some_N, within_MM) > threshold_N,
     )
-    shape_NM = np.log1p(batch_M / turn_N[:, None])
-    examples_N = np.exp((cost_NM - shape_NM).mean(-1))
-    return CriticalBatches(
-        OVERHEAD * turn_N, OVERHEAD * low_N, OVERHEAD * high_N, examples_N, examples_N / turn_N
-    )
+    return CriticalBatches(OVERHEAD * turn_N, OVERHEAD * low_N, OVERHEAD * high_N)
 
 
 def growth(
@@ -82,9 +68,10 @@ def growth(
     batches_M: Sequence[float] | Floats,
     steps_M: Floats,
     *,
-    level: float = 0.95,
-) -> Growth:
-    """Fits critical batch sizes that are a power of the data's size, all scales at once.
+    level: float,
+) -> Estimate:
+    """Fits the exponent of critical batch sizes that are a power of the data's size, all scales at
+    once.
 
     `log_sizes_M` is the logarithm of each run's data size. Each scale keeps its own number of
     examples. Searched is between `EXPONENTS`; an end of the interval beyond is infinite. Raises
@@ -108,7 +95,7 @@ def growth(
     degrees = len(batch_M) - len(np.unique(log_sizes_M)) - 2
     threshold = best.fun * _rise(degrees, level)
     low, high = (_end(lambda e: least(e) - threshold, best.x, end) for end in EXPONENTS)
-    return Growth(float(best.x), low, high)
+    return Estimate(float(best.x), low, high)
 
 
 def _end(excess: Callable[[float], float], best: float, end: float) -> float:

@@ -64,7 +64,7 @@ def crossed_noise(scores_TSQ: Floats, draws: int, rng: np.random.Generator) -> F
     return seeds_NT + rng.standard_normal((draws, T)) @ _root(question_TT - rest_TT).T
 
 
-def interval(values_N: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
+def interval(values_N: Floats, level: float) -> tuple[Floats, Floats]:
     """Returns the bounds that leave half of 1 - `level` on either side, over the first axis."""
     bounds = ((1 - level) / 2, (1 + level) / 2)
     low, high = np.quantile(values_N, bounds, axis=0, method="inverted_cdf")

@@ -11,12 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from lingmix.analysis.inference.critical_batch import OVERHEAD, critical_batches
-from lingmix.analysis.inference.laws import LEVEL, Estimate, enough
-from lingmix.analysis.inference.power_law import Floats, sizes
+from lingmix.analysis.inference.grid import Floats
+from lingmix.analysis.inference.laws import GAIN, Estimate, enough
+from lingmix.analysis.inference.power_law import sizes
 from lingmix.analysis.inference.scaling import Scaling, scaling
 
-GAIN = 0.01
-"""Of diminishing returns: what doubling the data gains."""
+LEVEL = 0.95
+"""Of all intervals, and 1 less it of all tests."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +131,7 @@ def check_design(
     analysed = []
     for _ in range(studies):
         scores_ACSQ = draw_study(law, noise, design, rng)
-        analysed.append(scaling(scores_ACSQ, alphas_A, measured, draws=draws, rng=rng))
+        analysed.append(scaling(scores_ACSQ, alphas_A, measured, level=LEVEL, draws=draws, rng=rng))
     tests = [study.moves for study in analysed if study.moves is not None]
     rejected = [test.p <= 1 - LEVEL for test in tests]
     return [
@@ -150,7 +151,7 @@ def _law_checks(law: PlantedLaw, design: Design, studies: Sequence[Scaling]) -> 
         yield _check(
             f"scale beyond which doubling gains less than {GAIN:g}, alpha {alpha[0]:g}",
             law.enough(alpha[0]) * design.base - design.base,
-            [enough(s.law, row, sizes, gain=GAIN) for s in foretell],
+            [enough(s.law, row, sizes) for s in foretell],
         )
     yield _check(
         f"score at scale {design.unseen:g}, alpha {alpha[0]:g}",
@@ -167,7 +168,7 @@ def _batch_check(
 ) -> Check:
     sizes_M = np.repeat(np.array(batches.sizes, dtype=np.float64), seeds)
     noise_NM = np.exp(batches.spread * rng.standard_normal((studies, len(sizes_M))))
-    found = critical_batches(sizes_M, (1 / batches.turn + 1 / sizes_M) * noise_NM)
+    found = critical_batches(sizes_M, (1 / batches.turn + 1 / sizes_M) * noise_NM, level=LEVEL)
     told = [
         Estimate(*each) if each[1] > 0 and each[2] < np.inf else None
         for each in zip(found.size_N, found.low_N, found.high_N, strict=True)

@@ -11,9 +11,8 @@ limits alone.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from lingmix.analysis.inference.grid import Floats
 
 
 def pooled_draws(scores_ACSQ: Floats, draws: int, rng: np.random.Generator) -> Floats:

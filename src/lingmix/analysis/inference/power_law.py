@@ -19,10 +19,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lingmix.analysis.inference.grid import Floats
 from lingmix.analysis.inference.search import refine
 from lingmix.errors import InputError
-
-Floats = NDArray[np.float64]
 
 BOUNDS = (0.02, 5.0)
 """Exponents searched. Below, a law is a logarithm over any scales in use; above, all scales but the

@@ -1,6 +1,6 @@
 """Why language pairs gain more or less: a regression of their response on what is known of them.
 
-Letters: P language pairs, F predictors.
+Letters: L languages, P language pairs, F predictors, K parameters.
 """
 
 from collections.abc import Sequence
@@ -28,26 +28,29 @@ def effects(
 ) -> Effects:
     """Least squares with a constant, which is not returned.
 
-    Pairs that share a language are not independent: the covariance sums the products of residuals
-    over all two that do (Aronow, Samii and Assenova, Political Analysis 23, 2015, equation 5), with
-    Student's t of as many degrees of freedom as there are languages less the parameters. Raises
-    InputError where the pairs do not tell the predictors apart.
+    Pairs that share a language are not independent: the errors are those of the jackknife that
+    leaves out all pairs of a language (Efron and Tibshirani, An Introduction to the Bootstrap,
+    1993, chapter 11), with Student's t of as many degrees of freedom as there are languages less
+    the parameters. Raises InputError where the pairs do not tell the predictors apart whichever
+    language is left out.
     """
     design_PK = np.column_stack([np.ones(len(response_P)), predictors_PF])
-    languages = {language for pair in pairs_P for language in pair}
-    degrees = len(languages) - design_PK.shape[1]
-    if degrees < 1 or np.linalg.matrix_rank(design_PK) < design_PK.shape[1]:
+    languages = sorted({language for pair in pairs_P for language in pair})
+    rest_LP = np.array([[language not in pair for pair in pairs_P] for language in languages])
+    L, K = len(languages), design_PK.shape[1]
+    if L <= K or any(np.linalg.matrix_rank(design_PK[rest_P]) < K for rest_P in rest_LP):
         raise InputError(
-            f"predictors: {len(pairs_P)} pairs of {len(languages)} languages do not tell "
-            f"{predictors_PF.shape[1]} predictors apart"
+            f"predictors: {len(pairs_P)} pairs of {L} languages do not tell {K - 1} predictors "
+            "apart"
         )
-    inverse_KK = np.linalg.inv(design_PK.T @ design_PK)
-    effect_K = inverse_KK @ design_PK.T @ response_P
-    scored_PK = design_PK * (response_P - design_PK @ effect_K)[:, None]
-    shared_PP = np.array([[not {*one}.isdisjoint(other) for other in pairs_P] for one in pairs_P])
-    covariance_KK = inverse_KK @ (scored_PK.T @ shared_PP @ scored_PK) @ inverse_KK
-    error_K = np.sqrt(np.clip(np.diag(covariance_KK), 0, None))
-    margin_K = stats.t.ppf((1 + level) / 2, degrees) * error_K
+    effect_K = _least_squares(design_PK, response_P)
+    without_LK = [_least_squares(design_PK[rest_P], response_P[rest_P]) for rest_P in rest_LP]
+    error_K = np.sqrt((L - 1) / L * ((without_LK - effect_K) ** 2).sum(0))
+    margin_K = stats.t.ppf((1 + level) / 2, L - K) * error_K
     with np.errstate(divide="ignore", invalid="ignore"):
-        p_K = 2 * stats.t.sf(np.abs(effect_K) / error_K, degrees)
+        p_K = 2 * stats.t.sf(np.abs(effect_K) / error_K, L - K)
     return Effects(*(one[1:] for one in (effect_K, effect_K - margin_K, effect_K + margin_K, p_K)))
+
+
+def _least_squares(design_PK: Floats, response_P: Floats) -> Floats:
+    return np.asarray(np.linalg.lstsq(design_PK, response_P)[0], dtype=np.float64)

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lingmix.analysis.inference.grid import Floats
 from lingmix.analysis.inference.laws import Estimate, Law, fit_law
 from lingmix.analysis.inference.pooled import pooled_draws
-from lingmix.analysis.inference.power_law import Floats, Sizes
+from lingmix.analysis.inference.power_law import Sizes
 from lingmix.analysis.inference.surface import Moves, best_alpha, moves, polynomials
 
 
@@ -28,19 +29,25 @@ class Scaling(NamedTuple):
     def best_alpha(self, scale: float) -> Estimate:
         """By the joint law, which holds whether or not the best alpha moves."""
         assert self.joint is not None
-        return best_alpha(self.joint.curves, self.alphas_A, self.sizes.log_of(scale))
+        return best_alpha(self.joint, self.alphas_A, self.sizes.log_of(scale))
 
 
 def scaling(
-    scores_ACSQ: Floats, alphas_A: Floats, sizes: Sizes, *, draws: int, rng: np.random.Generator
+    scores_ACSQ: Floats,
+    alphas_A: Floats,
+    sizes: Sizes,
+    *,
+    level: float,
+    draws: int,
+    rng: np.random.Generator,
 ) -> Scaling:
     """Fits the laws of a full design of two scales or more."""
     mean_AC, means_NAC = scores_ACSQ.mean((2, 3)), pooled_draws(scores_ACSQ, draws, rng)
-    law = fit_law(mean_AC, means_NAC, sizes)
+    law = fit_law(mean_AC, means_NAC, sizes, level=level)
     if len(alphas_A) < 3:
         return Scaling(alphas_A, sizes, law, None, None)
     basis_AP = polynomials(alphas_A)
-    joint = fit_law(basis_AP.T @ mean_AC, basis_AP.T @ means_NAC, sizes)
+    joint = fit_law(basis_AP.T @ mean_AC, basis_AP.T @ means_NAC, sizes, level=level)
     test = moves(mean_AC, means_NAC, alphas_A, sizes.logs_C)
     if scores_ACSQ.shape[2] == 1:
         test = test._replace(p=test.p_f)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from lingmix.analysis.inference.grid import Floats
 
 BISECTIONS = 45
 """A cell of a grid of a few hundred points, so often halved, is below 1e-13 of the parameter."""
@@ -28,7 +28,7 @@ def refine(
     return np.sqrt(low_N * high_N)
 
 
-def interval(
+def profile_bounds(
     grid_G: Floats,
     best_N: Floats,
     outside_NG: NDArray[np.bool_],

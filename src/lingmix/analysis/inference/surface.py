@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from lingmix.analysis.inference.laws import Estimate, estimate
-from lingmix.analysis.inference.power_law import Curves, Floats, fit_curves
+from lingmix.analysis.inference.grid import Floats
+from lingmix.analysis.inference.laws import Estimate, Law, estimate
+from lingmix.analysis.inference.power_law import fit_curves
 from lingmix.errors import InputError
 
 DEGREE = 3
@@ -67,13 +68,13 @@ def f_test(gained: float, left: float, extra: int, degrees: int) -> tuple[float,
     return float(f), float(stats.f.sf(f, extra, degrees))
 
 
-def best_alpha(joint: Curves, alphas_A: Floats, log_size: float) -> Estimate:
+def best_alpha(joint: Law, alphas_A: Floats, log_size: float) -> Estimate:
     """The alpha in [0, 1] of the highest score at a size, by joint laws of `polynomials` rows."""
     basis_AP = polynomials(alphas_A)
     _, P = basis_AP.shape
     powers_AP, powers_FP = (np.vander(some, P, increasing=True) for some in (alphas_A, FINE_ALPHAS))
     fine_FP = powers_FP @ np.linalg.pinv(powers_AP) @ basis_AP
-    return estimate(_peaks(joint.at(log_size) @ fine_FP.T))
+    return estimate(_peaks(joint.curves.at(log_size) @ fine_FP.T), joint.level)
 
 
 def _peaks(score_NF: Floats) -> Floats:

@@ -4,7 +4,7 @@ import altair as alt
 import polars as pl
 
 from lingmix.analysis.answer import Answer
-from lingmix.analysis.groups import scale_name
+from lingmix.analysis.groups import SCALE_NAMES
 from lingmix.analysis.page.figures.controls import INTERVALS, OF_SCALE, SCALE
 from lingmix.analysis.page.figures.curves import Styles, styles, x_score, y_score
 from lingmix.analysis.page.figures.figure import INK, Figure, figure_of
@@ -64,9 +64,8 @@ def _symbols(points: alt.Chart, style: Styles) -> alt.Chart:
 
 def _rows(answer: Answer) -> pl.DataFrame:
     """Of the alphas, then of the region, which has none."""
-    names = pl.col("scale").map_elements(scale_name, pl.String, skip_nulls=False)
     alphas = answer.frontier.select("scale", "alpha", *_BOUNDED, "front", "best")
-    rows = pl.concat([alphas, answer.region], how="diagonal").with_columns(names)
+    rows = pl.concat([alphas, answer.region], how="diagonal").with_columns(SCALE_NAMES)
     return rows.select(("scale " + pl.col("scale")).alias("curve"), "*")
 
 

@@ -8,8 +8,8 @@ import polars as pl
 
 from lingmix.analysis.answer import Answer
 from lingmix.analysis.baselines import label
-from lingmix.analysis.groups import groups, scale_name
-from lingmix.analysis.metric_columns import LABELS
+from lingmix.analysis.groups import SCALE_NAMES, groups
+from lingmix.analysis.metric_columns import LABELS, label_of
 from lingmix.analysis.page.figures.against_alpha import against_alpha
 from lingmix.analysis.page.figures.against_scale import against_scale
 from lingmix.analysis.page.figures.controls import MEAN
@@ -22,7 +22,6 @@ from lingmix.analysis.page.figures.tradeoff import tradeoff
 from lingmix.analysis.pair_scores import less, pair_scores, with_means
 from lingmix.analysis.scale_words import NAMES
 from lingmix.evaluation.metric_names import EXCESS_SHARE, MAP, SETTINGS
-from lingmix.evaluation.metrics import METRICS
 
 
 class Album(NamedTuple):
@@ -73,8 +72,7 @@ def answer_figures(answer: Answer, *, number: int) -> AnswerFigures:
     """`number` is the answer's among its set's."""
     stem = f"{slug(answer.set_name)}-answer-{number}"
     about = ", ".join(filter(None, [answer.set_name, answer.group]))
-    found = METRICS.get(answer.metric)
-    metric = found.label if found else answer.metric
+    metric = label_of(answer.metric)
     drawn = AnswerFigures([], [], [])
     if {"monolingual", "crosslingual"} <= {*answer.frontier.columns}:
         title = f"{about}: cross-lingual against monolingual {metric}"
@@ -179,9 +177,8 @@ def _drawn(
 
 def _by_alpha(group: pl.DataFrame, metric: str) -> dict[float, pl.DataFrame]:
     """Of the alphas that have it: scale, seed (and their mean), languages and score."""
-    names = pl.col("scale").map_elements(scale_name, pl.String, skip_nulls=False)
     scores = with_means(pair_scores(group, metric, by=["alpha", "scale", "seed"]), over="seed")
-    scores = scores.with_columns(names, pl.col("seed").cast(pl.String).fill_null(MEAN))
+    scores = scores.with_columns(SCALE_NAMES, pl.col("seed").cast(pl.String).fill_null(MEAN))
     return {
         alpha: part.drop("alpha")
         for (alpha,), part in scores.sort("alpha", maintain_order=True).group_by(

@@ -7,7 +7,7 @@ import altair as alt
 import polars as pl
 
 from lingmix.analysis.contest_rows import GAINS, LOSES, UNDECIDED
-from lingmix.analysis.groups import scale_name
+from lingmix.analysis.groups import SCALE_NAMES
 from lingmix.analysis.page.figures.controls import (
     INTERVALS,
     LANGUAGE,
@@ -53,7 +53,7 @@ def pair_gains(contest: pl.DataFrame, *, stem: str, title: str) -> Figure:
         height=_ROW * data["pair"].n_unique(),
     )
     counts = Counter(first["verdict"])
-    verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _VERDICTS)
+    verdicts = ", ".join(f"{verdict}: {counts[verdict]}" for verdict in _VERDICTS)
     return figure_of(
         chart.add_params(SCALE, LANGUAGE, INTERVALS),
         data,
@@ -70,11 +70,10 @@ def _verdicts(channel: Any, **scale: Any) -> Any:
 
 
 def _rows(contest: pl.DataFrame) -> pl.DataFrame:
-    names = pl.col("scale").map_elements(scale_name, pl.String, skip_nulls=False)
     ordered = contest.sort("scale", nulls_last=True, maintain_order=True)
     pairs = [LanguagePair.parse(pair) for pair in ordered["pair"]]
     return ordered.with_columns(
-        names,
+        SCALE_NAMES,
         query=pl.Series([pair.query for pair in pairs], dtype=pl.String),
         passage=pl.Series([pair.passage for pair in pairs], dtype=pl.String),
     )
