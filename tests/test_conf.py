@@ -167,7 +167,7 @@ def test_every_augmentation_is_a_domain_of_the_default_data(composed, command, c
     domains = columns.joined.domains
     assert domains == ["currency", "geography"]
     place_I = scaled_items(columns, **values["augmentation"] | {"scale": 0})
-    code_I = np.concatenate([*columns.column("items", "domain")])
+    code_I = np.concatenate([*columns.joined.column("items", "domain")])
     base = {domains[code] for code in code_I[place_I >= 0]} if place_I is not None else {*domains}
     assert base == {*domains} - {values["augmentation"]["domain"]}
 

@@ -13,21 +13,21 @@ from lingmix.tracking import contents
 READER = "lingmix.data.sources.pair_rows.read_pairs"
 
 
-def write(path: Path, passage: str) -> str:
+def write(path: Path, passage: str, language: str = "de") -> str:
     row = {
         "query": "where?",
         "passage": passage,
         "query_lang": "en",
-        "passage_lang": "de",
+        "passage_lang": language,
         "source_id": "a",
     }
     path.write_text(json.dumps(row), "utf-8")
     return str(path)
 
 
-def loaded(folder: Path, *paths: str):
+def loaded(folder: Path, *paths: str, expand_pairs: bool = False):
     contents._content.cache_clear()
-    data = {"train": [{"_target_": READER, "path": [*paths]}], "expand_pairs": False}
+    data = {"train": [{"_target_": READER, "path": [*paths]}], "expand_pairs": expand_pairs}
     return load_columns({"data": data, "output_dir": str(folder / "output")})
 
 
@@ -49,6 +49,15 @@ def test_a_file_that_is_changed_is_read_again_alone(tmp_path):
     assert columns.item_I.tolist() == [0, 0], "files of one source share ids"
     assert len(made(tmp_path) - before) == 1
     assert before < made(tmp_path)
+
+
+def test_an_item_is_combined_from_all_files_of_a_source(tmp_path):
+    """Its query with both of its passages, as either file alone lists it with one."""
+    paths = [write(tmp_path / "1.jsonl", "eins"), write(tmp_path / "2.jsonl", "un", "fr")]
+    listed, combined = (loaded(tmp_path, *paths, expand_pairs=each) for each in (False, True))
+    assert (len(listed.query_N), len(combined.query_N)) == (2, 2)
+    assert [*combined.item_ids] == ["a"]
+    assert [*listed.item_ids] == ["a", "a"]
 
 
 def test_a_file_that_is_moved_is_not_read_again(tmp_path):

@@ -74,9 +74,10 @@ def test_combining_takes_an_item_from_all_its_places():
          "source_id 'a' is of domain 'law' and of domain 'art'; an item has one domain"),
     ],
 )  # fmt: skip
-def test_rows_that_contradict_each_other_are_refused_by_id(items, told):
+@pytest.mark.parametrize("expand_pairs", [False, True])
+def test_rows_that_contradict_each_other_are_refused_by_id(items, told, expand_pairs):
     with pytest.raises(InputError, match=f"^source 0: {told}"):
-        columns_of(items)
+        columns_of(items, expand_pairs=expand_pairs)
 
 
 @pytest.mark.parametrize("bucket", [1, 7, 100])
@@ -126,7 +127,7 @@ def damage_cut(file: Path) -> None:
 
 @pytest.mark.parametrize("damage", [Path.unlink, damage_cut])
 @pytest.mark.parametrize("name", ["texts.arrow", "names.json", "group.arrow"])
-def test_columns_of_which_a_file_is_deleted_or_cut_are_made_anew(tmp_path, damage, name):
+def test_columns_of_which_a_file_is_deleted_or_cut_are_made_anew(tmp_path, caplog, damage, name):
     read: list[str] = []
     one = source("one", [part("a", WHERE)], read)
     before = pairs_in(keep_columns([one], tmp_path, expand_pairs=False))
@@ -134,6 +135,7 @@ def test_columns_of_which_a_file_is_deleted_or_cut_are_made_anew(tmp_path, damag
     damage(file)
     assert pairs_in(keep_columns([one], tmp_path, expand_pairs=False)) == before
     assert len(read) == (1 if name == "group.arrow" else 2)
+    assert "cannot be read" in caplog.text
     assert not [*tmp_path.glob("*.unfinished")]
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lingmix.data.items import Item
+from lingmix.data.items import Item, LanguagePair
 from lingmix.data.tokens import keep_tokens, keep_tokens_of_rows, read_part
 from lingmix.errors import InputError
 from tests.columns import columns_of
@@ -140,3 +140,14 @@ def test_tokens_that_do_not_fit_are_refused_once_the_first_part_says_how_many(
     ):
         of_rows(tmp_path, shard(0), shard(1), shard(2))
     assert len([*tmp_path.glob("*.arrow")]) == 1
+
+
+def test_a_text_of_two_languages_has_tokens_in_the_one_that_is_chosen(tmp_path):
+    columns = columns_of(
+        [Item(code, "", {code: ("q",)}, {code: ("Berlin",)}) for code in ("de", "en")]
+    )
+    store = keep_tokens_of_rows(
+        columns, languages=["en"], tokenize=letters, tokenizer="letters", folder=tmp_path
+    )
+    (row,) = columns.passage_N[[*columns.rows_of[LanguagePair("en", "en")]]]
+    assert store.take(np.array([row])).ids_T.tolist() == [7, *map(ord, "Berlin")]

@@ -35,6 +35,15 @@ def test_pairs_are_read_as_they_were_with_their_negatives(tmp_path, ending):
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
+def test_three_items_of_one_id_stay_three():
+    items = [Item("a", "", {"en": (f"q{n}",)}, {"en": (f"p{n}",)}) for n in range(3)]
+    pairs = training_pairs(
+        columns_of(*([item] for item in items)), items=None, languages=None, pairs="all"
+    )
+    rows = rows_with_negatives(pairs, np.full((3, 1), -1))
+    assert [row["source_id"] for row in rows] == ["a", "a#2", "a#3"]
+
+
 def test_items_of_several_sources_with_one_id_stay_apart():
     rows = list(rows_with_negatives(PAIRS, NEGATIVES))
     assert [row["source_id"] for row in rows] == ["a", "a", "a#3", "a#2"]

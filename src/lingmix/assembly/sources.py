@@ -21,13 +21,14 @@ PACKED = {".gz": 5, ".zst": 5, ".parquet": 5}
 def load_columns(config: Config) -> Columns:
     """The columns of all training data, made where they are not there yet.
 
-    A node that names several files is a source for each, so that one that is changed is read alone.
+    A node that names several files is a source for each, so that one that is changed is read alone,
+    unless pairs are combined, which may be those of an item in several files.
     """
     data = config["data"]
     sources = [
         _source(part, group, output_dir=config["output_dir"])
         for group, node in enumerate(data["train"])
-        for part in _split_paths(node)
+        for part in ([node] if data["expand_pairs"] else _split_paths(node))
     ]
     folder = Path(config["output_dir"]) / "cache" / "columns"
     return keep_columns(sources, folder, expand_pairs=data["expand_pairs"])
@@ -44,7 +45,7 @@ def _source(node: Config, group: int, *, output_dir: str) -> Source:
     settings = deciding_values({"data": node, "output_dir": output_dir})
     decides = [settings, _code(lingmix.data), _code(reader)]
     digest = sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()
-    places = [Path(str(node[key])).expanduser() for key in ("path", "folder") if node.get(key)]
+    places = [*_places(node)]
     name = str(places[0]) if places else node["_target_"].rpartition(".")[2]
     size = sum(map(_unpacked_size, _files(places)))
     return Source(name, group, digest, read=partial(build, node), size=size)
@@ -60,6 +61,13 @@ def _code(module: Any) -> str:
         if file.suffix in (".py", ".toml"):
             digest.update(f"{file.name}:".encode() + file.read_bytes())
     return digest.hexdigest()
+
+
+def _places(node: Config) -> Iterator[Path]:
+    for key in ("path", "folder"):
+        named = node.get(key) or []
+        for one in named if isinstance(named, list) else [named]:
+            yield Path(str(one)).expanduser()
 
 
 def _files(places: Iterable[Path]) -> Iterator[Path]:

@@ -94,6 +94,13 @@ class EvaluationSet:
         return series.arg_sort(descending=True).to_numpy().astype(np.int64)
 
     @cached_property
+    def self_matches(self) -> NDArray[np.int64]:
+        """For each query the position of the passage that has its id, -1 where none has."""
+        queries = set(self.query_ids)
+        position = {id: p for p, id in enumerate(self.passage_ids) if id in queries}
+        return np.array([position.get(id, -1) for id in self.query_ids], dtype=np.int64)
+
+    @cached_property
     def questions(self) -> NDArray[np.int64]:
         """The number of the question that each query asks. Queries ask the same one in several
         languages where their ids differ in the language alone (`en:17` and `de:17`, or `17-en` and

@@ -46,17 +46,16 @@ def _kept(path: Path, *, read: Callable[[Path], T], make: Callable[[Path], None]
     with exclusive(path.with_name(f"{path.name}.lock"), busy=partial(_say_busy, path)):
         try:
             return read(path)
-        except FileNotFoundError:
-            pass
         except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            log.warning("%s cannot be read (%s): it is made anew", path, reason)
+            if path.exists():
+                reason = " ".join(str(error).split())
+                log.warning("%s cannot be read (%s): it is made anew", path, reason)
         try:
             make(path)
         except OSError as error:
             error.filename = error.filename or str(path)  # a full disk names none
             raise
-        sync_folder(path.parent)
+        sync(path.parent)
     return read(path)
 
 
@@ -80,19 +79,15 @@ def _make_folder(path: Path, write: Callable[[Path], None]) -> None:
         made.mkdir()
         write(made)
         for file in made.iterdir():
-            _sync(file)
-        sync_folder(made)
+            sync(file)
+        sync(made)
         if path.exists():
             path.rename(Path(unfinished, "damaged"))
         made.rename(path)
 
 
-def sync_folder(folder: Path) -> None:
-    """A file that was renamed there outlives a power loss."""
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """A file, or what was renamed into a folder, outlives a power loss."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)

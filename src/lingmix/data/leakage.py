@@ -90,9 +90,8 @@ def audit_leakage(
     measured = _by_form(_measured_on(evaluation_sets))
     hashes = pa.array(sorted(map(hash_of, measured)), pa.uint64())
     overlaps: list[Overlap] = []
-    begin = 0
     joined = columns.joined
-    for form, role, language, item in joined.columns(
+    for begin, form, role, language, item in joined.columns(
         "texts", "loose_form", "role", "language", "item"
     ):
         found = pc.is_in(pa.array(form), value_set=hashes).to_numpy(zero_copy_only=False)
@@ -106,7 +105,6 @@ def audit_leakage(
                 Overlap(item_id, field, *one, text=_shown(text))
                 for one in measured.get(loosely_folded(text), ())
             ]
-        begin += len(form)
     return overlaps
 
 

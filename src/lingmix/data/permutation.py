@@ -38,11 +38,11 @@ def _feistel(value_N: NDArray[np.uint64], keys_NR: Keys, half_N: Keys) -> NDArra
     mask_N = (np.uint64(1) << half_N) - np.uint64(1)
     left_N, right_N = value_N >> half_N, value_N & mask_N
     for key_N in keys_NR.T:
-        left_N, right_N = right_N, left_N ^ (_hashed(right_N ^ key_N) & mask_N)
+        left_N, right_N = right_N, left_N ^ (splitmix64(right_N ^ key_N) & mask_N)
     return left_N << half_N | right_N
 
 
-def _hashed(value_N: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def splitmix64(value_N: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """SplitMix64's output function (Steele, Lea and Flood, OOPSLA 2014)."""
     value_N = (value_N ^ (value_N >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value_N = (value_N ^ (value_N >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

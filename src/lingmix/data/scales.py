@@ -1,16 +1,17 @@
 """How much augmentation is added to the base data, in nested steps."""
 
+from functools import partial
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lingmix.data.columns.columns import Columns
+from lingmix.data.columns.index import read_column, write_column
 from lingmix.data.columns.numbering import Rows
-from lingmix.data.file_cache import keep
+from lingmix.data.file_cache import keep_folder
 from lingmix.data.text_column import BATCH
 from lingmix.errors import InputError
 
@@ -37,7 +38,7 @@ def scaled_items(
             f"{', '.join(columns.joined.domains)}"
         )
     code = columns.joined.domains.index(domain)
-    domain_I = np.concatenate([*columns.column("items", "domain")])
+    domain_I = np.concatenate([*columns.joined.column("items", "domain")])
     first_I = columns.item_I == np.arange(len(domain_I), dtype=np.int32)
     augmentation = np.flatnonzero(first_I & (domain_I == code))
     if scale is not None and not 0 <= scale <= len(augmentation):
@@ -55,16 +56,15 @@ def scaled_items(
 def _ordered(columns: Columns, items: NDArray[np.int64], *, code: int, seed: int) -> Rows:
     """Worked out once for a seed; the first 8 bytes of a digest order as all of it."""
 
-    def write(file: BinaryIO) -> None:
+    def write(folder: Path) -> None:
         parts = np.array_split(items, 1 + len(items) // BATCH)
         ids = chain.from_iterable(map(columns.item_ids.take, parts))
         ranks = np.fromiter((_rank(id, seed) for id in ids), np.uint64, len(items))
-        np.save(file, items[np.argsort(ranks, kind="stable")].astype(np.int32))
+        ordered = items[np.argsort(ranks, kind="stable")].astype(np.int32)
+        write_column(folder, "order", ordered)
 
-    def read(path: Path) -> Rows:
-        return np.load(path, mmap_mode="r")
-
-    return keep(columns.folder / f"scales-{code}-{seed}.npy", read=read, write=write)
+    folder = columns.folder / f"scales-{code}-{seed}"
+    return keep_folder(folder, read=partial(read_column, name="order"), write=write)
 
 
 def _rank(item_id: str, seed: int) -> int:

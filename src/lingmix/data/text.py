@@ -90,7 +90,12 @@ def loosely_folded(text: str) -> str:
     """Returns one form for texts that differ only as `folded` allows, in punctuation, in spaces or
     in optional vowel signs (harakat, niqqud). Numbers stay distinct: 3.5 and 35, 5 and -5.
     """
-    letters = folded(text).translate(_LETTERS)
+    return loosened(folded(text))
+
+
+def loosened(form: str) -> str:
+    """Returns `loosely_folded` of a text from its `folded` form."""
+    letters = form.translate(_LETTERS)
     return _NOT_IN_NUMBER.sub("", _BETWEEN_DIGITS.sub(_one_mark, letters))
 
 

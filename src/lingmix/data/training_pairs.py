@@ -51,7 +51,7 @@ class TrainingPairs:
     @property
     def item_count(self) -> int:
         """How many items the pairs are of."""
-        return len(np.unique(self.columns.item_I[self.item_N]))
+        return len(np.unique(self.columns.pair_item_N[self.row_N]))
 
     @property
     def sizes(self) -> dict[LanguagePair, int]:
@@ -169,7 +169,8 @@ def training_pairs(
     wanted = _wanted_pairs(columns, languages=languages, pairs=pairs)
     found: dict[LanguagePair, Rows] = {}
     for pair in wanted:
-        rows_N = np.arange(*_ends(columns.rows_of.get(pair, range(0))), dtype=np.int32)
+        rows = columns.rows_of.get(pair, range(0))
+        rows_N = np.arange(rows.start, rows.stop, dtype=np.int32)
         if items is not None:
             place_N = items[columns.pair_item_N[rows_N]]
             rows_N = rows_N[np.argsort(place_N, kind="stable")[np.count_nonzero(place_N < 0) :]]
@@ -183,10 +184,6 @@ def training_pairs(
             "widen `languages` or `pairs`"
         )
     return TrainingPairs(columns, [*found], [*found.values()])
-
-
-def _ends(rows: range) -> tuple[int, int]:
-    return rows.start, rows.stop
 
 
 def _wanted_pairs(

@@ -10,9 +10,8 @@ from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.evaluation.dense import refuse_bad_vectors
 from lingmix.evaluation.metric_names import SEARCH_RECALL
 from lingmix.evaluation.pools import LISTED, Pool, Positions, pools
-from lingmix.evaluation.ranks import Ranked, places_frame
+from lingmix.evaluation.ranks import Ranked, lists_frame, places_frame
 from lingmix.evaluation.scores import SetScores, set_scores
-from lingmix.evaluation.self_matches import self_matches
 from lingmix.search.exact import Hits, Searcher, merge_hits, recall_against_exact
 from lingmix.search.vectors import Vectors
 
@@ -61,7 +60,7 @@ def searched_scores(
             evaluation_set, pool, queries, passages, searcher, depth=searched, seed=seed
         )
         if evaluation_set.ignore_own:
-            match_Q = self_matches(evaluation_set)[pool.queries]
+            match_Q = evaluation_set.self_matches[pool.queries]
             found = _without_matches(found, match_Q, depth=depth)
         relevant = _relevant(evaluation_set, pool, found, queries, passages)
         places = _places(evaluation_set, pool, found, relevant)
@@ -215,15 +214,5 @@ def _listed(
     row_of, language_P = _in_pool(evaluation_set, pool)
     query_C = relevant["query"].unique(maintain_order=True).to_numpy()
     passage_CK = found.pool.passage_QK[row_of[query_C], :LISTED]
-    C, K = passage_CK.shape
-    passages = passage_CK.reshape(-1)
-    language = np.where(passages < 0, len(pool.languages), language_P[passages])
-    languages = pl.Series([*pool.languages, None], dtype=pl.String)
-    return pl.DataFrame(
-        {
-            "query": query_C.repeat(K),
-            "place": np.tile(np.arange(1, K + 1), C),
-            "passage": passages,
-            "passage_language": languages.gather(language),
-        }
-    )
+    language_CK = np.where(passage_CK < 0, len(pool.languages), language_P[passage_CK])
+    return lists_frame(pool, query_C, passage_CK, language_CK)

@@ -25,7 +25,7 @@ from lingmix.evaluation.pools import (
     chunks,
     pools,
 )
-from lingmix.evaluation.self_matches import MaskedPool
+from lingmix.evaluation.self_matches import scored
 from lingmix.evaluation.tally import Tally
 from lingmix.progress import with_progress
 
@@ -81,9 +81,7 @@ def rank_relevant(
     found: list[Ranked] = []
     with _threads() as threads:
         for pool in pools(evaluation_set):
-            over = scorer.over(pool.passages_P)
-            if evaluation_set.ignore_own:
-                over = MaskedPool(over, pool, evaluation_set)
+            over = scored(scorer, pool, evaluation_set)
             ranked = partial(
                 _ranked,
                 evaluation_set=evaluation_set,
@@ -139,6 +137,7 @@ def _ranked(
     of_language, of_pool = entropies or (None, None)
     language_J = pool.language_of(chunk.column_J)
     share_CX, share_J = tally.first_places()
+    listed_CK = tally.lists.column_CK
     relevant = {
         "query": chunk.queries[chunk.row_J],
         "passage_language": pl.Series(pool.languages).gather(language_J),
@@ -154,20 +153,7 @@ def _ranked(
     return Ranked(
         pl.DataFrame(relevant, schema_overrides=floats, nan_to_null=True),
         places_frame(pool, chunk.queries, share_CX),
-        _listed(pool, chunk, tally.lists.column_CK),
-    )
-
-
-def _listed(pool: Pool, chunk: Chunk, column_CK: Positions) -> pl.DataFrame:
-    C, K = column_CK.shape
-    columns = column_CK.reshape(-1)
-    return pl.DataFrame(
-        {
-            "query": chunk.queries.repeat(K),
-            "place": np.tile(np.arange(1, K + 1), C),
-            "passage": pool.passages_P[columns],
-            "passage_language": pl.Series(pool.languages).gather(pool.language_of(columns)),
-        }
+        lists_frame(pool, chunk.queries, pool.passages_P[listed_CK], pool.language_of(listed_CK)),
     )
 
 
@@ -179,6 +165,22 @@ def places_frame(pool: Pool, queries: Positions, share_CX: NDArray[np.float64]) 
             "passage_language": pl.Series(pool.languages * len(queries), dtype=pl.String),
             "share": share_CX.reshape(-1),
             "passages": np.tile(pool.end_X - pool.begin_X, len(queries)),
+        }
+    )
+
+
+def lists_frame(
+    pool: Pool, queries: Positions, passage_CK: Positions, language_CK: Positions
+) -> pl.DataFrame:
+    """Returns `Ranked.lists` without the queries' languages; a language beyond the last is none."""
+    C, K = passage_CK.shape
+    languages = pl.Series([*pool.languages, None], dtype=pl.String)
+    return pl.DataFrame(
+        {
+            "query": queries.repeat(K),
+            "place": np.tile(np.arange(1, K + 1), C),
+            "passage": passage_CK.reshape(-1),
+            "passage_language": languages.gather(language_CK.reshape(-1)),
         }
     )
 

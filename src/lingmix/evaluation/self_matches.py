@@ -5,24 +5,23 @@ import numpy as np
 import polars as pl
 
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.evaluation.pools import Matrix, Pool, PoolScorer, Positions
+from lingmix.evaluation.pools import Matrix, Pool, PoolScorer, Positions, Scorer
 
 MASKED = -1e30
 """The score of a self match: below all others, and finite, so that a softmax gives it 0."""
 
 
-def self_matches(evaluation_set: EvaluationSet) -> Positions:
-    """Returns for each query the position of the passage that has its id, -1 where none has."""
-    queries = set(evaluation_set.query_ids)
-    position = {id: p for p, id in enumerate(evaluation_set.passage_ids) if id in queries}
-    return np.array([position.get(id, -1) for id in evaluation_set.query_ids], dtype=np.int64)
+def scored(scorer: Scorer, pool: Pool, evaluation_set: EvaluationSet) -> PoolScorer:
+    """Prepares a pool, in which self matches rank last where the set ignores them."""
+    over = scorer.over(pool.passages_P)
+    return MaskedPool(over, pool, evaluation_set) if evaluation_set.ignore_own else over
 
 
 def without_self_matches(evaluation_set: EvaluationSet, places: pl.DataFrame) -> pl.DataFrame:
     """Subtracts self matches from the number of `passages` in `Ranked.places`."""
     if not evaluation_set.ignore_own:
         return places
-    match_Q = self_matches(evaluation_set)
+    match_Q = evaluation_set.self_matches
     queries = np.flatnonzero(match_Q >= 0)
     languages = [evaluation_set.passage_languages[p] for p in match_Q[queries].tolist()]
     matches = pl.DataFrame(
@@ -43,7 +42,7 @@ class MaskedPool:
         self._over = over
         column_P = np.full(len(evaluation_set.passage_ids) + 1, -1)  # the last: no self match
         column_P[pool.passages_P] = np.arange(len(pool.passages_P))
-        self._match_Q = column_P[self_matches(evaluation_set)]
+        self._match_Q = column_P[evaluation_set.self_matches]
 
     def scores(self, queries: Positions, columns: Positions) -> Matrix:
         scores_CB = self._over.scores(queries, columns)

@@ -20,7 +20,7 @@ from lingmix.evaluation.pools import (
     pools,
 )
 from lingmix.evaluation.result_lists import best_columns
-from lingmix.evaluation.self_matches import MASKED, MaskedPool
+from lingmix.evaluation.self_matches import MASKED, scored
 from lingmix.search.exact import Hits, concatenate_hits
 
 
@@ -92,9 +92,7 @@ def _runs(
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     languages = np.asarray(evaluation_set.query_languages)
     for pool in pools(evaluation_set):
-        over = scorer.over(pool.passages_P)
-        if evaluation_set.ignore_own:
-            over = MaskedPool(over, pool, evaluation_set)
+        over = scored(scorer, pool, evaluation_set)
         size = max(1, CHUNK_SCORES // over.width)
         for begin in range(0, len(pool.queries), size):
             queries = pool.queries[begin : begin + size]

@@ -50,7 +50,7 @@ def rows_with_negatives(
 ) -> Iterator[dict[str, Any]]:
     """Yields the pairs as rows, item by item; `negative_NC` are passages' texts, -1 for none."""
     columns = pairs.columns
-    domain_I = np.concatenate([*columns.column("items", "domain")])
+    domain_I = np.concatenate([*columns.joined.column("items", "domain")])
     sources = list(_source_ids(columns.item_ids))
     text = columns.texts.__getitem__
     for position in np.argsort(pairs.item_N, kind="stable").tolist():
@@ -71,10 +71,9 @@ def _source_ids(item_ids: Sequence[str]) -> Iterator[str]:
     """Yields each item's id, numbered where another has used it: `a`, `a#2` ...; rows of one
     id would be read as one item."""
     ids, taken = {*item_ids}, set[str]()
-    for source in item_ids:
-        if source in taken:
-            numbered = (f"{source}#{n}" for n in count(2))
-            yield next(name for name in numbered if name not in ids and name not in taken)
-        else:
-            yield source
+    for id in item_ids:
+        numbered = (f"{id}#{n}" for n in count(2))
+        free = (name for name in numbered if name not in ids and name not in taken)
+        source = next(free) if id in taken else id
         taken.add(source)
+        yield source

@@ -8,7 +8,7 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from lingmix.atomic import atomic_file
-from lingmix.data.file_cache import sync_folder
+from lingmix.data.file_cache import sync
 from lingmix.errors import InputError
 
 DISK_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -37,4 +37,4 @@ class DurableFiles(TorchCheckpointIO):
                 f"({cause.strerror}); make room and start the same command again, which resumes "
                 "from the checkpoint before"
             ) from error
-        sync_folder(path.parent)
+        sync(path.parent)

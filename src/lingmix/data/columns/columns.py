@@ -1,12 +1,12 @@
 """Training data as columns on disk, made once and mapped by every run, rank and sweep."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from hashlib import blake2b
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,6 @@ from lingmix.data.items import Item, LanguagePair
 from lingmix.data.text_column import TextColumn
 
 log = logging.getLogger(__name__)
-
-BYTES_A_TEXT = 64
-"""Of the columns beside the text, the index and its pairs; generous."""
 
 
 class Source(NamedTuple):
@@ -46,7 +43,8 @@ class Columns:
     """T texts of items, the items, and N pairs in order of their language pair.
 
     All of it is mapped. Texts are known by their row; `first_T` is the first row of an equal text
-    of the same role, by which pairs name theirs. `item_I` is the first row of the same item.
+    of the same role and language, by which pairs name theirs. `item_I` is the first row of the same
+    item.
     """
 
     def __init__(self, joined: Joined, folder: Path, *, digests: Sequence[str]) -> None:
@@ -77,10 +75,6 @@ class Columns:
             for pair, size, end in zip(pairs, size_Y, ends_Y, strict=True)
             if size
         }
-
-    def column(self, table: str, name: str) -> Iterator[NDArray[Any]]:
-        """A column of the texts or of the items, a chunk at a time, read and not mapped."""
-        return self.joined.column(table, name)
 
 
 def keep_columns(sources: Sequence[Source], folder: Path, *, expand_pairs: bool) -> Columns:

@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 
 from lingmix.data.columns.joined import Joined
 from lingmix.data.columns.numbering import BUCKET, Rows, first_of_equal, mixed
-from lingmix.data.columns.shard import QUERY, ROLES
+from lingmix.data.columns.shard import PASSAGE, QUERY
 from lingmix.data.content_groups import linked
-
-PASSAGE = ROLES.index("passages")
 
 
 def write_groups(
@@ -46,17 +44,15 @@ def _translated(joined: Joined, *, item_I: Rows, first_T: Rows) -> NDArray[np.bo
     slot_T = first_of_equal(
         lambda: (
             mixed(mixed(item_I[item], language), role == QUERY)
-            for item, language, role in joined.columns("texts", "item", "language", "role")
+            for _, item, language, role in joined.columns("texts", "item", "language", "role")
         ),
         len(first_T),
     )
     translated_I = np.ones(len(item_I), np.bool_)
-    begin = 0
-    for item, role in joined.columns("texts", "item", "role"):
+    for begin, item, role in joined.columns("texts", "item", "role"):
         here = slice(begin, begin + len(role))
         differs = (role == QUERY) & (first_T[slot_T[here]] != first_T[here])
         translated_I[item_I[item[differs]]] = False
-        begin += len(role)
     return translated_I
 
 
@@ -67,10 +63,8 @@ def _nodes(
     another, and the group of each: its first node."""
     node_T = np.full(len(form_T), -1, np.int32)
     edges = [np.empty((0, 2), np.int64)]
-    begin = 0
-    for item, role in joined.columns("texts", "item", "role"):
+    for begin, item, role in joined.columns("texts", "item", "role"):
         number, form = item_I[item], form_T[begin : begin + len(role)]
-        begin += len(role)
         links = (role == PASSAGE) | ((role == QUERY) & translated_I[number])
         form, node = form[links], (number + np.where(role == QUERY, len(item_I), 0))[links]
         new = np.flatnonzero(node_T[form] < 0)[::-1]  # the last that is assigned remains
@@ -112,10 +106,8 @@ def _answers(
     for bucket in range(buckets):
         low, high = (groups * n // buckets for n in (bucket, bucket + 1))
         found = [np.empty(0, np.int64)]
-        begin = 0
-        for item, role in joined.columns("texts", "item", "role"):
+        for begin, item, role in joined.columns("texts", "item", "role"):
             asked = group_T[begin : begin + len(role)]
-            begin += len(role)
             wanted = (role == QUERY) & (low <= asked) & (asked < high)
             given = _group_of(item_I[item[wanted]], linked_U, group_U)
             answers = asked[wanted].astype(np.int64) * groups + given

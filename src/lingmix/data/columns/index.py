@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lingmix.data.columns.grouping import write_groups
 from lingmix.data.columns.joined import Joined
-from lingmix.data.columns.numbering import Rows, first_of_equal, mixed, numbered
+from lingmix.data.columns.numbering import Rows, first_of_equal, mixed
 from lingmix.data.columns.shard import QUERY
 from lingmix.errors import InputError
 
@@ -25,7 +25,10 @@ def write_index(joined: Joined, folder: Path) -> None:
     item_I = item_numbers(joined)
     write_column(folder, "item", item_I)
     first_T = first_of_equal(
-        lambda: (mixed(key, role == QUERY) for key, role in joined.columns("texts", "key", "role")),
+        lambda: (
+            mixed(mixed(key, language), role == QUERY)
+            for _, key, language, role in joined.columns("texts", "key", "language", "role")
+        ),
         joined.count("texts"),
     )
     write_column(folder, "first", first_T)
@@ -74,18 +77,18 @@ def _write_pairs(joined: Joined, folder: Path, *, item_I: Rows, first_T: Rows) -
     """In order of their language pairs, which are numbered query language first."""
     languages = len(joined.languages)
 
-    def language_pairs() -> Iterator[NDArray[np.int64]]:
-        for asked, given in joined.columns("pairs", "query_language", "passage_language"):
-            yield asked.astype(np.int64) * languages + given
+    def language_pairs() -> Iterator[tuple[int, NDArray[np.int64]]]:
+        for begin, asked, given in joined.columns("pairs", "query_language", "passage_language"):
+            yield begin, asked.astype(np.int64) * languages + given
 
     size_Y = sum(
-        (np.bincount(chunk, minlength=languages**2) for chunk in language_pairs()),
+        (np.bincount(chunk, minlength=languages**2) for _, chunk in language_pairs()),
         start=np.zeros(languages**2, dtype=np.int64),
     )
     write_column(folder, "language_pair_size", size_Y)
     place_N = np.empty(joined.count("pairs"), np.int32)
     next_Y = np.cumsum(size_Y) - size_Y
-    for begin, chunk in numbered(language_pairs()):
+    for begin, chunk in language_pairs():
         order = np.argsort(chunk, kind="stable")
         counts_Y = np.bincount(chunk, minlength=languages**2)
         ahead = np.arange(len(chunk)) - np.repeat(np.cumsum(counts_Y) - counts_Y, counts_Y)
@@ -93,7 +96,7 @@ def _write_pairs(joined: Joined, folder: Path, *, item_I: Rows, first_T: Rows) -
         next_Y += counts_Y
     for name, number_of in (("query", first_T), ("passage", first_T), ("item", item_I)):
         values_N = np.empty(len(place_N), np.int32)
-        for begin, chunk in numbered(joined.column("pairs", name)):
+        for begin, chunk in joined.columns("pairs", name):
             values_N[place_N[begin : begin + len(chunk)]] = number_of[chunk]
         write_column(folder, f"pair_{name}", values_N)
     if joined.negatives:
@@ -102,23 +105,13 @@ def _write_pairs(joined: Joined, folder: Path, *, item_I: Rows, first_T: Rows) -
 
 def _write_negatives(joined: Joined, folder: Path, *, place_N: Rows, first_T: Rows) -> None:
     count_N = np.empty(len(place_N), np.int64)
-    for begin, counts, _ in _numbered_negatives(joined):
+    for begin, counts, _ in joined.given_negatives():
         count_N[place_N[begin : begin + len(counts)]] = counts
     start_N = np.cumsum(np.append(0, count_N))
     texts = np.empty(joined.negatives, np.int32)
-    for begin, counts, rows in _numbered_negatives(joined):
+    for begin, counts, rows in joined.given_negatives():
         starts = start_N[place_N[begin : begin + len(counts)]]
         within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
         texts[np.repeat(starts, counts) + within] = first_T[rows]
     write_column(folder, "negative_start", start_N)
     write_column(folder, "negative_text", texts)
-
-
-def _numbered_negatives(
-    joined: Joined,
-) -> Iterator[tuple[int, NDArray[np.int64], Rows]]:
-    """The pair that a chunk begins at, how many each pair has, and their texts."""
-    begin = 0
-    for counts, rows in joined.given_negatives():
-        yield begin, counts, rows
-        begin += len(counts)

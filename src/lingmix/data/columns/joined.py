@@ -31,6 +31,11 @@ class Joined:
             table: np.cumsum([0, *(one.names.rows[table] for one in shards)]).tolist()
             for table in SCHEMAS
         }
+        if self.count("pairs") >= MOST:
+            raise InputError(
+                f"data.train: has {self.count('pairs'):,} pairs, and they must be fewer than "
+                f"{MOST:,}; leave sources out"
+            )
         if self.count("texts") + 2 * self.count("items") >= MOST:
             raise InputError(
                 f"data.train: has {self.count('texts'):,} texts of {self.count('items'):,} items, "
@@ -62,18 +67,23 @@ class Joined:
                     values = mixed(values, shard.group)
                 yield values
 
-    def columns(self, table: str, *names: str) -> Iterator[tuple[NDArray[Any], ...]]:
-        """Several columns, their chunks side by side."""
-        return zip(*(self.column(table, name) for name in names), strict=True)
+    def columns(self, table: str, *names: str) -> Iterator[tuple[Any, ...]]:
+        """The row that a chunk begins at, and the chunks of several columns side by side."""
+        begin = 0
+        for chunks in zip(*(self.column(table, name) for name in names), strict=True):
+            yield begin, *chunks
+            begin += len(chunks[0])
 
-    def given_negatives(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
-        """How many each pair has, and their texts' rows."""
+    def given_negatives(self) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int32]]]:
+        """The pair that a chunk begins at, how many each pair has, and their texts' rows."""
+        begin = 0
         for number, shard in enumerate(self.shards):
             for batch in shard.batches("pairs", "negatives"):
                 lists = batch.column(0)
                 values = lists.flatten().to_numpy(zero_copy_only=False)
-                counts = np.diff(lists.offsets.to_numpy())
-                yield counts.astype(np.int64), values + self.begin("texts", number)
+                counts = np.diff(lists.offsets.to_numpy()).astype(np.int64)
+                yield begin, counts, values + self.begin("texts", number)
+                begin += len(counts)
 
     def keyed_texts(self) -> Iterator[tuple[NDArray[np.uint64], pa.Array]]:
         """The hash of each text, and the texts."""

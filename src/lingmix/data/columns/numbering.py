@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lingmix.data.permutation import splitmix64
+
 BUCKET = 2**21
 """Hashes sorted at once."""
 
@@ -43,10 +45,7 @@ def first_of_equal(hashes: Callable[[], Iterable[Hashes]], count: int) -> Rows:
 
 
 def mixed(hash_N: NDArray[np.integer], value_N: NDArray[np.generic] | int) -> Hashes:
-    """A hash of both, as SplitMix64 mixes its state (Steele, Lea and Flood, OOPSLA 2014)."""
+    """A hash of both: the second moves the state of SplitMix64."""
     with np.errstate(over="ignore"):
         x_N = np.asarray(value_N).astype(np.uint64) + np.uint64(1)
-        x_N = hash_N.astype(np.uint64) + x_N * np.uint64(0x9E3779B97F4A7C15)
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-            x_N = (x_N ^ (x_N >> np.uint64(shift))) * np.uint64(factor)
-        return x_N ^ (x_N >> np.uint64(31))
+        return splitmix64(hash_N.astype(np.uint64) + x_N * np.uint64(0x9E3779B97F4A7C15))

@@ -18,13 +18,13 @@ import pyarrow as pa
 
 from lingmix.data.items import Item, LanguagePair, Pair
 from lingmix.data.sources.pair_rows import item_of_pairs
-from lingmix.data.text import folded, loosely_folded
+from lingmix.data.text import folded, loosened
 
 ROWS = 2**16
-"""Of a batch; of a text's batches all but a shard's last have as many."""
+"""Of a batch; of a table's batches all but a shard's last have as many."""
 
 ROLES = ("queries", "passages", "negatives")
-QUERY = 0
+QUERY, PASSAGE, _ = range(len(ROLES))
 
 SCHEMAS = {
     "texts": pa.schema(
@@ -196,13 +196,14 @@ class _Rows(dict[tuple[str, str, str], int]):
 
     def __missing__(self, place: tuple[str, str, str]) -> int:
         role, language, text = place
+        form = folded(text)
         row = self[place] = self._texts.count
         self._texts.add(
             (
                 text,
                 hash_of(text),
-                hash_of(folded(text) or text),
-                hash_of(loosely_folded(text)),
+                hash_of(form or text),
+                hash_of(loosened(form)),
                 ROLES.index(role),
                 self._languages[language],
                 self._item,
@@ -214,19 +215,19 @@ class _Rows(dict[tuple[str, str, str], int]):
 def whole_items(items: Iterable[Item]) -> Iterator[Item]:
     """Items with all of their listed pairs, wherever these stand: to be combined, they are held in
     memory."""
-    listed: dict[str, list[Item]] = {}
+    listed: dict[tuple[str, str], list[Item]] = {}
     for item in items:
         if item.listed is None:
             yield item
         else:
-            listed.setdefault(item.id, []).append(item)
-    for id, parts in listed.items():
+            listed.setdefault((item.id, item.domain), []).append(item)
+    for (id, domain), parts in listed.items():
         yield (
             parts[0]
             if len(parts) == 1
             else item_of_pairs(
                 id=id,
-                domain=parts[0].domain,
+                domain=domain,
                 listed=[*chain.from_iterable(part.listed or () for part in parts)],
             )
         )
