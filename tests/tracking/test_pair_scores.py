@@ -64,10 +64,10 @@ def test_eleven_languages_have_at_most_150_metrics() -> None:
     assert len(recorded) == 121 + 3 * 6 + 5 + 4 + 1
 
 
-def test_details_and_of_centred_vectors_all_but_the_settings_map_are_in_files_alone() -> None:
+def test_details_and_of_centered_vectors_all_but_the_settings_map_are_in_files_alone() -> None:
     details = [f"{SET}/multilingual/lang_ndcg_at_10", f"{SET}/alignment", f"{SET}/uniformity"]
-    centred = [name.replace(SET, f"{SET}-centered") for name in SCORED if name.startswith(SET)]
-    scored = dict.fromkeys([*details, *centred], 0.5)
+    centered = [name.replace(SET, f"{SET}-centered") for name in SCORED if name.startswith(SET)]
+    scored = dict.fromkeys([*details, *centered], 0.5)
     recorded = as_metrics(scored, {"test": "all", "val": "all"})
     assert [*recorded] == [f"{SET}-centered/multilingual/map"]
 

@@ -13,7 +13,7 @@ from lingmix.data.items import LanguagePair
 from lingmix.data.languages import LENGTH
 from lingmix.errors import InputError
 from lingmix.evaluation.bias import BIAS
-from lingmix.evaluation.metric_names import BEST_SCORE, centred
+from lingmix.evaluation.metric_names import BEST_SCORE, centered
 from lingmix.evaluation.metrics import METRICS
 from lingmix.model.precision import fastest_precision
 from lingmix.tracking.lifecycle import NOTE
@@ -69,7 +69,7 @@ def test_every_metric_of_a_set_with_a_long_name_keeps_its_name():
     names += [f"test/{longest}/multilingual/{name}" for name in BIAS]
     names += [f"test/{longest}/multilingual/excess_share/{pair.query}"]
     names += [f"test/{longest}/crosslingual/contrastive_entropy"]
-    names += [f"test/{centred(longest)}/crosslingual/map"]
+    names += [f"test/{centered(longest)}/crosslingual/map"]
     assert require_set_name(longest) == longest
     assert [mlflow_key(name) for name in names] == names
 

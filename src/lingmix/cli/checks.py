@@ -38,7 +38,7 @@ def check_settings(values: Config, command: str) -> None:
         _refuse_untrainable(values)
     if command == "evaluate":
         _refuse_unsearchable(values)
-        _refuse_uncentred(values)
+        _refuse_uncentered(values)
     for at, node, given in _light_nodes(values):
         check_arguments(node, at=at, given=given)
 
@@ -187,7 +187,7 @@ def _refuse_sharded(values: Config) -> None:
             )
 
 
-def _refuse_uncentred(values: Config) -> None:
+def _refuse_uncentered(values: Config) -> None:
     if values["center"] is None:
         return
     if "lexical" in values["encoder"]:

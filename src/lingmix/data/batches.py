@@ -121,6 +121,7 @@ class ScheduledBatches(Dataset[Batch]):
                 np.random.Philox(key=np.array([self._seed, (1 << 62) | step], dtype=np.uint64))
             )
             chosen += [
-                random.permutation(self.pairs.negatives(row).copy())[: self._negatives] for row in rows_B
+                random.permutation(self.pairs.negatives(row).copy())[: self._negatives]
+                for row in rows_B
             ]
         return np.concatenate(chosen)

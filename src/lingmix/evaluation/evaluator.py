@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.tokens import Role
-from lingmix.evaluation.centring import Center, CentredVectors
+from lingmix.evaluation.centering import Center, CenteredVectors
 from lingmix.evaluation.dense import DenseScorer
 from lingmix.evaluation.from_search import searched_scores
 from lingmix.evaluation.geometry import PassageVectors, geometry
-from lingmix.evaluation.metric_names import centred
+from lingmix.evaluation.metric_names import centered
 from lingmix.evaluation.pools import Scorer
 from lingmix.evaluation.scores import SetScores, score
 from lingmix.evaluation.trec import write_trec
@@ -45,16 +45,16 @@ def evaluate_encoder(
     A passage ranked beyond `depth` counts as not retrieved (None: no limit), though language bias
     is measured on the whole pool. `temperature` is that of the model's loss, for the contrastive
     entropy, whose negatives the seed draws. With `center` each set is followed by the same one,
-    under the name of `centred`, whose passage vectors are centred.
+    under the name of `centered`, whose passage vectors are centered.
     """
     for evaluation_set in evaluation_sets:
         queries = encode(evaluation_set.queries, "query")
         passages = encode(evaluation_set.passages, "passage")
         measured = [(evaluation_set, passages)]
         if center is not None:
-            centred_passages = CentredVectors(passages, evaluation_set.passage_languages)
-            named = replace(evaluation_set, name=centred(evaluation_set.name))
-            measured.append((named, centred_passages))
+            centered_passages = CenteredVectors(passages, evaluation_set.passage_languages)
+            named = replace(evaluation_set, name=centered(evaluation_set.name))
+            measured.append((named, centered_passages))
         for named, vectors in measured:
             yield score_vectors(
                 named,

@@ -30,8 +30,8 @@ WITHOUT_RELEVANT = "without_relevant"
 RANKED, SKIPPED, UNJUDGED = "ranked", "skipped", "unjudged"
 """Counts of queries, which are named like scores."""
 
-CENTRED = "-centered"
-"""What the name of a set ends in whose passage vectors are centred."""
+CENTERED = "-centered"
+"""What the name of a set ends in whose passage vectors are centered."""
 
 SEARCH_RECALL = "search_recall"
 PAIR = "pair"
@@ -119,9 +119,9 @@ def answerable(metric: str) -> str:
     return f"{metric}_answerable"
 
 
-def centred(set_name: str) -> str:
-    """Names a set whose passage vectors are centred."""
-    return f"{set_name}{CENTRED}"
+def centered(set_name: str) -> str:
+    """Names a set whose passage vectors are centered."""
+    return f"{set_name}{CENTERED}"
 
 
 def excess_share_of(language: str) -> str:

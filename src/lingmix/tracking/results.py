@@ -10,7 +10,7 @@ import yaml
 
 from lingmix.evaluation.geometry import GEOMETRY
 from lingmix.evaluation.metric_names import (
-    CENTRED,
+    CENTERED,
     CONTRASTIVE_ENTROPY,
     SETTINGS,
     MetricName,
@@ -72,7 +72,7 @@ def as_metrics(scores: Mapping[str, float], pair_metrics: PairMetrics) -> dict[s
 
     A set of 11 languages has some 1,000 scores. Of its languages and 121 language pairs only
     `pair_metrics` are recorded, the contrastive entropy of the whole set alone, no details, and of
-    a set with centred vectors only the mAP of each setting.
+    a set with centered vectors only the mAP of each setting.
     """
     return {name: scores[name] for name in scores if _is_recorded(parse(name), pair_metrics)}
 
@@ -80,7 +80,7 @@ def as_metrics(scores: Mapping[str, float], pair_metrics: PairMetrics) -> dict[s
 def _is_recorded(name: MetricName | None, pair_metrics: PairMetrics) -> bool:
     if name is None:
         return True
-    if name.set.endswith(CENTRED):
+    if name.set.endswith(CENTERED):
         return name in setting_maps([str(name)])
     metric, scope = name.score
     if metric in DETAILS or (metric == CONTRASTIVE_ENTROPY and scope in SETTINGS):

@@ -54,20 +54,27 @@ class Components(NamedTuple):
         return seeds_T, np.sqrt(np.clip(self.question_T - self.rest_T, 0, None) / size)
 
 
+def deviations(scores_TSQ: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Splits scores into their mean T and what the seed adds to it, TS, the question, TQ, and the
+    rest, TSQ."""
+    mean_T = scores_TSQ.mean((1, 2))
+    seed_TS = scores_TSQ.mean(2) - mean_T[:, None]
+    question_TQ = scores_TSQ.mean(1) - mean_T[:, None]
+    rest_TSQ = scores_TSQ - mean_T[:, None, None] - seed_TS[..., None] - question_TQ[:, None]
+    return mean_T, seed_TS, question_TQ, rest_TSQ
+
+
 def components(scores_TSQ: Floats) -> Components:
     """Decomposes each contrast by the two-way layout with one observation a cell (Searle, Casella
     and McCulloch, Variance Components, 1992, chapter 4)."""
     _, S, Q = scores_TSQ.shape
-    mean_T = scores_TSQ.mean((1, 2))
-    seed_TS = scores_TSQ.mean(2) - mean_T[:, None]
-    question_TQ = scores_TSQ.mean(1) - mean_T[:, None]
+    mean_T, seed_TS, question_TQ, rest_TSQ = deviations(scores_TSQ)
     square_TQ = S * question_TQ**2
     question_T = square_TQ.sum(1) / (Q - 1)
     zero_T, questions_T = np.zeros_like(mean_T), np.full_like(mean_T, Q)
     if S == 1:
         question_df_T = _degrees(square_TQ, question_T)
         return Components(mean_T, zero_T, question_T, zero_T, question_df_T, zero_T, S, questions_T)
-    rest_TSQ = scores_TSQ - mean_T[:, None, None] - seed_TS[..., None] - question_TQ[:, None]
     rest_TQ = (rest_TSQ**2).sum(1) / (S - 1)
     rest_T = rest_TQ.sum(1) / (Q - 1)
     return Components(

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lingmix.analysis.inference.components import deviations
 from lingmix.analysis.inference.grid import Floats, Grid
 
 
@@ -50,13 +51,10 @@ def resampled(grids: Sequence[Grid], draws: int, rng: np.random.Generator) -> li
 def crossed_noise(scores_TSQ: Floats, draws: int, rng: np.random.Generator) -> Floats:
     """Draws the noise of the T means, N times (see `resampled`)."""
     T, S, Q = scores_TSQ.shape
-    mean_T = scores_TSQ.mean((1, 2))
-    seed_TS = scores_TSQ.mean(2) - mean_T[:, None]
-    question_TQ = scores_TSQ.mean(1) - mean_T[:, None]
+    _, seed_TS, question_TQ, rest_TSQ = deviations(scores_TSQ)
     question_TT = question_TQ @ question_TQ.T / (Q * (Q - 1))
     if S == 1:
         return rng.standard_normal((draws, T)) @ _root(question_TT).T
-    rest_TSQ = scores_TSQ - mean_T[:, None, None] - seed_TS[..., None] - question_TQ[:, None]
     rest_TN = rest_TSQ.reshape(T, -1)
     rest_TT = rest_TN @ rest_TN.T / (S * Q * (S - 1) * (Q - 1))
     chi_N = np.sqrt(rng.chisquare(S - 1, draws))

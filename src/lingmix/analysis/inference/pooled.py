@@ -12,6 +12,7 @@ limits alone.
 
 import numpy as np
 
+from lingmix.analysis.inference.components import deviations
 from lingmix.analysis.inference.grid import Floats
 
 
@@ -40,12 +41,10 @@ def _question_noise(scores_TSQ: Floats, draws: int, rng: np.random.Generator) ->
 def _seed_noise(scores_TSQ: Floats, draws: int, rng: np.random.Generator) -> Floats:
     """That of cells and of shifts, less the rest, which the questions' noise holds already."""
     T, S, Q = scores_TSQ.shape
-    mean_T, seed_TS = scores_TSQ.mean((1, 2)), scores_TSQ.mean(2)
-    question_TQ = scores_TSQ.mean(1) - mean_T[:, None]
-    rest_TSQ = scores_TSQ - seed_TS[..., None] - question_TQ[:, None]
+    _, seed_TS, _, rest_TSQ = deviations(scores_TSQ)
     rest = (rest_TSQ**2).sum() / (T * (S - 1) * (Q - 1) * Q)
-    shift_S = (seed_TS - mean_T[:, None]).mean(0)
-    cell_TS = seed_TS - mean_T[:, None] - shift_S
+    shift_S = seed_TS.mean(0)
+    cell_TS = seed_TS - shift_S
     degrees = (T - 1) * (S - 1)
     cell = (cell_TS**2).sum() / degrees
     shift = max(shift_S.var(ddof=1) - cell / T, 0.0)

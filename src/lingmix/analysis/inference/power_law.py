@@ -74,16 +74,16 @@ def fit_curves(rows_NRC: Floats, logs_C: Floats) -> Curves:
     best_N = explained(rows_NRC, logs_C).argmax(-1)
     exponent_N = refine(GRID, best_N, lambda exponent_N: _rises(rows_NRC, logs_C, exponent_N))
     power_NC = np.exp(-exponent_N[:, None] * logs_C)
-    centred_NC = _centred(power_NC)
-    squares_N = (centred_NC**2).sum(-1)
-    drop_NR = -np.einsum("nrc,nc->nr", rows_NRC, centred_NC) / squares_N[:, None]
+    centered_NC = _centered(power_NC)
+    squares_N = (centered_NC**2).sum(-1)
+    drop_NR = -np.einsum("nrc,nc->nr", rows_NRC, centered_NC) / squares_N[:, None]
     limit_NR = rows_NRC.mean(-1) + drop_NR * power_NC.mean(-1, keepdims=True)
     return Curves(exponent_N, limit_NR, drop_NR, (drop_NR**2).sum(-1) * squares_N)
 
 
 def explained(rows_NRC: Floats, logs_C: Floats, exponents_G: Floats = GRID) -> Floats:
     """The sum of squares around the rows' means that a law of each exponent explains: NG."""
-    unit_GC = _centred(np.exp(-exponents_G[:, None] * logs_C))
+    unit_GC = _centered(np.exp(-exponents_G[:, None] * logs_C))
     unit_GC /= np.linalg.norm(unit_GC, axis=-1, keepdims=True)
     return ((rows_NRC @ unit_GC.T) ** 2).sum(-2)
 
@@ -91,8 +91,8 @@ def explained(rows_NRC: Floats, logs_C: Floats, exponents_G: Floats = GRID) -> F
 def steepest(rows_RC: Floats, logs_C: Floats, exponent: float) -> Floats:
     """The direction of length 1 in which the rows' fitted laws move with the exponent, beyond what
     limits and drops can follow: RC. Zeros where two scales leave no such direction."""
-    power_C = _centred(np.exp(-exponent * logs_C))
-    change_C = _centred(-logs_C * np.exp(-exponent * logs_C))
+    power_C = _centered(np.exp(-exponent * logs_C))
+    change_C = _centered(-logs_C * np.exp(-exponent * logs_C))
     change_C -= power_C * (change_C @ power_C) / (power_C @ power_C)
     direction_RC = np.outer(rows_RC @ power_C, change_C)
     length = np.linalg.norm(direction_RC)
@@ -102,13 +102,13 @@ def steepest(rows_RC: Floats, logs_C: Floats, exponent: float) -> Floats:
 def _rises(rows_NRC: Floats, logs_C: Floats, exponent_N: Floats) -> NDArray[np.bool_]:
     """Whether a larger exponent explains more."""
     power_NC = np.exp(-exponent_N[:, None] * logs_C)
-    change_NC = _centred(-logs_C * power_NC)
-    power_NC = _centred(power_NC)
+    change_NC = _centered(-logs_C * power_NC)
+    power_NC = _centered(power_NC)
     on_power_NR = np.einsum("nrc,nc->nr", rows_NRC, power_NC)
     on_change_NR = np.einsum("nrc,nc->nr", rows_NRC, change_NC)
     gained_N = (on_power_NR * on_change_NR).sum(-1) * (power_NC**2).sum(-1)
     return gained_N > (on_power_NR**2).sum(-1) * (power_NC * change_NC).sum(-1)
 
 
-def _centred(rows_GC: Floats) -> Floats:
+def _centered(rows_GC: Floats) -> Floats:
     return rows_GC - rows_GC.mean(-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Centring: the baseline without training that takes its language out of a passage vector."""
+"""Centering: the baseline without training that takes its language out of a passage vector."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -11,11 +11,11 @@ from lingmix.search.vectors import Embeddings
 Center = Literal["language"]
 
 
-class CentredVectors:
+class CenteredVectors:
     """Passage vectors, each less the mean of its language's and of unit length again, as in arXiv
     2606.18801; one that is its language's mean is zero. Queries stay as they are.
 
-    Vectors are centred when they are asked for, so that those on disk stay there.
+    Vectors are centered when they are asked for, so that those on disk stay there.
     """
 
     def __init__(self, passages_PD: Embeddings, languages: Sequence[str]) -> None:
@@ -35,6 +35,8 @@ class CentredVectors:
         return self.shape[0]
 
     def __getitem__(self, passages: Any) -> Matrix:
-        centred_SD = self._passages_PD[passages] - self._mean_XD[self._language_P[passages]]
-        length_S1 = np.linalg.norm(centred_SD, axis=1, keepdims=True)
-        return np.divide(centred_SD, length_S1, out=np.zeros_like(centred_SD), where=length_S1 > 0)
+        centered_SD = self._passages_PD[passages] - self._mean_XD[self._language_P[passages]]
+        length_S1 = np.linalg.norm(centered_SD, axis=1, keepdims=True)
+        return np.divide(
+            centered_SD, length_S1, out=np.zeros_like(centered_SD), where=length_S1 > 0
+        )

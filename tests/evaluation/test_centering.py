@@ -1,10 +1,10 @@
-"""Centring: each passage vector less the mean of its language's."""
+"""Centering: each passage vector less the mean of its language's."""
 
 import numpy as np
 import pytest
 
-from lingmix.evaluation import centring
-from lingmix.evaluation.centring import CentredVectors
+from lingmix.evaluation import centering
+from lingmix.evaluation.centering import CenteredVectors
 from lingmix.evaluation.evaluator import evaluate_encoder
 from lingmix.search.vectors import Vectors
 from tests.evaluation.made import parallel_set, unit
@@ -14,20 +14,20 @@ LANGUAGES = ("de", "en", "th")
 
 def test_a_vector_is_less_its_languages_mean_and_of_unit_length_by_hand() -> None:
     passages = np.array([[1, 0], [0, 1], [0.6, 0.8]], dtype=np.float32)
-    found = CentredVectors(passages, ["en", "en", "de"])
+    found = CenteredVectors(passages, ["en", "en", "de"])
     half = np.sqrt(0.5)
     np.testing.assert_allclose(found[:], [[half, -half], [-half, half], [0, 0]], atol=1e-7)
     assert (len(found), found.shape) == (3, (3, 2))
 
 
-def test_vectors_that_share_a_row_are_centred_by_language_a_slab_at_a_time(monkeypatch) -> None:
+def test_vectors_that_share_a_row_are_centered_by_language_a_slab_at_a_time(monkeypatch) -> None:
     rng = np.random.default_rng(0)
     distinct, row_N = unit(rng.standard_normal((20, 6))), rng.integers(20, size=90)
     languages = rng.choice(LANGUAGES, size=90)
-    whole = CentredVectors(distinct[row_N], languages)[:]
-    monkeypatch.setattr(centring, "WHOLE", 7)
+    whole = CenteredVectors(distinct[row_N], languages)[:]
+    monkeypatch.setattr(centering, "WHOLE", 7)
     chosen = rng.permutation(90)[:40]
-    shared = CentredVectors(Vectors(distinct, row_N), languages)
+    shared = CenteredVectors(Vectors(distinct, row_N), languages)
     np.testing.assert_allclose(shared[chosen], whole[chosen], atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(whole, axis=1), 1, atol=1e-6)
 
@@ -42,7 +42,7 @@ def encoded(texts, role):
     )
 
 
-def test_centring_undoes_a_direction_that_a_language_adds_and_leaves_plain_figures_alone() -> None:
+def test_centering_undoes_a_direction_that_a_language_adds_and_leaves_plain_figures_alone() -> None:
     of = parallel_set(items=60, languages=LANGUAGES)
     settings = {"depth": None, "temperature": 0.05, "seed": 0}
     asked = []
@@ -51,14 +51,14 @@ def test_centring_undoes_a_direction_that_a_language_adds_and_leaves_plain_figur
         asked.append(role)
         return encoded(texts, role)
 
-    plain, centred = evaluate_encoder(encode, [of], center="language", **settings)
+    plain, centered = evaluate_encoder(encode, [of], center="language", **settings)
     assert asked == ["query", "passage"]
-    assert (plain.name, centred.name) == ("parallel", "parallel-centered")
-    assert set(centred.per_query["set"]) == {"parallel-centered"}
+    assert (plain.name, centered.name) == ("parallel", "parallel-centered")
+    assert set(centered.per_query["set"]) == {"parallel-centered"}
     (alone,) = evaluate_encoder(encode, [of], **settings)
     assert alone.metrics == plain.metrics
-    assert centred.metrics.keys() == plain.metrics.keys()
+    assert centered.metrics.keys() == plain.metrics.keys()
     assert plain.metrics["multilingual/language_preference"] == pytest.approx(1)
     assert plain.metrics["multilingual/map"] < 0.5
-    assert centred.metrics["multilingual/map"] > 0.99
-    assert centred.metrics["alignment"] == pytest.approx(0, abs=1e-6)
+    assert centered.metrics["multilingual/map"] > 0.99
+    assert centered.metrics["alignment"] == pytest.approx(0, abs=1e-6)
