@@ -49,3 +49,11 @@ def test_scripts_are_those_of_cldr_unless_stated():
     assert [script(code) for code in ("en", "hi", "zh", "zh-Hant", "sr_Latn", "xx1")] == [
         "Latn", "Deva", "Hans", "Hant", "Latn", "xx1",
     ]  # fmt: skip
+
+
+def test_a_script_that_two_languages_alone_share_is_not_told_from_them():
+    """Of German, Hindi, Russian, Turkish and Chinese: what remains without Turkish has none."""
+    rows = [row for row in comparisons(lambda q, p: 0.1 * (q == p)) if "en" not in row["pair"]]
+    found = {row["predictor"]: row for row in predictor_rows(rows, "all", 0.95)}
+    assert {*found} == {"one_language"}
+    assert found["one_language"]["effect"] == pytest.approx(0.1)

@@ -1,6 +1,6 @@
 """What the response of a language pair goes with: its languages, its scripts, its training."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -8,10 +8,10 @@ import polars as pl
 from babel.core import get_global
 
 from lingmix.analysis.frontier_rows import Row, bounded
-from lingmix.analysis.inference.predictors import effects
+from lingmix.analysis.inference.grid import Floats
+from lingmix.analysis.inference.predictors import are_told_apart, effects
 from lingmix.analysis.table import p_value, ranged, signed
 from lingmix.data.items import LanguagePair
-from lingmix.errors import InputError
 
 PREDICTORS = {
     "one_language": lambda pair, trained: pair.monolingual,
@@ -30,8 +30,8 @@ def predictor_rows(comparisons: Sequence[Row], pairs: str, level: float) -> Iter
     it gain beyond others, all predictors considered, and `p`. `pairs` are those trained, as a run's
     param has them.
 
-    Predictors that all pairs share, or all but those of one language, are left out, and contests
-    whose pairs do not tell the rest apart.
+    A predictor is left out that the pairs do not tell from those before it whichever language is
+    left out, such as one that all pairs share, or those of one language alone.
     """
     trained = None if pairs == "all" else {*pairs.strip("[]").split(",")}
     by_contest = sorted(comparisons, key=_contest)
@@ -41,13 +41,12 @@ def predictor_rows(comparisons: Sequence[Row], pairs: str, level: float) -> Iter
         values = {
             name: [float(has(pair, trained)) for pair in known] for name, has in PREDICTORS.items()
         }
-        names = [name for name, column in values.items() if _varies(column, known)]
+        names: list[str] = []
+        for name in values:
+            if are_told_apart(_columns(values, [*names, name]), known):
+                names.append(name)
         response_P = np.array([row["difference"] for row in chosen])
-        predictors_PF = np.array([values[name] for name in names]).reshape(len(names), -1).T
-        try:
-            found = effects(response_P, predictors_PF, known, level=level)
-        except InputError:
-            continue
+        found = effects(response_P, _columns(values, names), known, level=level) if names else ()
         for name, *of_predictor, p in zip(names, *found, strict=True):
             row = {"scale": chosen[0]["scale"], "alpha": alpha, "against": against}
             yield row | {"predictor": name} | bounded("effect", *of_predictor) | {"p": float(p)}
@@ -76,14 +75,8 @@ def script(language: str) -> str:
     return stated[0] if stated else likely.split("_")[min(1, likely.count("_"))]
 
 
-def _varies(column: Sequence[float], pairs: Sequence[LanguagePair]) -> bool:
-    """Whether it does among the pairs without a language, whichever that is."""
-    languages = {language for pair in pairs for language in pair}
-    rests = (
-        {value for value, pair in zip(column, pairs, strict=True) if language not in pair}
-        for language in languages
-    )
-    return all(len(rest) > 1 for rest in rests)
+def _columns(values: Mapping[str, Sequence[float]], names: Sequence[str]) -> Floats:
+    return np.column_stack([values[name] for name in names])
 
 
 def _contest(row: Row) -> tuple[float, float]:

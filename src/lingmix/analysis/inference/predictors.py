@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from lingmix.analysis.inference.grid import Floats
@@ -34,15 +35,13 @@ def effects(
     the parameters. Raises InputError where the pairs do not tell the predictors apart whichever
     language is left out.
     """
-    design_PK = np.column_stack([np.ones(len(response_P)), predictors_PF])
-    languages = sorted({language for pair in pairs_P for language in pair})
-    rest_LP = np.array([[language not in pair for pair in pairs_P] for language in languages])
-    L, K = len(languages), design_PK.shape[1]
-    if L <= K or any(np.linalg.matrix_rank(design_PK[rest_P]) < K for rest_P in rest_LP):
+    if not are_told_apart(predictors_PF, pairs_P):
         raise InputError(
-            f"predictors: {len(pairs_P)} pairs of {L} languages do not tell {K - 1} predictors "
+            f"predictors: {len(pairs_P)} pairs do not tell {predictors_PF.shape[1]} predictors "
             "apart"
         )
+    design_PK, rest_LP = _design(predictors_PF), _without_each_language(pairs_P)
+    L, K = len(rest_LP), design_PK.shape[1]
     effect_K = _least_squares(design_PK, response_P)
     without_LK = [_least_squares(design_PK[rest_P], response_P[rest_P]) for rest_P in rest_LP]
     error_K = np.sqrt((L - 1) / L * ((without_LK - effect_K) ** 2).sum(0))
@@ -50,6 +49,24 @@ def effects(
     with np.errstate(divide="ignore", invalid="ignore"):
         p_K = 2 * stats.t.sf(np.abs(effect_K) / error_K, L - K)
     return Effects(*(one[1:] for one in (effect_K, effect_K - margin_K, effect_K + margin_K, p_K)))
+
+
+def are_told_apart(predictors_PF: Floats, pairs_P: Sequence[LanguagePair]) -> bool:
+    """Whether each predictor differs from the others, and from a constant, whichever language is
+    left out."""
+    design_PK, rest_LP = _design(predictors_PF), _without_each_language(pairs_P)
+    K = design_PK.shape[1]
+    ranks = (np.linalg.matrix_rank(design_PK[rest_P]) for rest_P in rest_LP)
+    return len(rest_LP) > K and all(rank == K for rank in ranks)
+
+
+def _design(predictors_PF: Floats) -> Floats:
+    return np.column_stack([np.ones(len(predictors_PF)), predictors_PF])
+
+
+def _without_each_language(pairs_P: Sequence[LanguagePair]) -> NDArray[np.bool_]:
+    languages = sorted({language for pair in pairs_P for language in pair})
+    return np.array([[language not in pair for pair in pairs_P] for language in languages])
 
 
 def _least_squares(design_PK: Floats, response_P: Floats) -> Floats:
