@@ -30,13 +30,14 @@ def keep_folder(path: Path, *, read: Callable[[Path], T], write: Callable[[Path]
     return _kept(path, read=read, make=partial(_make_folder, write=write))
 
 
-def require_space(folder: Path, needed: int, what: str) -> None:
-    """Raise InputError where the disk of a folder has fewer free bytes than `what` needs."""
+def require_space(folder: Path, needed: int, what: str, *, key: str = "output_dir") -> None:
+    """Raise InputError where the disk of a folder has fewer free bytes than `what` needs; `key` is
+    the setting that names the folder."""
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
-            f"output_dir: {folder} has {free / 2**30:,.1f} GiB free, and {what} need "
-            f"{needed / 2**30:,.1f} GiB; free some, or set output_dir to a larger disk"
+            f"{key}: {folder} has {free / 2**30:,.1f} GiB free, and {what} need "
+            f"{needed / 2**30:,.1f} GiB; free some, or set {key} to a larger disk"
         )
 
 

@@ -1,6 +1,6 @@
 """Embeds many texts: batches of like lengths, longest first, results in the order given."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from lingmix.data.tokens import Role, Tokens
 from lingmix.errors import InputError
-from lingmix.model.embedding_store import EmbeddingStore, Keys, first_of_each, keys_of
+from lingmix.model.embedding_shards import ShardedEmbeddings
+from lingmix.model.embedding_store import EmbeddingStore, Keys, VectorStore, first_of_each, keys_of
 from lingmix.model.encoder import Encoder
 from lingmix.progress import with_progress
 from lingmix.search.vectors import Vectors
@@ -20,8 +21,8 @@ AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 BATCH_TOKENS = 16_384
 
-SLAB = 200_000
-"""Texts that are encoded before their vectors are stored."""
+Asked = Iterable[tuple[Sequence[str], Role]]
+"""Texts to be encoded, and the role of each lot."""
 
 
 class CachedEncoder:
@@ -30,9 +31,7 @@ class CachedEncoder:
     `encoded` counts the texts that were computed, `cached` those that were found.
     """
 
-    def __init__(
-        self, encoder: Encoder, *, name: str, precision: str, store: EmbeddingStore
-    ) -> None:
+    def __init__(self, encoder: Encoder, *, name: str, precision: str, store: VectorStore) -> None:
         self._encoder = encoder
         self._name = name
         self._precision = precision
@@ -42,17 +41,25 @@ class CachedEncoder:
 
     def __call__(self, texts: Sequence[str], role: Role) -> Vectors:
         """Raises InputError where a vector is not finite."""
-        keys_N2 = keys_of(self._encoder.cache_keys(texts, role))
+        keys_N2 = self._keys(texts, role)
         self._encode_missing(texts, role, keys_N2)
         return self._store.vectors(keys_N2)
 
+    def require_space(self, asked: Asked) -> None:
+        """Raises InputError where the store has no room for the vectors of all these texts."""
+        keys_N2 = np.concatenate([self._keys(texts, role) for texts, role in asked])
+        self._store.require_space(keys_N2[first_of_each(keys_N2)])
+
+    def _keys(self, texts: Sequence[str], role: Role) -> Keys:
+        return keys_of(self._encoder.cache_keys(texts, role))
+
     def _encode_missing(self, texts: Sequence[str], role: Role, keys_N2: Keys) -> None:
         first_U = first_of_each(keys_N2)
-        missing_U = first_U[self._store.rows(keys_N2[first_U]) < 0]
-        self.encoded += len(missing_U)
-        self.cached += len(first_U) - len(missing_U)
-        for begin in range(0, len(missing_U), SLAB):
-            slab = missing_U[begin : begin + SLAB]
+        self.cached += len(first_U)
+        for missing in self._store.missing(keys_N2[first_U]):
+            slab = first_U[missing]
+            self.encoded += len(slab)
+            self.cached -= len(slab)
             vectors_ND = encode_texts(
                 self._encoder,
                 [texts[text] for text in slab],
@@ -75,11 +82,13 @@ def cached_encoder(
 ) -> CachedEncoder:
     """Stores vectors in a subfolder of `folder` for each model and precision; None: in memory."""
     fingerprint = f"{encoder.fingerprint()}-{precision}"
-    store = EmbeddingStore(
-        folder and folder / fingerprint,
-        name=name,
-        fingerprint=fingerprint,
-        dimension=encoder.dimension,
+    dimension = encoder.dimension
+    store: VectorStore = (
+        EmbeddingStore(dimension)
+        if folder is None
+        else ShardedEmbeddings(
+            folder / fingerprint, name=name, fingerprint=fingerprint, dimension=dimension
+        )
     )
     return CachedEncoder(encoder, name=name, precision=precision, store=store)
 

@@ -21,7 +21,7 @@ class Vectors:
     """Text n has row `row_N[n]` of `distinct_UD`, in memory or on disk; indexing copies only the
     rows asked for."""
 
-    distinct_UD: NDArray[np.float32]
+    distinct_UD: NDArray[np.float32] | Embeddings
     row_N: NDArray[np.int64]
 
     def __len__(self) -> int:
