@@ -154,11 +154,21 @@ def test_a_run_has_all_its_metrics_whatever_is_left_in_the_environment(
     assert "test/cldr_geography/multilingual/map" in run.data.metrics
 
 
-def test_an_evaluation_is_one_process(environment, configure):
-    config = configure("evaluate", "encoder=bm25", "languages=[en,de]")
+@pytest.mark.parametrize(
+    ("overrides", "where"),
+    [
+        (["encoder=bm25"], "encoder is lexical"),
+        (["encoder.name=any", "embeddings=null"], "embeddings is null"),
+    ],
+    ids=["lexical", "no folder"],
+)
+def test_an_evaluation_without_embeddings_to_share_is_one_process(
+    environment, configure, overrides, where
+):
+    config = configure("evaluate", *overrides, "languages=[en,de]")
     task = {"SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
     environment({SRUN: "2", "SLURM_NTASKS_PER_NODE": "2", **task})
-    with pytest.raises(InputError, match=r"^lingmix-evaluate is one process, the launcher"):
+    with pytest.raises(InputError, match=rf"^lingmix-evaluate is one process where {where}, "):
         evaluate(config)
 
 

@@ -39,6 +39,7 @@ def check_settings(values: Config, command: str) -> None:
     if command == "evaluate":
         _refuse_unsearchable(values)
         _refuse_uncentered(values)
+        _refuse_unshared(values)
     for at, node, given in _light_nodes(values):
         check_arguments(node, at=at, given=given)
 
@@ -184,6 +185,20 @@ def _refuse_sharded(values: Config) -> None:
             raise InputError(
                 f"{key}: does not go with trainer.strategy=summed_fsdp, which shards the "
                 f"weights; set it to {mend}, or choose trainer.strategy=summed"
+            )
+
+
+def _refuse_unshared(values: Config) -> None:
+    """Raise InputError for processes that could not share the encoding."""
+    if values["processes"] == 1:
+        return
+    for wrong, reason in (
+        ("lexical" in values["encoder"], "this encoder is lexical"),
+        (values["embeddings"] is None, "embeddings is null"),
+    ):
+        if wrong:
+            raise InputError(
+                f"processes: share the encoding through a folder, and {reason}; set processes=1"
             )
 
 

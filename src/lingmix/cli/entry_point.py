@@ -48,7 +48,8 @@ def entry_point(command: str, work: str, *, launched: bool = False) -> Callable[
             if launched:
                 detect_launcher()
         with _one_line(command):
-            say(resolve_name(work)(config))
+            if text := resolve_name(work)(config):  # a rank above 0 says nothing
+                say(text)
 
     composing = hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)
 

@@ -203,6 +203,7 @@ class Evaluate(Command):
     center: Literal["language"] | None
     run_files: Count | None
     embeddings: Place | None
+    processes: Count
 
 
 class Mine(Command):

@@ -1,6 +1,7 @@
 """The command lingmix-evaluate, which scores any encoder on any evaluation sets."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -15,6 +16,7 @@ from lingmix.cli.config import (
     overrides,
 )
 from lingmix.data.evaluation_set import EvaluationSet
+from lingmix.data.tokens import Role
 from lingmix.errors import InputError
 from lingmix.evaluation.evaluator import (
     RunFiles,
@@ -31,25 +33,34 @@ from lingmix.tracking.models import model_folder
 from lingmix.tracking.results import log_results
 from lingmix.tracking.run import find_complete, pending_note, record_run
 from lingmix.tracking.run_folder import empty_folder, run_folder
-from lingmix.training.ranks import refuse_several
+from lingmix.training.ranks import following, refuse_several, sharing_rank
 
 
 def evaluate(composed: DictConfig) -> str:
-    """Score an encoder and record the scores, unless they are recorded already; return a table."""
-    refuse_several("evaluate")
+    """Score an encoder and record the scores, unless they are recorded already; return a table.
+
+    Further processes, which a launcher has started or the user, share the encoding; one records.
+    """
     config = checked(composed, "evaluate")
-    encoder, identity = config["encoder"], identify(config)
-    name = f"evaluate {encoder['name']}"
-    with run_folder(config, identity.hash) as work:
+    if where := one_process_where(config):
+        refuse_several("evaluate", where=where)
+    if sharing_rank():
+        with following():
+            encode_texts(config)
+        return ""
+    if config["processes"] > 1 and config["tracking"]["parent"] is None:
+        raise InputError(
+            f"processes: are started by a launcher, with -m, got {config['processes']} without"
+        )
+    identity = identify(config)
+    name = f"evaluate {config['encoder']['name']}"
+    join = None if where else partial(encode_texts, config)
+    with run_folder(config, identity.hash, join=join) as work:
         if complete := find_complete(config, identity, work=work):
             return f"{name}: {complete.message}\n{score_table(recorded_scores(complete.metrics))}"
-        encode = None
-        if "lexical" not in encoder:
-            encode = load_cached_encoder(
-                config, model_folder(config["tracking"]["uri"], encoder["name"])
-            )
+        encode, sets = encoder_of(config), sets_of(config)
         artifacts = empty_folder(work / "left")
-        scores = list(compute_scores(config, encode, run_files=artifacts / "runs"))
+        scores = list(compute_scores(config, encode, sets, run_files=artifacts / "runs"))
         with record_run(
             config,
             identity,
@@ -73,11 +84,51 @@ def evaluate(composed: DictConfig) -> str:
         return f"{name}\n{score_table(scores)}{texts}{pending_note(work)}"
 
 
-def compute_scores(
-    config: Config, encode: CachedEncoder | None, *, run_files: Path
-) -> Iterator[SetScores]:
+def one_process_where(config: Config) -> str | None:
+    """Return why processes cannot share the encoding; None where they can."""
+    if "lexical" in config["encoder"]:
+        return "encoder is lexical"
+    return "embeddings is null" if config["embeddings"] is None else None
+
+
+def encode_texts(config: Config) -> None:
+    """Encode the texts of all sets, with other processes, into the folder of embeddings."""
+    encode = encoder_of(config)
+    if encode is not None:
+        for texts, role in texts_of(sets_of(config)):
+            encode(texts, role)
+
+
+def encoder_of(config: Config) -> CachedEncoder | None:
+    """Load the encoder; None for a lexical one."""
+    encoder = config["encoder"]
+    if "lexical" in encoder:
+        return None
+    return load_cached_encoder(config, model_folder(config["tracking"]["uri"], encoder["name"]))
+
+
+def sets_of(config: Config) -> list[EvaluationSet]:
     sets = evaluation_sets(config["evaluation"], languages=config["languages"])
     require_languages(config["languages"], sets)
+    return sets
+
+
+def texts_of(sets: Sequence[EvaluationSet]) -> list[tuple[Sequence[str], Role]]:
+    """Return the texts in the order in which they are evaluated."""
+    return [
+        lot
+        for evaluation_set in sets
+        for lot in ((evaluation_set.queries, "query"), (evaluation_set.passages, "passage"))
+    ]
+
+
+def compute_scores(
+    config: Config,
+    encode: CachedEncoder | None,
+    sets: Sequence[EvaluationSet],
+    *,
+    run_files: Path,
+) -> Iterator[SetScores]:
     depth = config["depth"]
     files = RunFiles(run_files, config["run_files"]) if config["run_files"] else None
     if encode is None:
@@ -85,14 +136,14 @@ def compute_scores(
 
         method = config["encoder"]["lexical"]
         return evaluate_lexical(sets, method=method, depth=depth, run_files=files)
+    encode.require_space(texts_of(sets))
     if config["search"] is not None:
         return evaluate_by_search(encode, sets, build(config["search"]), depth=depth, seed=0)
-    temperature = config["temperature"]
     return evaluate_encoder(
         encode,
         sets,
         depth=depth,
-        temperature=temperature,
+        temperature=config["temperature"],
         seed=0,
         center=config["center"],
         run_files=files,

@@ -43,7 +43,7 @@ class SweepProgress:
 
     def count(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
         for outcome in outcomes:
-            self._left.pop(outcome.cell.identity)
+            self._left.pop(outcome.cell.identity, None)  # several processes may be of one
             self._ended += 1
             yield outcome
 

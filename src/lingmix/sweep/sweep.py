@@ -78,6 +78,7 @@ class Sweep:
         cells = [
             make_cell(plan, self._compose(plan.overrides), parent=self.parent, keys=self._keys)
             for plan in missing
+            for _ in range(plan.values.get("processes", 1))
         ]
         tags = {plan.identity: plan.run.tags for plan in missing}
         with (

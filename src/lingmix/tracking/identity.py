@@ -45,6 +45,7 @@ DECIDES_NOTHING = (
     "data_dir",
     "download_dir",
     "embeddings",
+    "processes",
     "tracking",
     "noise_scale_window",
     "checkpoint",

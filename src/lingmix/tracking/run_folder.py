@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,18 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def run_folder(config: Mapping[str, Any], identity: str) -> Iterator[Path]:
+def run_folder(
+    config: Mapping[str, Any], identity: str, *, join: Callable[[], None] | None = None
+) -> Iterator[Path]:
     """Lock the run's folder for the block; remove it where the block succeeds and all is sent.
 
-    Where another process has the lock, a cell of a sweep waits; any other run raises InputError.
+    Where another process has the lock, a run that can `join` in its work does, and waits for its
+    end; a cell of a sweep waits; any other run raises InputError.
     """
     folder = _folder(config, identity)
     if folder.is_symlink():
         raise InputError(f"{folder}: must be a folder, got a symbolic link; remove it")
-    with lock_folder(folder, wait=config["tracking"]["parent"] is not None):
+    with lock_folder(folder, wait=config["tracking"]["parent"] is not None, join=join):
         yield folder
         if not count_unsent(folder):
             remove_folder(folder)
@@ -44,12 +47,19 @@ def _folder(config: Mapping[str, Any], identity: str) -> Path:
 
 
 @contextmanager
-def lock_folder(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """Lock a run's folder for the block; raise InputError where it is locked, or `wait`."""
+def lock_folder(
+    folder: Path, *, wait: bool = False, join: Callable[[], None] | None = None
+) -> Iterator[None]:
+    """Lock a run's folder for the block; raise InputError where it is locked, or `join`, or
+    `wait`."""
     lock = folder.with_suffix(".lock")
 
     def busy() -> None:
         message = f"{folder}: another process is at work on this configuration"
+        if join is not None:
+            log.info("%s; this one joins it", message)
+            join()
+            return
         if not wait:
             raise InputError(f"{message}; wait for it, or stop it")
         log.warning("%s; this cell waits for it", message)

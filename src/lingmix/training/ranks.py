@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from datetime import timedelta
 
+import torch
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
@@ -55,19 +56,43 @@ def refuse_sweep() -> None:
             )
 
 
-def refuse_several(command: str) -> None:
+def refuse_several(command: str, *, where: str) -> None:
     """Raises InputError on rank 0 where a launcher has started several processes of a command that
-    is one process; the others exit."""
+    is one process `where` so it is; the others exit."""
     environment = _environment()
-    _set_rank(environment)
     if environment is None or environment.world_size() == 1:
         return
     if environment.global_rank():
         exit_after_rank_0()
     raise InputError(
-        f"lingmix-{command} is one process, the launcher has started {environment.world_size()}; "
-        "start it without torchrun or srun"
+        f"lingmix-{command} is one process where {where}, the launcher has started "
+        f"{environment.world_size()}; start it without torchrun or srun"
     )
+
+
+def sharing_rank() -> int:
+    """Returns the rank of a process that shares work with the launcher's others without meeting
+    them. Of several GPUs it takes its own."""
+    environment = _environment()
+    _set_rank(environment)
+    if environment is None:
+        return 0
+    if torch.cuda.is_available():
+        torch.cuda.set_device(environment.local_rank() % torch.cuda.device_count())
+    return environment.global_rank()
+
+
+@contextmanager
+def following() -> Iterator[None]:
+    """Work of a rank above 0 that does not meet the others: it prints nothing, and bad input is
+    left to rank 0 to report, which meets it too."""
+    try:
+        with _silent():
+            yield
+    except InputError as error:
+        if isinstance(error.__cause__, OSError):
+            raise
+        exit_after_rank_0()
 
 
 def _environment() -> ClusterEnvironment | None:
