@@ -15,7 +15,7 @@ from lingmix.commands.sync import sync
 from lingmix.commands.train import train
 from lingmix.data.sources.cldr import read_cldr
 from lingmix.errors import InputError
-from lingmix.model.encoder import load_encoder
+from lingmix.model.encoder import Encoder, load_encoder
 from lingmix.model.unigram import learn_unigram
 from lingmix.tracking.history import complete_runs
 from lingmix.training.module import DualEncoder
@@ -61,23 +61,27 @@ def hugging_face_folder(tmp_path) -> Path:
     return folder
 
 
-@pytest.fixture
-def load_module(tmp_path) -> DualEncoder:
-    """A static encoder as it is trained."""
+def untrained(cache: Path) -> Encoder:
+    """A static encoder before its first step."""
     items = read_cldr(languages=["en", "de"], domains=["geography"])
-    encoder = load_encoder(
+    return load_encoder(
         revision=None,
         name="static",
         scratch={"dimension": 16, "vocabulary": 500, "scale": 0.1, "sparse": False},
         **dict.fromkeys(("prompts", "pooling", "max_length", "attention", "lora")),
         texts=[text for item in items for one in item.passages.values() for text in one],
-        cache=tmp_path / "cache",
+        cache=cache,
         seed=0,
         compile=False,
         trust_remote_code=False,
     )
+
+
+@pytest.fixture
+def load_module(tmp_path) -> DualEncoder:
+    """A static encoder as it is trained."""
     return DualEncoder(
-        encoder=encoder,
+        encoder=untrained(tmp_path / "cache"),
         loss=None,
         optimizer=None,
         max_steps=1,

@@ -13,14 +13,13 @@ from mlflow import MlflowClient
 
 from lingmix.cli.config import resolved
 from lingmix.commands.evaluate import evaluate
-from lingmix.data.sources.cldr import read_cldr
 from lingmix.errors import InputError
-from lingmix.model.encoder import load_encoder
 from lingmix.tracking.history import complete_runs
 from lingmix.tracking.identity import config_hash
 from lingmix.tracking.run_folder import run_folder
 from tests.commands import command
 from tests.events import until
+from tests.test_evaluate import untrained
 
 TEXTS = 7304
 """Distinct texts of the embedded evaluation sets, and their prompts."""
@@ -28,19 +27,8 @@ TEXTS = 7304
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    items = read_cldr(languages=["en", "de"], domains=["geography"])
     folder = tmp_path_factory.mktemp("model")
-    load_encoder(
-        revision=None,
-        name="static",
-        scratch={"dimension": 16, "vocabulary": 500, "scale": 0.1, "sparse": False},
-        **dict.fromkeys(("prompts", "pooling", "max_length", "attention", "lora")),
-        texts=[text for item in items for one in item.passages.values() for text in one],
-        cache=folder / "cache",
-        seed=0,
-        compile=False,
-        trust_remote_code=False,
-    ).save(folder / "static")
+    untrained(folder / "cache").save(folder / "static")
     return folder / "static"
 
 

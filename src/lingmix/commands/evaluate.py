@@ -27,7 +27,7 @@ from lingmix.evaluation.score_table import recorded_scores, score_table
 from lingmix.evaluation.scores import SetScores
 from lingmix.model.embed import CachedEncoder
 from lingmix.model.precision import precision_of
-from lingmix.tracking.identity import identify
+from lingmix.tracking.identity import RunIdentity, identify
 from lingmix.tracking.lifecycle import KIND
 from lingmix.tracking.models import model_folder
 from lingmix.tracking.results import log_results
@@ -53,35 +53,38 @@ def evaluate(composed: DictConfig) -> str:
             f"processes: are started by a launcher, with -m, got {config['processes']} without"
         )
     identity = identify(config)
-    name = f"evaluate {config['encoder']['name']}"
     join = None if where else partial(encode_texts, config)
     with run_folder(config, identity.hash, join=join) as work:
-        if complete := find_complete(config, identity, work=work):
-            return f"{name}: {complete.message}\n{score_table(recorded_scores(complete.metrics))}"
-        encode, sets = encoder_of(config), sets_of(config)
-        artifacts = empty_folder(work / "left")
-        scores = list(compute_scores(config, encode, sets, run_files=artifacts / "runs"))
-        with record_run(
-            config,
-            identity,
-            name=name,
-            command=command_line("lingmix-evaluate"),
-            precision=precision_of(config["precision"]),
-            work=work,
-            kind={KIND: "evaluation"},
-        ) as recorder:
-            log_results(
-                recorder,
-                scores,
-                folder=artifacts,
-                config=config,
-                overrides=overrides(),
-                save_model=None,
-            )
-        texts = (
-            f"\n{encode.encoded} texts encoded, {encode.cached} from the cache" if encode else ""
+        return evaluate_alone(config, identity, work=work)
+
+
+def evaluate_alone(config: Config, identity: RunIdentity, *, work: Path) -> str:
+    """Score and record in the run's folder `work`, which is locked; return a table."""
+    name = f"evaluate {config['encoder']['name']}"
+    if complete := find_complete(config, identity, work=work):
+        return f"{name}: {complete.message}\n{score_table(recorded_scores(complete.metrics))}"
+    encode, sets = encoder_of(config), sets_of(config)
+    artifacts = empty_folder(work / "left")
+    scores = list(compute_scores(config, encode, sets, run_files=artifacts / "runs"))
+    with record_run(
+        config,
+        identity,
+        name=name,
+        command=command_line("lingmix-evaluate"),
+        precision=precision_of(config["precision"]),
+        work=work,
+        kind={KIND: "evaluation"},
+    ) as recorder:
+        log_results(
+            recorder,
+            scores,
+            folder=artifacts,
+            config=config,
+            overrides=overrides(),
+            save_model=None,
         )
-        return f"{name}\n{score_table(scores)}{texts}{pending_note(work)}"
+    texts = f"\n{encode.encoded} texts encoded, {encode.cached} from the cache" if encode else ""
+    return f"{name}\n{score_table(scores)}{texts}{pending_note(work)}"
 
 
 def one_process_where(config: Config) -> str | None:
