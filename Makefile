@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 EXTRA := $(shell test -e /dev/nvidia0 && echo gpu || echo cpu)
 INSTALLED := $(VENV)/installed-$(EXTRA)
 
-.PHONY: help install demo test chaos lint docs bench ui clean
+.PHONY: help install demo test chaos lint docs bench gpu ui clean
 
 help:
 	@echo "make install   set up $(VENV)"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint      ruff, mypy and the import rules"
 	@echo "make docs      set up, build the documentation into build/site"
 	@echo "make bench     set up, run the comparisons in benchmarks/ (NAME=x for one)"
+	@echo "make gpu       set up, run what only a GPU can show, in 10 minutes; without one, its stand-in"
 	@echo "make ui        the MLflow UI on loopback"
 
 install: $(INSTALLED)
@@ -57,6 +58,9 @@ bench: $(VENV)/installed-bench
 $(VENV)/installed-bench: $(INSTALLED)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[$(EXTRA),dev,bench]'
 	touch $@
+
+gpu: $(VENV)/installed-bench
+	$(BIN)/python -m benchmarks gpu
 
 ui: install
 	$(BIN)/mlflow server --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///$(CURDIR)/multirun/mlflow.db

@@ -24,10 +24,17 @@ LAYERS, WIDTH, HEADS = 4, 256, 4
 
 
 def save_encoder(
-    folder: Path, texts: Sequence[str], *, layers: int = LAYERS, width: int = WIDTH
+    folder: Path,
+    texts: Sequence[str],
+    *,
+    layers: int = LAYERS,
+    width: int = WIDTH,
+    heads: int = HEADS,
+    length: int = LENGTH,
+    rows: int | None = None,
 ) -> None:
-    """As a sentence-transformers folder, its vocabulary learned from the texts. Without dropout, so
-    that trainings can be compared."""
+    """As a sentence-transformers folder, its vocabulary learned from the texts; `rows` are those of
+    its table where it has more. Without dropout, so that trainings can be compared."""
     specials = list(SPECIAL.values())
     tokenizer = learn_unigram(
         texts, vocabulary=VOCABULARY, special_tokens=specials, cache=folder.with_name("tokenizer")
@@ -37,20 +44,20 @@ def save_encoder(
     )
     wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **SPECIAL)
     config = XLMRobertaConfig(
-        vocab_size=tokenizer.get_vocab_size(),
+        vocab_size=rows or tokenizer.get_vocab_size(),
         hidden_size=width,
         num_hidden_layers=layers,
-        num_attention_heads=HEADS,
+        num_attention_heads=heads,
         intermediate_size=4 * width,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
-        max_position_embeddings=LENGTH + 2,
+        max_position_embeddings=length + 2,
         type_vocab_size=1,
     )
     with seeded(0):
         model = XLMRobertaModel(config, add_pooling_layer=False)
     transformer = Transformer(model, wrapped, pooling="mean", attention=None)
-    roles = UNLIMITED.bounded(LENGTH)
+    roles = UNLIMITED.bounded(length)
     roled = RoleTokenizer(wrapped.backend_tokenizer, roles=roles, special_tokens=True)
     Encoder(Model(transformer, [], roled)).save(folder)
 
