@@ -6,28 +6,59 @@ What cells print to standard error is not seen: for that, start the command itse
 import multiprocessing
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from pathlib import Path
 from pkgutil import resolve_name
 from subprocess import CompletedProcess
 
-PRELOADED = ["lingmix.commands.train", "lingmix.sweep.local", "tests.commands"]
+PRELOADED = ["lingmix.commands.train", "lingmix.sweep.local", "torch.distributed.run"]
+PRELOADED += ["tests.commands"]
+
+RANK = str(Path(__file__).with_name("rank.py"))
+TORCHRUN = ("--standalone", "--nproc-per-node=2", "--start-method=fork", "--run-path", RANK)
+"""Arguments of torchrun, before those of lingmix-train, that make it fork its ranks too."""
+
+
+class Forked:
+    """A command under way, as `subprocess.Popen` has it."""
+
+    def __init__(self, place: str, *arguments: str) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOADED)
+        ours, theirs = zip(*(context.Pipe(duplex=False) for _ in range(2)), strict=True)
+        self._process = context.Process(target=_main, args=(place, arguments, theirs))
+        self._process.start()
+        for stream in theirs:
+            stream.close()
+        pool = ThreadPoolExecutor(2)
+        self._texts: list[Future[str]] = [pool.submit(_text, stream) for stream in ours]
+        pool.shutdown(wait=False)
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    returncode = property(poll)
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self._process.pid, number)
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        said, wrong = (text.result(timeout) for text in self._texts)
+        self._process.join(timeout)
+        return said, wrong
 
 
 def command(name: str, *arguments: str) -> CompletedProcess[str]:
     """`lingmix-NAME ARGUMENTS`, to its end."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    ours, theirs = zip(*(context.Pipe(duplex=False) for _ in ("stdout", "stderr")), strict=True)
-    process = context.Process(target=_main, args=(name, arguments, theirs))
-    process.start()
-    for stream in theirs:
-        stream.close()
-    with ThreadPoolExecutor() as pool:
-        stdout, stderr = pool.map(_text, ours)
-    process.join()
-    return CompletedProcess([name, *arguments], process.exitcode, stdout, stderr)
+    process = Forked(f"lingmix.{name}:main", *arguments)
+    said, wrong = process.communicate()
+    return CompletedProcess([name, *arguments], process.returncode, said, wrong)
+
+
+def torchrun(*arguments: str) -> Forked:
+    return Forked("torch.distributed.run:main", *arguments)
 
 
 def _text(stream: Connection) -> str:
@@ -35,12 +66,13 @@ def _text(stream: Connection) -> str:
         return file.read()
 
 
-def _main(name: str, arguments: tuple[str, ...], streams: tuple[Connection, ...]) -> None:
+def _main(place: str, arguments: tuple[str, ...], streams: tuple[Connection, ...]) -> None:
     for number, stream in enumerate(streams, 1):
         os.dup2(stream.fileno(), number)
         stream.close()
     sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", 1)
     # a sweep forks its cells from the same process
     forkserver.ensure_running = forkserver._forkserver.ensure_running = lambda: None
-    sys.argv = [f"lingmix-{name}", *arguments]
-    resolve_name(f"lingmix.{name}:main")()
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    sys.argv = [place.partition(":")[0].replace("lingmix.", "lingmix-"), *arguments]
+    resolve_name(place)()

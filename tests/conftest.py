@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -40,17 +41,14 @@ def output_dir(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("multirun")
 
 
+def composed(output_dir: Path, name: str, command: str, *overrides: str) -> DictConfig:
+    """A command's configuration in an experiment of that name."""
+    here = (f"output_dir={output_dir}", f"name='{name}'", f"data_dir={SHARED}")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose(command, [*here, *overrides])
+
+
 @pytest.fixture
 def configure(output_dir, request) -> Callable[..., DictConfig]:
     """Composes a command's configuration; each test has an experiment of its own."""
-
-    def configured(command: str, *overrides: str) -> DictConfig:
-        here = (
-            f"output_dir={output_dir}",
-            f"name='{request.node.name.replace('/', '.')}'",
-            f"data_dir={SHARED}",
-        )
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            return compose(command, [*here, *overrides])
-
-    return configured
+    return partial(composed, output_dir, request.node.name.replace("/", "."))

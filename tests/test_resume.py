@@ -253,7 +253,7 @@ def test_the_command_told_to_stop_ends_with_the_status_of_the_signal(output_dir)
     run = Run(output_dir, "command", *ENCODERS["tiny"], "trainer.max_steps=2000")
     command = [sys.executable, "-m", "lingmix.train", *run.overrides, "trainer.max_steps=2000"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    until(state_path(run.work, 3).exists, process=process)
+    until(lambda: run.states, process=process)
     process.send_signal(signal.SIGTERM)
     told, wrong = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM, wrong

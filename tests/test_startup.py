@@ -1,8 +1,10 @@
 """What a command imports to answer: libraries that take seconds only for what needs them."""
 
-import os
+import json
 import subprocess
 import sys
+from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -23,28 +25,50 @@ BROUGHT_BY_LIGHTNING = {"torchmetrics", "scipy", "matplotlib"}
 BROUGHT_BY_MLFLOW = {"pandas", "scipy"}
 """Its `__init__` imports its parts for language models, which have no switch either."""
 
-ANSWER = """
-import atexit, sys
+FORKING = """
+import atexit, hydra, json, lingmix.cli.entry_point, os, sys
 from importlib import import_module
-atexit.register(lambda: sys.stderr.write("\\n" + " ".join(sys.modules)))
-command = sys.argv.pop(1)
-sys.argv[0] = f"lingmix-{command}"
-import_module(f"lingmix.{command}").main()
+for line in sys.stdin:
+    command, arguments, cwd, variables, said = json.loads(line)
+    if process := os.fork():
+        print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
+        continue
+    os.chdir(cwd)
+    os.environ |= variables
+    for stream in (1, 2):
+        os.dup2(os.open(said, os.O_WRONLY | os.O_APPEND | os.O_CREAT), stream)
+    atexit.register(lambda: print("", *sys.modules, file=open(said + ".modules", "w")))
+    sys.argv = [f"lingmix-{command}", *arguments]
+    sys.exit(import_module(f"lingmix.{command}").main())
 """
+"""A process that has imported what every command imports, and is forked for each."""
 
 
-def answer(command, *arguments, cwd, variables=None):
-    """Status, what it says on either stream, and the heavy modules that it has imported."""
-    ended = subprocess.run(
-        [sys.executable, "-c", ANSWER, command, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env=os.environ | (variables or {}),
-    )
-    errors, _, imported = ended.stderr.rpartition("\n")
-    return ended.returncode, ended.stdout + errors, HEAVY & {*imported.split()}
+@pytest.fixture(scope="module")
+def forking():
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKING], stdin=PIPE, stdout=PIPE, text=True
+    ) as process:
+        yield process
+        process.stdin.close()
+
+
+@pytest.fixture
+def answer(forking, tmp_path):
+    """Runs a command in `tmp_path`: its status, what it says on either stream, and the heavy
+    modules that it has imported."""
+
+    def answered(command, *arguments, variables=None):
+        said = tmp_path / f"{command}.txt"
+        forking.stdin.write(
+            json.dumps([command, arguments, str(tmp_path), variables or {}, str(said)]) + "\n"
+        )
+        forking.stdin.flush()
+        status = int(forking.stdout.readline())
+        imported = Path(f"{said}.modules").read_text().split()
+        return status, said.read_text(), HEAVY & {*imported}
+
+    return answered
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -56,8 +80,8 @@ def answer(command, *arguments, cwd, variables=None):
         ("--cfg=job", "output_dir:"),
     ],
 )
-def test_help_and_listing_import_nothing_heavy(tmp_path, command, argument, says):
-    status, said, imported = answer(command, argument, cwd=tmp_path)
+def test_help_and_listing_import_nothing_heavy(answer, command, argument, says):
+    status, said, imported = answer(command, argument)
     assert (status, imported) == (0, set())
     assert says.format(command) in said
 
@@ -70,10 +94,10 @@ def test_help_and_listing_import_nothing_heavy(tmp_path, command, argument, says
         ("evaluate", "search=", "search=hnsw"),
     ],
 )
-def test_completion_imports_nothing_heavy(tmp_path, command, typed, offered):
+def test_completion_imports_nothing_heavy(answer, command, typed, offered):
     line = f"lingmix-{command} {typed}"
     told = {"COMP_LINE": line, "COMP_POINT": str(len(line))}
-    status, said, imported = answer(command, "-sc", "query=bash", cwd=tmp_path, variables=told)
+    status, said, imported = answer(command, "-sc", "query=bash", variables=told)
     assert (status, imported) == (0, set())
     assert offered in said.split()
 
@@ -83,9 +107,9 @@ def test_completion_imports_nothing_heavy(tmp_path, command, typed, offered):
     [("sync", "nothing is left to send"), ("sweeps", "no sweep is recorded")],
 )
 def test_where_nothing_is_recorded_nothing_heavy_is_imported_and_nothing_made(
-    tmp_path, command, says
+    answer, tmp_path, command, says
 ):
-    status, said, imported = answer(command, cwd=tmp_path)
+    status, said, imported = answer(command)
     assert (status, imported) == (0, set())
     assert said.rstrip().endswith(says)
     assert [*tmp_path.rglob("*.db*")] == []
@@ -108,28 +132,26 @@ def test_where_nothing_is_recorded_nothing_heavy_is_imported_and_nothing_made(
         ("sync", ["tracking.wait=-1"], "tracking.wait: must be", set()),
     ],
 )
-def test_a_refusal_imports_no_more_than_what_it_is_about(
-    tmp_path, command, arguments, says, allowed
-):
-    status, said, imported = answer(command, *arguments, cwd=tmp_path)
+def test_a_refusal_imports_no_more_than_what_it_is_about(answer, command, arguments, says, allowed):
+    status, said, imported = answer(command, *arguments)
     assert status == 1
     assert said.startswith(f"lingmix-{command}: {says}")
     assert imported <= allowed
 
 
-def test_a_training_imports_what_it_uses(tmp_path):
+def test_a_training_imports_what_it_uses(answer, tmp_path):
     status, said, imported = answer(
-        "train", f"output_dir={tmp_path}", *QUICK, "trainer.max_steps=1", cwd=tmp_path
+        "train", f"output_dir={tmp_path}", *QUICK, "trainer.max_steps=1"
     )
     assert status == 0, said
     used = {"torch", "transformers", "pytorch_lightning", "mlflow", "polars"}
     assert imported == used | BROUGHT_BY_LIGHTNING | BROUGHT_BY_MLFLOW
 
 
-def test_a_recorded_sweep_is_read_without_a_model(tmp_path):
+def test_a_recorded_sweep_is_read_without_a_model(answer, tmp_path):
     """The store is there, and holds nothing."""
     (tmp_path / "multirun").mkdir()
     (tmp_path / "multirun" / "mlflow.db").touch()
-    status, said, imported = answer("sweeps", cwd=tmp_path)
+    status, said, imported = answer("sweeps")
     assert (status, said.strip()) == (0, "no sweep is recorded")
     assert imported <= {"mlflow", "polars"} | BROUGHT_BY_MLFLOW

@@ -21,6 +21,7 @@ from lingmix.tracking.lifecycle import STATE
 from lingmix.tracking.system_metrics import SYSTEM
 from lingmix.training import rank_group
 from lingmix.training.rank_group import RankGroup
+from tests.commands import TORCHRUN, Forked, torchrun
 from tests.conftest import QUICK
 from tests.events import until
 
@@ -35,20 +36,23 @@ RUN = [
 """In float64: what differs by more than 1e-5 is no rounding."""
 
 
-TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 
 
-def started(output_dir, *overrides: str, launcher: tuple[str, ...] = TORCHRUN) -> subprocess.Popen:
-    command = [
-        *(sys.executable, *launcher),
-        *("-m", "lingmix.train", f"output_dir={output_dir}", *RUN, *overrides),
-    ]
+def started(output_dir, *overrides: str) -> subprocess.Popen:
+    """By torchrun, as a user starts it."""
+    run = ["-m", "lingmix.train", f"output_dir={output_dir}", *RUN, *overrides]
     settings = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, env=settings, text=True, **pipes)
+    return subprocess.Popen([sys.executable, *LAUNCHER, *run], env=settings, text=True, **pipes)
 
 
-def ended(process: subprocess.Popen) -> tuple[int, str, str]:
+def forked(output_dir, *overrides: str, launcher: tuple[str, ...] = TORCHRUN) -> Forked:
+    """By a torchrun that imports nothing anew, nor do its ranks."""
+    return torchrun(*launcher, f"output_dir={output_dir}", *RUN, *overrides)
+
+
+def ended(process: subprocess.Popen | Forked) -> tuple[int, str, str]:
     said, wrong = process.communicate(timeout=150)
     return process.returncode, said, wrong
 
@@ -98,14 +102,14 @@ def test_two_nodes_record_the_one_run_of_one_process(output_dir, alone):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     nodes = [
-        started(
+        forked(
             output_dir,
             "trainer.num_nodes=2",
             "name=two-nodes",
             launcher=(
-                *TORCHRUN[:2],
                 *("--nnodes=2", "--nproc-per-node=1", f"--node-rank={node}"),
                 *("--master-addr=127.0.0.1", f"--master-port={port}"),
+                *TORCHRUN[2:],
             ),
         )
         for node in (0, 1)
@@ -117,27 +121,30 @@ def test_two_nodes_record_the_one_run_of_one_process(output_dir, alone):
     assert_alike(history(output_dir, "two-nodes"), alone)
 
 
-@pytest.mark.parametrize("strategy", ["auto", pytest.param("summed_fsdp", marks=pytest.mark.chaos)])
+@pytest.mark.parametrize(
+    ("strategy", "start"),
+    [("auto", forked), pytest.param("summed_fsdp", started, marks=pytest.mark.chaos)],
+)
 def test_a_stopped_run_goes_on_to_the_metrics_of_one_process_and_is_then_complete(
-    output_dir, alone, strategy
+    output_dir, alone, strategy, start
 ):
     name = f"two-processes-{strategy}"
     overrides = ("trainer.devices=2", f"trainer.strategy={strategy}", f"name={name}")
     work = output_dir / "runs" / name / config_hash(resolved(composed(output_dir, *overrides)))
-    process = started(output_dir, *overrides)
+    process = start(output_dir, *overrides)
     until(lambda: [*work.glob("state-*.ckpt")], process=process)
     process.send_signal(signal.SIGTERM)
     status, said, wrong = ended(process)
     assert status != 0
     assert "stopped by SIGTERM at step" in said, wrong
     assert list(work.glob("state-*.ckpt"))
-    status, said, wrong = ended(started(output_dir, *overrides))
+    status, said, wrong = ended(start(output_dir, *overrides))
     assert status == 0, wrong
     assert said.count("mAP monolingual") == 2, "once for each of two sets"
     assert_alike(history(output_dir, name), alone)
     assert list(work.parent.iterdir()) == []
     if strategy == "auto":
-        status, said, wrong = ended(started(output_dir, *overrides))
+        status, said, wrong = ended(start(output_dir, *overrides))
         assert (status, wrong) == (0, "")
         (line,) = said.splitlines()
         assert "complete already" in line

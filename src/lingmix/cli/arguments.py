@@ -3,6 +3,7 @@
 import pydoc
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from functools import cache
 from inspect import Parameter, signature
 from typing import Any, get_type_hints
 
@@ -20,7 +21,7 @@ def check_arguments(node: Mapping[str, Any], *, at: str, given: Collection[str] 
     a partial node may leave out any."""
     target = locate(node["_target_"], at=at)
     try:
-        parameters = signature(target).parameters
+        parameters = _parameters(target)
     except (TypeError, ValueError):  # of a function in C
         return
     taken = {name: parameters[name] for name in parameters if name not in given}
@@ -72,6 +73,12 @@ def locate(path: str, *, at: str) -> Callable[..., Any]:
     return target
 
 
+@cache
+def _parameters(target: Callable[..., Any]) -> Mapping[str, Parameter]:
+    return signature(target).parameters
+
+
+@cache
 def _types(target: Callable[..., Any]) -> dict[str, Any]:
     try:
         return get_type_hints(

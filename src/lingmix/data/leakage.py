@@ -1,10 +1,10 @@
-"""Whether a text that is trained on, or a query developed on, is also one that is measured on.
+"""Audits training and development data for texts of the evaluation sets.
 
-The queries of an evaluation set may not be trained on, neither as queries nor as passages nor as
-negatives, and a passage that is relevant to one of them may not be trained on as a query: either
-shows the encoder a question that it is asked. All else that is shared is a passage of the corpus
-that is searched: trained on with other queries, as is usual where one adapts to a domain of one's
-own, or a query that is a passage relevant to nothing. It is counted, and said.
+Two overlaps are leaks, since they show the encoder a question of the evaluation: a query of an
+evaluation set among the training texts, in any role, and a passage that is relevant to one of them
+as a training query. They are refused. Any other overlap is a passage of the searched corpus, seen
+in training with other queries, as is usual in domain adaptation, or a training query that equals a
+passage relevant to nothing. It is counted and logged.
 """
 
 import logging
@@ -27,11 +27,11 @@ from lingmix.errors import InputError
 log = logging.getLogger(__name__)
 
 Role = Literal["query", "relevant passage", "passage"]
-"""Of a text in an evaluation set; `passage` is one that is relevant to no query."""
+"""The role of a text in an evaluation set; a `passage` is relevant to no query."""
 
 
 class Overlap(NamedTuple):
-    """A training text, `field` of an item (`queries.en`), that an evaluation set holds too."""
+    """A training text, `field` of an item (`queries.en`), that is in an evaluation set too."""
 
     item_id: str
     field: str
@@ -42,7 +42,7 @@ class Overlap(NamedTuple):
 
     @property
     def is_leak(self) -> bool:
-        """Whether what is asked is trained on, and not a passage alone that is searched."""
+        """Whether it shows the encoder a question of the evaluation."""
         as_query = self.field.startswith("queries.")
         return self.role == "query" or (self.role == "relevant passage" and as_query)
 
@@ -54,7 +54,7 @@ class Overlap(NamedTuple):
 
 
 class SharedQuery(NamedTuple):
-    """A query of the development set that is one of an evaluation set too."""
+    """A query of the development set that is a query of an evaluation set too."""
 
     development_id: str
     evaluation_set: str
@@ -68,7 +68,7 @@ class SharedQuery(NamedTuple):
         )
 
 
-class _Measured(NamedTuple):
+class _Place(NamedTuple):
     evaluation_set: str
     role: Role
     id: str
@@ -80,15 +80,15 @@ def audit_leakage(
     items: Rows | None,
     evaluation_sets: Sequence[EvaluationSet],
 ) -> list[Overlap]:
-    """Queries, passages and negatives of the `items` that are trained on (see `scaled_items`)
-    against queries and passages, compared `loosely_folded`: first their hashes, then the texts.
+    """Returns the overlaps of queries, passages and negatives of the training `items` (see
+    `scaled_items`) with queries and passages of the evaluation sets.
 
-    Texts that are short enough to be equal by chance are passed over: those without a letter, such
-    as a year, and those narrower than four Latin letters, which is two of Chinese, Japanese or
-    Korean.
+    Texts are compared `loosely_folded`: first their hashes, then the texts themselves. Texts short
+    enough to be equal by chance are left out: those without a letter, such as a year, and those
+    narrower than four Latin letters, or two of Chinese, Japanese or Korean.
     """
-    measured = _by_form(_measured_on(evaluation_sets))
-    hashes = pa.array(sorted(map(hash_of, measured)), pa.uint64())
+    places = _places_by_form(_evaluation_texts(evaluation_sets))
+    hashes = pa.array(sorted(map(hash_of, places)), pa.uint64())
     overlaps: list[Overlap] = []
     joined = columns.joined
     for begin, form, role, language, item in joined.columns(
@@ -97,13 +97,13 @@ def audit_leakage(
         found = pc.is_in(pa.array(form), value_set=hashes).to_numpy(zero_copy_only=False)
         if items is not None:
             found &= items[item] >= 0
-        places = np.flatnonzero(found)
-        for place, text in zip(places, columns.texts.take(begin + places), strict=True):
-            field = f"{ROLES[role[place]]}.{joined.languages[language[place]]}"
-            item_id = columns.item_ids[int(item[place])]
+        rows = np.flatnonzero(found)
+        for row, text in zip(rows, columns.texts.take(begin + rows), strict=True):
+            field = f"{ROLES[role[row]]}.{joined.languages[language[row]]}"
+            item_id = columns.item_ids[int(item[row])]
             overlaps += [
-                Overlap(item_id, field, *one, text=_shown(text))
-                for one in measured.get(loosely_folded(text), ())
+                Overlap(item_id, field, *place, text=_excerpt(text))
+                for place in places.get(loosely_folded(text), ())
             ]
     return overlaps
 
@@ -111,19 +111,19 @@ def audit_leakage(
 def audit_development(
     *, development: EvaluationSet, evaluation_sets: Sequence[EvaluationSet]
 ) -> list[SharedQuery]:
-    """Queries against queries, compared as by `audit_leakage`. The passages may be the same: splits
-    of one set share a corpus."""
-    measured = _by_form(text for one in evaluation_sets for text in _queries(one))
+    """Returns the development queries that are queries of an evaluation set, compared as by
+    `audit_leakage`. The passages may be the same: splits of one set share a corpus."""
+    places = _places_by_form(text for one in evaluation_sets for text in _queries(one))
     return [
-        SharedQuery(id, found.evaluation_set, found.id, _shown(text))
+        SharedQuery(id, place.evaluation_set, place.id, _excerpt(text))
         for id, text in zip(development.query_ids, development.queries, strict=True)
-        for found in measured.get(loosely_folded(text), ())
+        for place in places.get(loosely_folded(text), ())
     ]
 
 
 def refuse_leakage(*, overlaps: Sequence[Overlap], allowed: Sequence[str]) -> None:
-    """Raises InputError for a leak from an evaluation set that is not `allowed` by name; logs how
-    many passages of each set are trained on without one."""
+    """Raises InputError for a leak from an evaluation set whose name is not `allowed`; else logs
+    how many passages of each set are trained on."""
     refused = [one for one in overlaps if one.is_leak and one.evaluation_set not in allowed]
     if not refused:
         _log_shared_passages(overlaps)
@@ -148,7 +148,7 @@ def _log_shared_passages(overlaps: Sequence[Overlap]) -> None:
 
 
 def refuse_shared_queries(*, shared: Sequence[SharedQuery], allowed: Sequence[str]) -> None:
-    """Unless `allowed` names every evaluation set concerned, as `development/<set>`."""
+    """Raises InputError unless `allowed` names every set concerned, as `development/<set>`."""
     refused = [one for one in shared if _of_development(one) not in allowed]
     if not refused:
         return
@@ -169,33 +169,33 @@ def _first(found: Sequence[Overlap] | Sequence[SharedQuery], most: int = 3) -> s
     return "; ".join(map(str, found[:most])) + more
 
 
-def _shown(text: str) -> str:
+def _excerpt(text: str) -> str:
     return " ".join(text.split())[:80]
 
 
-def _by_form(texts: Iterator[tuple[str, _Measured]]) -> dict[str, list[_Measured]]:
-    """Those of texts that tell something."""
-    measured: dict[str, list[_Measured]] = {}
+def _places_by_form(texts: Iterator[tuple[str, _Place]]) -> dict[str, list[_Place]]:
+    """Maps each folded text that is not too short to where it stands."""
+    places: dict[str, list[_Place]] = {}
     for text, place in texts:
-        if _is_telling(form := loosely_folded(text)):
-            measured.setdefault(form, []).append(place)
-    return measured
+        if _is_long_enough(form := loosely_folded(text)):
+            places.setdefault(form, []).append(place)
+    return places
 
 
-def _is_telling(form: str) -> bool:
+def _is_long_enough(form: str) -> bool:
     columns = sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in form[:4])
     return columns >= 4 and any(character.isalpha() for character in form)
 
 
-def _measured_on(evaluation_sets: Sequence[EvaluationSet]) -> Iterator[tuple[str, _Measured]]:
+def _evaluation_texts(evaluation_sets: Sequence[EvaluationSet]) -> Iterator[tuple[str, _Place]]:
     for one in evaluation_sets:
         yield from _queries(one)
         relevant = set(one.passage_J[one.grade_J > 0].tolist())
-        for place, (id, text) in enumerate(zip(one.passage_ids, one.passages, strict=True)):
-            role: Role = "relevant passage" if place in relevant else "passage"
-            yield text, _Measured(one.name, role, id)
+        for row, (id, text) in enumerate(zip(one.passage_ids, one.passages, strict=True)):
+            role: Role = "relevant passage" if row in relevant else "passage"
+            yield text, _Place(one.name, role, id)
 
 
-def _queries(one: EvaluationSet) -> Iterator[tuple[str, _Measured]]:
+def _queries(one: EvaluationSet) -> Iterator[tuple[str, _Place]]:
     for id, text in zip(one.query_ids, one.queries, strict=True):
-        yield text, _Measured(one.name, "query", id)
+        yield text, _Place(one.name, "query", id)
