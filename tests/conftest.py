@@ -41,7 +41,7 @@ def output_dir(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("multirun")
 
 
-def composed(output_dir: Path, name: str, command: str, *overrides: str) -> DictConfig:
+def composed_in(output_dir: Path, name: str, command: str, *overrides: str) -> DictConfig:
     """A command's configuration in an experiment of that name."""
     here = (f"output_dir={output_dir}", f"name='{name}'", f"data_dir={SHARED}")
     with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -51,4 +51,4 @@ def composed(output_dir: Path, name: str, command: str, *overrides: str) -> Dict
 @pytest.fixture
 def configure(output_dir, request) -> Callable[..., DictConfig]:
     """Composes a command's configuration; each test has an experiment of its own."""
-    return partial(composed, output_dir, request.node.name.replace("/", "."))
+    return partial(composed_in, output_dir, request.node.name.replace("/", "."))

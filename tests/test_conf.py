@@ -2,6 +2,8 @@
 
 import inspect
 import pydoc
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from lingmix.model.precision import precision_of
 from lingmix.sweep.space import corners, overrides_of, search_space
 from lingmix.training.loss import require_loss
 from tests.columns import columns_of, training_pairs
-from tests.conftest import SHARED, STATIC
+from tests.conftest import SHARED, STATIC, composed_in
 
 GROUPS = {
     "train": [
@@ -99,21 +101,22 @@ def test_every_group_belongs_to_a_command():
     assert {path.name for path in CONF.iterdir() if path.is_dir()} == read
 
 
-@pytest.fixture
-def composed(configure):
+@pytest.fixture(scope="module")
+def composed(output_dir):
     """A command's plain values with a choice, which the command takes."""
 
+    @cache
     def values_of(command: str, choice: str) -> dict[str, Any]:
         needed = list(FILLED.get(choice, []))
         if command == "mine":
             needed = [one for one in needed if one != "depth=10"]
         if command in ("evaluate", "mine") and not choice.startswith("encoder"):
             needed += FILLED["encoder=pretrained"]
-        values = resolved(configure(command, choice, *needed))
+        values = resolved(composed_in(output_dir, "conf", command, choice, *needed))
         check_settings(values, command)
         return values
 
-    return values_of
+    return lambda command, choice: deepcopy(values_of(command, choice))
 
 
 @pytest.mark.parametrize(("command", "choice"), CHOICES)

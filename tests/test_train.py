@@ -15,7 +15,7 @@ from lingmix.errors import InputError
 from lingmix.evaluation.metrics import METRICS
 from lingmix.tracking.history import complete_runs
 from lingmix.tracking.identity import config_hash
-from tests.conftest import QUICK, STATIC, composed
+from tests.conftest import QUICK, STATIC, composed_in
 
 
 def records(config) -> dict:
@@ -27,7 +27,7 @@ def records(config) -> dict:
 @pytest.fixture(scope="module")
 def trained(output_dir):
     """The configuration of a complete run. Tests that start it again leave one complete run."""
-    config = composed(output_dir, "trained", "train", *QUICK)
+    config = composed_in(output_dir, "trained", "train", *QUICK)
     train(config)
     return config
 

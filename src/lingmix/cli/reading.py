@@ -3,6 +3,7 @@
 import re
 from argparse import ArgumentError
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,11 @@ def _read_texts(node: yaml.Node, *, language: bool) -> None:
             _read_texts(value, language=language or getattr(key, "value", None) in LANGUAGES)
 
 
+@cache  # each cell of a sweep composes the same files
+def _parse(text: str) -> Any:
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+
+
 class FileConfigSource(file_config_source.FileConfigSource):
     """Hydra's source of configuration files, with our loader; Hydra finds it by its name."""
 
@@ -70,7 +76,7 @@ class FileConfigSource(file_config_source.FileConfigSource):
         path = Path(self.path, self._normalize_file_name(config_path))
         try:
             text = path.read_text(encoding="utf-8-sig")
-            values = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+            values = _parse(text)
             header = self._get_header_dict(text[:512])
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise InputError(
