@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from hydra import compose, initialize_config_dir
 from mlflow import MlflowClient
@@ -138,6 +139,18 @@ def test_a_run_told_to_stop_goes_on_to_the_same_metrics_at_the_same_steps(
     assert run.history == alone[encoder]
     assert not run.work.exists()
     assert list(run.work.parent.iterdir()) == []
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_run_stopped_on_a_gpu_draws_on_from_its_random_state(output_dir):
+    """Its dropout; sums on a GPU may be in another order."""
+    on_gpu = [*ENCODERS["tiny"], "trainer.accelerator=gpu", "trainer.precision=32-true"]
+    undisturbed, run = (Run(output_dir, name, *on_gpu) for name in ("gpu-alone", "gpu"))
+    undisturbed.train()
+    stop(run, signal.SIGTERM, at=state_path(run.work, 12))
+    run.train()
+    loss, expected = (dict(one.history["train/loss"]) for one in (run, undisturbed))
+    assert loss == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_run_can_stop_again_and_again(alone, output_dir):

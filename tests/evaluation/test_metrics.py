@@ -1,7 +1,15 @@
+from typing import Any
+
 import numpy as np
+import polars as pl
 import pytest
 
-from lingmix.evaluation.metrics import Rankings, retrieval_metrics
+from lingmix.evaluation.bias import BIAS
+from lingmix.evaluation.metric_names import Measure
+from lingmix.evaluation.metrics import METRICS, Rankings, retrieval_metrics
+from lingmix.evaluation.parallel import PARALLEL
+from lingmix.evaluation.scores import score
+from tests.evaluation.made import MatrixScorer, parallel_set, random_set
 
 
 def measured(
@@ -54,3 +62,36 @@ def test_each_ranking_is_measured_alone_in_whatever_order_they_come() -> None:
         np.array([1, 0, 1]), np.array([4, 2, 1]), np.ones(3, dtype=np.int32), depth=None
     )
     assert retrieval_metrics(rankings)["map"].tolist() == [1 / 2, (1 + 2 / 4) / 2]
+
+
+MEASURES: dict[str, Measure[Any]] = {**METRICS, **BIAS, **PARALLEL}
+RANDOM = np.random.default_rng(0)
+SETS = [
+    random_set(RANDOM, queries=60, passages=90),
+    parallel_set(items=12, languages=("de", "en", "th")),
+]
+
+
+@pytest.mark.parametrize("ranked", ["at random", "all alike", "relevant first", "relevant last"])
+def test_no_score_of_a_query_leaves_the_range_of_its_measure(ranked) -> None:
+    measured = set()
+    for evaluation_set in SETS:
+        shape = len(evaluation_set.queries), len(evaluation_set.passages)
+        scores_QP = np.zeros(shape, np.float32)
+        if ranked != "all alike":
+            scores_QP = RANDOM.standard_normal(shape, np.float32)
+        if ranked.startswith("relevant"):
+            sign = 1 if ranked == "relevant first" else -1
+            scores_QP[evaluation_set.query_J, evaluation_set.passage_J] += 99 * sign
+        scores = score(
+            evaluation_set, MatrixScorer(scores_QP), depth=None, temperature=None, seed=0
+        ).per_query
+        for name in MEASURES.keys() & {*scores.columns}:
+            low, high = MEASURES[name].range
+            values = scores[name].drop_nulls()
+            assert values.is_between(low - 1e-9, high + 1e-9).all(), (name, values.describe())
+            measured |= {name} if len(values) else set()
+        if ranked == "relevant first" and evaluation_set.name == "parallel":
+            ends = scores.filter(setting="monolingual").select(pl.col(*METRICS).unique())
+            assert ends.row(0) == (1,) * len(METRICS)
+    assert measured == MEASURES.keys()

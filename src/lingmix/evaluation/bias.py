@@ -8,6 +8,7 @@ query, with the figure under its name, null where it is not defined for the quer
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -172,6 +173,7 @@ BIAS = {
         whole=True,
         label="rank distance",
         digits=1,
+        range=(1.0, inf),
         best="nearest 0",
         note="Rank distance: how many places lie between the languages' relevant passages that "
         "rank first and last; lower is better.",
@@ -180,6 +182,7 @@ BIAS = {
         compute=lambda pooled: share_gap(pooled.excess),
         label="share gap",
         best="nearest 0",
+        range=(-1.0, 1.0),
         note="The next three are 0 in expectation for an encoder blind to language. Share gap: "
         "which part of a query's first places (as many as it has relevant passages) languages hold "
         "in excess of what a ranking blind to language would give them, which has as many relevant "
@@ -199,6 +202,7 @@ BIAS = {
         label="same-language excess",
         signed=True,
         best="nearest 0",
+        range=(-1.0, 1.0),
         note="Same-language excess: how much more of the first places than that the query's own "
         "language holds.",
     ),

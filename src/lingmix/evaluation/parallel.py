@@ -9,13 +9,14 @@ with the figure under its name.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import NamedTuple, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from lingmix.evaluation.metric_names import SHARE, UNBOUNDED, Measure, Range
+from lingmix.evaluation.metric_names import SHARE, Measure, Range
 from lingmix.evaluation.metrics import Rankings, ndcg
 from lingmix.evaluation.pools import LISTED, Positions
 
@@ -161,7 +162,7 @@ def _spearman(one_NK: Positions, other_NK: Positions) -> NDArray[np.float64]:
 
 PARALLEL = {
     "max_rank": Parallel(
-        compute=max_rank, whole=True, label="Max@R", digits=1, best="lowest", range=UNBOUNDED
+        compute=max_rank, whole=True, label="Max@R", digits=1, best="lowest", range=(1.0, inf)
     ),
     "complete_at_20": Parallel(compute=partial(complete, k=20), label="Complete@20"),
     f"rank_correlation_at_{LISTED}": Parallel(
