@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import chain, product
+from itertools import chain, islice, product
 
 import numpy as np
 import pytest
@@ -249,7 +249,7 @@ def test_no_false_negative_is_left_and_no_negative_is_hidden(seed, languages):
     ],
 )
 def test_none_is_left_and_none_hidden_in_public_data(sources, homogeneous):
-    read = [[*read_pairs(path=SHARED / source / "pairs.jsonl.gz")] for source in sources]
+    read = [[*islice(read_pairs(path=SHARED / at / "pairs.jsonl.gz"), 3000)] for at in sources]
     definition = Definition([*chain.from_iterable(map(whole_items, read))])
     pairs = pairs_of_columns(columns_of(*read), items=None, languages=None, pairs="all")
     drawn = batches(pairs, homogeneous=homogeneous, steps=25, size=512)
