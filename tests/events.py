@@ -7,7 +7,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-HANGS = 300.0
+HANGS = 900.0
 """Seconds after which something is taken never to come."""
 
 

@@ -29,7 +29,7 @@ from lingmix.tracking.system_metrics import SYSTEM
 from lingmix.training.checkpoints import best_path, state_path
 from tests.changes import once
 from tests.conftest import QUICK, STATIC
-from tests.events import until
+from tests.events import HANGS, until
 
 STEPS = 24
 RUN = [
@@ -268,7 +268,7 @@ def test_the_command_told_to_stop_ends_with_the_status_of_the_signal(output_dir)
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     until(lambda: run.states, process=process)
     process.send_signal(signal.SIGTERM)
-    told, wrong = process.communicate(timeout=120)
+    told, wrong = process.communicate(timeout=HANGS)
     assert process.returncode == 128 + signal.SIGTERM, wrong
     assert "Traceback" not in wrong
     assert "stopped by SIGTERM at step" in told

@@ -16,7 +16,7 @@ from lingmix.tracking.history import runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import STATE
 from tests.conftest import FAILING, FAILURE, QUICK
-from tests.events import until
+from tests.events import HANGS, until
 
 with_ray = pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra lingmix[ray]")
 
@@ -38,7 +38,7 @@ def started(output_dir: Path, name: str, *overrides: str) -> subprocess.Popen:
 
 
 def ended(process: subprocess.Popen) -> tuple[int, str, str]:
-    said, wrong = process.communicate(timeout=280)
+    said, wrong = process.communicate(timeout=HANGS)
     return process.returncode, said, wrong
 
 

@@ -19,7 +19,7 @@ from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import STATE
 from lingmix.tracking.system_metrics import SYSTEM
 from tests.conftest import FAILING, FAILURE, QUICK
-from tests.events import until
+from tests.events import HANGS, until
 
 SLURM = [
     "launcher=slurm",
@@ -89,7 +89,7 @@ class Sweep:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    said, wrong = process.communicate(timeout=500)
+    said, wrong = process.communicate(timeout=HANGS)
     return process.returncode, said, wrong
 
 

@@ -21,7 +21,7 @@ from lingmix.tracking.lifecycle import ERROR, KIND, STATE
 from tests.commands import command
 from tests.conftest import FAILING, FAILURE
 from tests.conftest import QUICK as OF_ALL
-from tests.events import until
+from tests.events import HANGS, until
 
 QUICK = [*(line for line in OF_ALL if "batch_size" not in line), "sampler.batch_size=1000"]
 """Batches larger than a language pair, which every cell notes."""
@@ -129,7 +129,7 @@ def test_ctrl_c_stops_a_sweep_and_says_how_it_goes_on(output_dir, configure):
     )
     until(lambda: [*output_dir.glob("runs/stopped/*/encoder")], process=process)
     os.killpg(process.pid, signal.SIGINT)
-    told, wrong = process.communicate(timeout=120)
+    told, wrong = process.communicate(timeout=HANGS)
     assert process.returncode == 128 + signal.SIGINT, wrong
     assert "lingmix-train: stopped; run the same command to run the missing cells" in told
     assert "Traceback" not in wrong
@@ -161,7 +161,7 @@ def test_ctrl_c_while_a_sweep_starts_its_processes_leaves_none_behind(output_dir
     )
     until(partial(has_forkserver, psutil.Process(process.pid)), process=process)
     os.killpg(process.pid, signal.SIGINT)
-    _, wrong = process.communicate(timeout=120)  # ends when no process has its streams
+    _, wrong = process.communicate(timeout=HANGS)  # ends when no process has its streams
     assert (process.returncode, wrong) == (128 + signal.SIGINT, "")
 
 
@@ -260,7 +260,7 @@ def test_a_cell_that_is_killed_is_recorded_as_failed_with_the_status_it_died_of(
         cell for server in psutil.Process(process.pid).children() for cell in server.children()
     )
     cell.kill()
-    _, wrong = process.communicate(timeout=120)
+    _, wrong = process.communicate(timeout=HANGS)
     assert process.returncode == 1
     assert "1 of 1 cells failed (first: its process died with status -9)" in wrong
     client, experiment = recorded(here, "killed")

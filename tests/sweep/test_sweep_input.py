@@ -22,7 +22,7 @@ from lingmix.tracking.history import complete_runs, runs
 from lingmix.tracking.identity import HASH, config_hash
 from lingmix.tracking.lifecycle import KIND, STATE
 from tests.conftest import QUICK
-from tests.events import until
+from tests.events import HANGS, until
 from tests.rounds import ROUNDS
 from tests.unreliable import GONE, unreliable
 
@@ -69,7 +69,7 @@ class Sweep:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    said, wrong = process.communicate(timeout=240)
+    said, wrong = process.communicate(timeout=HANGS)
     return process.returncode, said, wrong
 
 

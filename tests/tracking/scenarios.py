@@ -19,7 +19,7 @@ from lingmix.tracking.run_folder import run_folder
 from tests.tracking.whole_run import record
 from tests.unreliable import GONE, Unreliable
 
-HANGS = 120.0
+HANGS = 300.0
 """Seconds after which something that goes on is taken to wait without end."""
 
 

@@ -118,7 +118,7 @@ def places(client, tmp_path_factory, processes) -> list[Place]:
     arguments = (client.tracking_uri, tmp_path_factory.mktemp("watched"), found)
     process = processes.Process(target=watched, args=arguments)
     process.start()
-    places = found.get(timeout=120)
+    places = found.get(timeout=600)
     process.join()
     return places
 

@@ -23,7 +23,7 @@ from lingmix.training import rank_group
 from lingmix.training.rank_group import RankGroup
 from tests.commands import TORCHRUN, Forked, torchrun
 from tests.conftest import QUICK
-from tests.events import until
+from tests.events import HANGS, until
 
 RUN = [
     *QUICK,
@@ -53,7 +53,7 @@ def forked(output_dir, *overrides: str, launcher: tuple[str, ...] = TORCHRUN) ->
 
 
 def ended(process: subprocess.Popen | Forked) -> tuple[int, str, str]:
-    said, wrong = process.communicate(timeout=150)
+    said, wrong = process.communicate(timeout=HANGS)
     return process.returncode, said, wrong
 
 

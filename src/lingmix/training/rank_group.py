@@ -160,7 +160,7 @@ class RankGroup:
         while not self._store.check(list(keys)):
             if self._store.check([FAILED]) and not despite_failure:
                 raise _FailedElsewhereError
-            if self.rank and self._store.check([DONE]):
+            if self.rank and self._store.check([DONE]) and not self._store.check(list(keys)):
                 raise SystemExit(0)
             if within is not None and time.monotonic() - started > within:
                 missing = [key for key in keys if not self._store.check([key])]
