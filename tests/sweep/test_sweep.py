@@ -78,7 +78,7 @@ def test_the_same_sweep_again_runs_nothing_and_a_wider_one_only_what_is_new(stud
     assert "6 cells, 4 complete, 2 to run" in wider.stdout, wider.stderr
     after = {run.info.run_id for run in complete_runs(client, experiment).values()}
     assert before < after
-    assert len(after) == 6
+    assert len(after) == 6, wider.stdout
     assert len(list(runs(client, experiment, f"tags.`{KIND}` = 'sweep'"))) == 1
 
 
