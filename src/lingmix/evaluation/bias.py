@@ -200,9 +200,9 @@ BIAS = {
     "same_language_excess": Bias(
         compute=lambda pooled: same_language_excess(pooled.excess),
         label="same-language excess",
+        range=(-1.0, 1.0),
         signed=True,
         best="nearest 0",
-        range=(-1.0, 1.0),
         note="Same-language excess: how much more of the first places than that the query's own "
         "language holds.",
     ),
