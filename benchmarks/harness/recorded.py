@@ -71,7 +71,8 @@ def record(
     client = open_store(uri)
     experiment = experiment_of(client, name, output_dir=folder)
     return [
-        _record(client, experiment, settings=(params or {}) | _settings(cell), run_name=_name(cell),
+        _record(client, experiment, run_name=_name(cell),
+            settings={"pairs": "all"} | (params or {}) | _settings(cell),
             table=of.with_columns(pl.Series("map", scores(cell, of))))
         for cell in cells
     ]  # fmt: skip
@@ -86,7 +87,6 @@ def _settings(cell: Cell) -> dict[str, str]:
         "sampler.alpha": str(cell.alpha),
         "augmentation.scale": str(cell.scale),
         "seed": str(cell.seed),
-        "pairs": "all",
     }
 
 

@@ -220,6 +220,19 @@ def test_language_preference_may_be_wanted_or_not(recorded) -> None:
         assert f"choose alpha {alpha}: " in found.said[0]
 
 
+def test_contrastive_entropies_have_laws_where_they_were_measured(recorded) -> None:
+    for run_id in recorded.add(CELLS):
+        file = recorded.artifacts(run_id) / "per_query.parquet"
+        table = pl.read_parquet(file)
+        table.with_columns(contrastive_entropy=2 - pl.col("map")).write_parquet(file)
+    [found] = recorded.answers()
+    settings = found.laws["setting"].unique(maintain_order=True).to_list()
+    assert settings == [*TRUTH, "utility", *(f"{setting}_contrastive_entropy" for setting in TRUTH)]
+    both = found.law_curves.filter(measured=1, scale=100, alpha=0.5).sort("setting")["score"]
+    of_entropy, of_score = both[3], both[2]  # those of the monolingual setting
+    assert of_entropy == pytest.approx(2 - of_score, abs=1e-6)
+
+
 def test_a_preference_is_said_in_words() -> None:
     preference = replace(ASKED.preference, crosslingual=0)
     assert preference.words("mAP") == "monolingual mAP"
@@ -246,8 +259,9 @@ def test_all_frames_name_their_set_and_group(full) -> None:
     found = frames(full.results())
     assert set(found) == {
         "frontier", "pairs", "region", "hypervolume", "exchange", "comparisons", "components",
-        "predictors", "laws", "law_curves", "moves", "best_alphas",
+        "predictors", "laws", "law_curves", "moves", "best_alphas", "transfer",
     }  # fmt: skip
+    assert found.pop("transfer").is_empty()  # the runs have one choice of pairs
     assert all(frame.columns[:2] == ["set", "group"] for frame in found.values())
 
 

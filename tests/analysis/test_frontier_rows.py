@@ -1,10 +1,18 @@
 """No interval holds a score that cannot be."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from lingmix.analysis.curve_scores import CurveScores
-from lingmix.analysis.frontier_rows import around, frontier_rows, hypervolume_rows, region_rows
+from lingmix.analysis.exchange_words import exchange_not_found, exchange_said
+from lingmix.analysis.frontier_rows import (
+    around,
+    exchange_rows,
+    frontier_rows,
+    hypervolume_rows,
+    region_rows,
+)
 from lingmix.analysis.inference.crossed import resampled
 from lingmix.analysis.inference.grid import Floats, Grid
 from lingmix.analysis.metric_columns import range_of
@@ -58,6 +66,33 @@ def test_intervals_and_the_region_of_a_share_are_within_it_and_others_are_not_cl
     assert high > 1.15
     [row] = hypervolume_rows(curve(SHARE), 0.95)
     assert row["hypervolume_high"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (0.40, "each cross-lingual point gained costs 2.00 monolingual points (1.12 to 9.26)"),
+        (0.50, "cannot be told, as the cross-lingual gain itself, +.100 (+.002 to +.198), may be "
+         "nearly 0; the monolingual loss is +.200 (+.200 to +.200)."),
+        (0.52, "as the cross-lingual gain itself, +.100 (−.002 to +.202), may be 0;"),
+    ],
+)  # fmt: skip
+def test_a_rate_is_told_while_a_tenth_of_the_gain_is_sure(error: float, words: str) -> None:
+    """One seed, two questions: paid is .2 and gained .1, by 1.96 times a tenth of the error."""
+
+    def grid(smallest: list[float], largest: list[float]) -> Grid:
+        scores_ACSQ = np.array([[[smallest]], [[largest]]])
+        return Grid((0.0, 1.0), (None,), (1,), ("a", "b"), scores_ACSQ)
+
+    grids = {
+        "monolingual": grid([0.5, 0.5], [0.7, 0.7]),
+        "crosslingual": grid([0.6 - error / 10, 0.6 + error / 10], [0.5, 0.5]),
+    }
+    means = {name: one.means[:, 0] for name, one in grids.items()}
+    ranges = dict.fromkeys(grids, SHARE)
+    given = CurveScores(None, None, grids, {}, means, {}, ranges)
+    rows = pl.DataFrame([*exchange_rows(given, 0.95)])
+    assert words in " ".join([*exchange_said(rows), *exchange_not_found(rows)])
 
 
 def test_ranges_are_known_by_metric() -> None:

@@ -61,6 +61,30 @@ def test_the_law_of_each_setting_is_told():
     assert abs(half["miss"]) < 0.01
 
 
+def test_entropy_falls_to_its_limit_and_its_best_alpha_is_that_of_the_lowest():
+    """Two less the score: the same law upside down, and the same best alpha."""
+    rng = np.random.default_rng(0)
+    levels = []
+    for scale in SCALES:
+        grids = level(scale, tilt=1.0, rng=rng)
+        entropy = grids["monolingual"]._replace(scores_ACSQ=2 - grids["monolingual"].scores_ACSQ)
+        levels.append(grids | {"monolingual_contrastive_entropy": entropy})
+    scores = scale_scores(levels, [BASE + scale for scale in SCALES], EVEN, "map")
+    rows = scale_rows(scores, level=0.95, draws=200, rng=rng)
+    frames = {name: pl.DataFrame(rows[name]) for name in SCALE_FRAMES}
+    of_entropy = {
+        name: one.filter(setting="monolingual_contrastive_entropy") for name, one in frames.items()
+    }
+    half = of_entropy["laws"].filter(alpha=0.5).row(0, named=True)
+    assert half["limit"] == pytest.approx(1.3, abs=0.01)
+    assert half["enough"] is None
+    best = of_entropy["best_alphas"].filter(scale=500).row(0, named=True)
+    assert best["best"] == pytest.approx(0.25, abs=0.02)
+    said, _ = sentences(frames)
+    assert "Monolingual contrastive entropy approaches a limit by a power law" in said
+    assert "best alpha of preferred scores" in said
+
+
 def test_laws_are_drawn_beyond_the_largest_scale():
     curve = frames_of()["law_curves"].filter(setting="utility", alpha=0.5)
     assert curve["scale"].max() == 4 * 4000 - BASE

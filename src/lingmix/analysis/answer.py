@@ -33,7 +33,8 @@ class Answer(NamedTuple):
       standard deviations of the noise, with bounds, and for contests `seeds_needed` and
       `questions_needed`.
     - `predictors`: a row per scale, contest and `predictor` of language pairs (`one_language`,
-      `one_script`, `trained`): `effect` with bounds, what pairs with it gain beyond others, `p`.
+      `one_script`, `trained`, `fertility`, `resource`): `effect` with bounds, what pairs with it
+      gain beyond others, or for twice as much of it, and `p`; null where the languages do not tell.
     - `laws`: a row per setting (`utility` is the preference's) and alpha: the `status` of the power
       law in scale, `exponent` (shared by the alphas) and `limit` with bounds, null unless it
       converged; `enough` with bounds, the scale beyond which doubling all data gains less than a

@@ -6,11 +6,11 @@ import polars as pl
 
 from lingmix.analysis.answer import Answer
 from lingmix.analysis.contest_rows import UNDECIDED
-from lingmix.analysis.exchange_words import rate
+from lingmix.analysis.exchange_words import UNTOLD, rate
 from lingmix.analysis.frontier_rows import Row
 from lingmix.analysis.groups import scale_name
 from lingmix.analysis.metric_columns import LABELS
-from lingmix.analysis.predictor_rows import WORDS
+from lingmix.analysis.predictor_rows import PREDICTORS
 from lingmix.analysis.scale_tables import (
     BEST_NOTE,
     LAW_NOTE,
@@ -38,12 +38,13 @@ FRONTIER_NOTE = (
 VERDICT_NOTE = "*: told apart after correction for the number of language pairs (max-T step-down)."
 EXCHANGE_NOTE = (
     "Rate: monolingual points paid for each cross-lingual point gained, with Fieller's interval; "
-    "undefined where nothing is gained. It cannot be told where the interval of what is gained "
-    "holds 0."
+    "undefined where nothing is gained. It cannot be told where what is gained may be 0, or a "
+    "tenth of what it seems."
 )
 PREDICTOR_NOTE = (
-    "What language pairs with a property gain beyond others, all properties considered. *: differs "
-    "from 0. An association is no cause."
+    "What language pairs with a property gain beyond others, or for twice as much of it, all "
+    "properties considered. *: differs from 0. An association is no cause. It cannot be told where "
+    "the languages are too few to tell the property from those above it."
 )
 
 
@@ -140,14 +141,20 @@ def predictor_table(answer: Answer) -> TextTable:
     """Returns a line per scale, contest and property of language pairs."""
     lines = [
         (
-            f"pairs {WORDS[row['predictor']]}",
+            f"pairs {PREDICTORS[row['predictor']].words}",
             *_contest(row),
-            f"{ranged(row, 'effect', number=signed)}{'*' * (row['p'] <= 1 - answer.level)}",
+            _effect(row, answer.level),
             p_value(row["p"]),
         )
         for row in answer.predictors.iter_rows(named=True)
     ]
     return text_table(("property", "scale", "alpha", "against", "gain more", "p"), lines)
+
+
+def _effect(row: Row, level: float) -> str:
+    if row["p"] is None:
+        return UNTOLD
+    return f"{ranged(row, 'effect', number=signed)}{'*' * (row['p'] <= 1 - level)}"
 
 
 def _contest(row: Row) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from lingmix.analysis.exchange_words import exchange_not_found, exchange_said
 from lingmix.analysis.frontier_rows import Row
 from lingmix.analysis.groups import scale_name
 from lingmix.analysis.metric_columns import LABELS, label_of
-from lingmix.analysis.predictor_rows import predictors_said
+from lingmix.analysis.predictor_rows import predictors_not_found, predictors_said
 from lingmix.analysis.preference import Preference
 from lingmix.analysis.scale_words import scale_not_found, scale_said
 from lingmix.analysis.table import ranged, score, signed
@@ -39,6 +39,7 @@ def not_found(answer: Answer, left_out: Sequence[str]) -> list[str]:
     lines += [
         *exchange_not_found(_at_largest(answer.exchange)),
         *_undecided_pairs(answer),
+        *predictors_not_found(_at_largest(answer.predictors), recommended(answer)),
         *scale_not_found(answer),
     ]
     return lines

@@ -10,7 +10,12 @@ import polars as pl
 from lingmix.analysis.answer import Answer
 from lingmix.analysis.answer_words import not_found, said
 from lingmix.analysis.contest_rows import Certainty, comparison_rows, component_rows
-from lingmix.analysis.curve_scores import LANGUAGE_PREFERENCE, CurveScores, curve_scores
+from lingmix.analysis.curve_scores import (
+    LANGUAGE_PREFERENCE,
+    CurveScores,
+    curve_scores,
+    entropies,
+)
 from lingmix.analysis.frontier_rows import (
     Row,
     exchange_rows,
@@ -21,10 +26,12 @@ from lingmix.analysis.frontier_rows import (
 )
 from lingmix.analysis.groups import curves, groups
 from lingmix.analysis.inference.grid import Grid
-from lingmix.analysis.predictor_rows import predictor_rows
+from lingmix.analysis.predictor_rows import Known, known_of, predictor_rows
 from lingmix.analysis.preference import Preference
 from lingmix.analysis.results import Results
 from lingmix.analysis.scale_rows import scale_rows, scale_scores
+from lingmix.analysis.transfer_rows import transfer
+from lingmix.tracking.languages import read_languages
 
 NUMBERS = ("scale", "seeds", "questions", "seeds_needed", "questions_needed")
 TEXTS = ("setting", "pair", "verdict", "status", "predictor")
@@ -56,7 +63,8 @@ def answered(results: Results, files: Mapping[str, Path], asked: Asked) -> Resul
                 _answer(one.name, words, group, files=files, items=items, asked=asked)
                 for words, group in groups(one.runs)
                 if not files.keys().isdisjoint(group["run_id"])
-            )
+            ),
+            transfer=transfer(one.runs, files, one.name, asked.metric, _certainty(asked)),
         )
         for one in results.sets
     ]
@@ -64,8 +72,14 @@ def answered(results: Results, files: Mapping[str, Path], asked: Asked) -> Resul
 
 
 def frames(results: Results) -> dict[str, pl.DataFrame]:
-    """Returns the frames of all answers by name, with the columns set and group before theirs."""
-    return {
+    """Returns the frames of all answers by name, with the columns set and group before theirs, and
+    `transfer`."""
+    moved = [
+        one.transfer.select(pl.lit(one.name).alias("set"), "*")
+        for one in results.sets
+        if one.transfer.height
+    ]
+    return {"transfer": pl.concat(moved or [pl.DataFrame()])} | {
         name: pl.concat(
             [
                 getattr(answer, name).select(
@@ -91,10 +105,11 @@ def _answer(
     items: Mapping[str, int | None],
     asked: Asked,
 ) -> Answer:
-    how = Certainty(asked.level, asked.power, asked.draws, np.random.default_rng(asked.seed))
+    how = _certainty(asked)
     rows: dict[str, list[Row]] = {name: [] for name in FRAMES}
     left_out: dict[str, None] = {}
     grids, trained = list[Mapping[str, Grid]](), list[int | None]()
+    scales = group["scale"].n_unique()
     for name, runs in curves(group):
         if files.keys().isdisjoint(runs["run_id"]):
             continue
@@ -107,10 +122,11 @@ def _answer(
             draws=asked.draws,
             rng=how.rng,
         )
-        for frame, found in _rows(curve, asked.preference, how).items():
+        known = _known(runs, files, set_name)
+        for frame, found in _rows(curve, asked.preference, how, known).items():
             rows[frame] += found
         left_out |= dict.fromkeys(f"{name}: {value}" for value in curve.first.left_out)
-        grids.append(curve.grids)
+        grids.append({**curve.grids, **(entropies(curve, files, set_name) if scales > 1 else {})})
         trained.append(items[runs["run_id"][0]])
     if scores := scale_scores(grids, trained, asked.preference, asked.metric):
         rows |= scale_rows(scores, level=asked.level, draws=asked.draws, rng=how.rng)
@@ -124,7 +140,19 @@ def _answer(
     )
 
 
-def _rows(curve: CurveScores, preference: Preference, how: Certainty) -> dict[str, Iterable[Row]]:
+def _certainty(asked: Asked) -> Certainty:
+    return Certainty(asked.level, asked.power, asked.draws, np.random.default_rng(asked.seed))
+
+
+def _known(runs: pl.DataFrame, files: Mapping[str, Path], set_name: str) -> Known:
+    """By the first of the runs that has recorded it: they differ in alpha and seed alone."""
+    recorded = (read_languages(files[run].parent) for run in runs["run_id"] if run in files)
+    return known_of(runs["pairs"][0], next(filter(None, recorded), None), set_name)
+
+
+def _rows(
+    curve: CurveScores, preference: Preference, how: Certainty, known: Known
+) -> dict[str, Iterable[Row]]:
     comparisons = [*comparison_rows(curve, how)]
     return {
         "frontier": frontier_rows(curve, preference, how.level),
@@ -133,7 +161,7 @@ def _rows(curve: CurveScores, preference: Preference, how: Certainty) -> dict[st
         "hypervolume": hypervolume_rows(curve, how.level),
         "exchange": exchange_rows(curve, how.level),
         "comparisons": comparisons,
-        "predictors": predictor_rows(comparisons, curve.runs.runs["pairs"][0], how.level),
+        "predictors": predictor_rows(comparisons, known, how.level),
         "components": component_rows(curve, how),
     }
 

@@ -1,6 +1,7 @@
 """The rows of an answer's frames on contests between two alphas."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from lingmix.analysis.inference.components import (
     margins,
 )
 from lingmix.analysis.inference.crossed import interval
-from lingmix.analysis.inference.grid import Floats, Grid
+from lingmix.analysis.inference.grid import Floats
 from lingmix.analysis.inference.sample_size import questions_needed, seeds_needed
 from lingmix.evaluation.metric_names import SETTINGS, Range
 
@@ -70,24 +71,41 @@ def comparison_rows(curve: CurveScores, how: Certainty) -> Iterator[Row]:
     """The family of tests is every contest of every pair: the alpha may be chosen afterwards."""
     if not (curve.contests and curve.pairs):
         return
-    parts = {pair: curve.contrasts(grid.scores_ACSQ[:, 0]) for pair, grid in curve.pairs.items()}
-    found = _joined([components(scores_TSQ) for scores_TSQ in parts.values()])
-    questions = curve.first.questions_Q
-    effects_MQ = np.concatenate(
-        [_placed(parts[pair].mean(1), curve.pairs[pair], questions) for pair in parts]
-    )
+    contrasts = [
+        Contrasts(curve.contrasts(grid.scores_ACSQ[:, 0]), grid.questions_Q, curve.ranges[setting])
+        for grid, setting in zip(curve.pairs.values(), curve.runs.pairs.values(), strict=True)
+    ]
+    names = product(curve.pairs, curve.contests)
+    found = verdict_rows(contrasts, curve.first.questions_Q, how)
+    for (pair, (a, b)), row in zip(names, found, strict=True):
+        place = {"pair": pair, "alpha": curve.alphas[a], "against": curve.alphas[b]}
+        yield {"scale": curve.scale, **place, **row}
+
+
+class Contrasts(NamedTuple):
+    """T differences of a language pair's scores, of its own questions, and the range of scores."""
+
+    scores_TSQ: Floats
+    questions_Q: tuple[str, ...]
+    possible: Range
+
+
+def verdict_rows(
+    contrasts: Sequence[Contrasts], questions: tuple[str, ...], how: Certainty
+) -> Iterator[Row]:
+    """Tests all contrasts, which are of some of the `questions`, as one family; yields a row for
+    each in their order."""
+    found = _joined([components(one.scores_TSQ) for one in contrasts])
+    effects_MQ = np.concatenate([_placed(one, questions) for one in contrasts])
     tests = compare(found, effects_MQ, how.draws, how.rng)
     margin_M = margins(found, how.level)
     undecided_M = tests.max_t_M > 1 - how.level
-    effect_M = found.mean_T / np.concatenate([_spread(part) for part in parts.values()])
+    effect_M = found.mean_T / np.concatenate([_spread(one.scores_TSQ) for one in contrasts])
     needed = _needed(found, how, undecided_M, tests=len(undecided_M))
-    names = [(pair, contest) for pair in parts for contest in curve.contests]
-    for m, (pair, (a, b)) in enumerate(names):
-        mean, possible = found.mean_T[m], of_difference(curve.ranges[curve.runs.pairs[pair]])
+    ranges = [of_difference(one.possible) for one in contrasts for _ in one.scores_TSQ]
+    for m, mean in enumerate(found.mean_T):
         yield {
-            "scale": curve.scale,
-            "pair": pair, "alpha": curve.alphas[a], "against": curve.alphas[b],
-            **around("difference", mean, margin_M[m], possible),
+            **around("difference", mean, margin_M[m], ranges[m]),
             "effect": effect_M[m],
             "p": tests.p_M[m], "p_holm": tests.holm_M[m], "p_max_t": tests.max_t_M[m],
             "verdict": UNDECIDED if undecided_M[m] else GAINS if mean > 0 else LOSES,
@@ -101,13 +119,13 @@ def _spread(scores_TSQ: Floats) -> Floats:
     return np.where(spread_T > 0, spread_T, np.nan)
 
 
-def _placed(effects_TQ: Floats, grid: Grid, questions: tuple[str, ...]) -> Floats:
+def _placed(contrasts: Contrasts, questions: tuple[str, ...]) -> Floats:
     """Puts a pair's questions among all, so that the mean over all is that over its own."""
-    if grid.questions_Q == questions:
+    effects_TQ, own = contrasts.scores_TSQ.mean(1), contrasts.questions_Q
+    if own == questions:
         return effects_TQ
-    positions = np.searchsorted(questions, grid.questions_Q)
     placed = np.zeros((len(effects_TQ), len(questions)))
-    placed[:, positions] = effects_TQ * len(questions) / len(grid.questions_Q)
+    placed[:, np.searchsorted(questions, own)] = effects_TQ * len(questions) / len(own)
     return placed
 
 

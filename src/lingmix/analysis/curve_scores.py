@@ -14,11 +14,14 @@ from lingmix.analysis.metric_columns import range_of
 from lingmix.analysis.question_scores import FILE, run_scores, with_questions
 from lingmix.analysis.scored_runs import ScoredRuns, scored_runs
 from lingmix.errors import InputError
-from lingmix.evaluation.metric_names import SETTINGS, Range
+from lingmix.evaluation.metric_names import CONTRASTIVE_ENTROPY, SETTINGS, Range
 
 log = logging.getLogger(__name__)
 
 LANGUAGE_PREFERENCE = "language_preference"
+
+ENTROPIES = {f"{setting}_{CONTRASTIVE_ENTROPY}": setting for setting in SETTINGS}
+"""The settings of contrastive entropies, by the names that laws of them have."""
 
 
 class CurveScores(NamedTuple):
@@ -67,11 +70,11 @@ def curve_scores(
     rng: np.random.Generator,
 ) -> CurveScores:
     """Reads the scores of the runs of one scale. Raises InputError where none can be read."""
-    scored = _read(runs, files, set_name, metric)
+    scored = read_scores(runs, files, set_name, metric)
     settings = [s for s in SETTINGS if s in scored.rankings["setting"]]
     grids = {setting: scored.grid(setting) for setting in settings}
     if with_preference:
-        preferred = _read(runs, files, set_name, LANGUAGE_PREFERENCE)
+        preferred = read_scores(runs, files, set_name, LANGUAGE_PREFERENCE)
         grids[LANGUAGE_PREFERENCE] = preferred.grid("multilingual")
     _require_same_axes(grids)
     found = resampled([*grids.values()], draws, rng)
@@ -89,10 +92,29 @@ def curve_scores(
 
 def ranges_of(names: Iterable[str], metric: str) -> dict[str, Range]:
     """Returns the range of each of the scores, which are of the metric in a setting."""
-    return {name: range_of(name if name == LANGUAGE_PREFERENCE else metric) for name in names}
+    others = {LANGUAGE_PREFERENCE: LANGUAGE_PREFERENCE} | dict.fromkeys(
+        ENTROPIES, CONTRASTIVE_ENTROPY
+    )
+    return {name: range_of(others.get(name, metric)) for name in names}
 
 
-def _read(runs: pl.DataFrame, files: Mapping[str, Path], set_name: str, metric: str) -> ScoredRuns:
+def entropies(curve: CurveScores, files: Mapping[str, Path], set_name: str) -> dict[str, Grid]:
+    """Reads the contrastive entropies of the curve's runs, by the names of `ENTROPIES`; none where
+    one of the runs has not measured them."""
+    runs = curve.runs.runs
+    measured = (CONTRASTIVE_ENTROPY in pl.read_parquet_schema(files[r]) for r in runs["run_id"])
+    if not all(measured):
+        return {}
+    scored = read_scores(runs, files, set_name, CONTRASTIVE_ENTROPY)
+    known = {*scored.rankings["setting"]}
+    grids = {name: scored.grid(one) for name, one in ENTROPIES.items() if one in known}
+    return {name: grid for name, grid in grids.items() if grid[:3] == curve.first[:3]}
+
+
+def read_scores(
+    runs: pl.DataFrame, files: Mapping[str, Path], set_name: str, metric: str
+) -> ScoredRuns:
+    """Reads the scores of the runs' queries, ranking by ranking."""
     scored = scored_runs(runs, _readable(runs["run_id"].to_list(), files, set_name, metric))
     return scored._replace(rankings=with_questions(scored.rankings.lazy()).collect())
 

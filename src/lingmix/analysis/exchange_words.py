@@ -12,7 +12,8 @@ UNDEFINED, UNTOLD = "undefined", "cannot be told"
 
 def rate(row: Row) -> str:
     """Returns the rate with its bounds, undefined where nothing is gained; it cannot be told where
-    the interval of what is gained holds 0, as by Fieller's condition its own is unbounded."""
+    the interval of what is gained holds 0, as by Fieller's condition its own is unbounded, or comes
+    near (`frontier_rows.SURE_GAIN`)."""
     if row["rate"] is not None:
         return ranged(row, "rate", 2, number=_plain)
     return UNDEFINED if row["gained_high"] <= 0 else UNTOLD
@@ -40,12 +41,18 @@ def exchange_not_found(rows: pl.DataFrame) -> Iterator[str]:
     for row in rows.iter_rows(named=True):
         if row["rate"] is not None:
             continue
-        told = rate(row)
+        step = f"from alpha {row['alpha_from']:g} to {row['alpha_to']:g}"
+        gained, paid = (ranged(row, name, number=signed) for name in ("gained", "paid"))
         yield (
-            f"The exchange rate from alpha {row['alpha_from']:g} to {row['alpha_to']:g}: {told}, "
-            f"as the cross-lingual gain, {ranged(row, 'gained', number=signed)}, "
-            f"{'is' if told == UNDEFINED else 'may be'} none."
+            f"The exchange rate {step}: {rate(row)}, as the cross-lingual gain itself, {gained}, "
+            f"{_least(row)}; the monolingual loss is {paid}."
         )
+
+
+def _least(row: Row) -> str:
+    if rate(row) == UNDEFINED:
+        return "is none"
+    return "may be 0" if row["gained_low"] <= 0 else "may be nearly 0"
 
 
 def _plain(value: float, digits: int) -> str:

@@ -19,6 +19,10 @@ AXES = ("monolingual", "crosslingual")
 
 REGION_POINTS = 41
 
+SURE_GAIN = 0.1
+"""A rate is told where more than this share of what seems to be gained is gained for certain.
+Nearer to Fieller's pole its interval is all but unbounded."""
+
 
 def frontier_rows(curve: CurveScores, preference: Preference, level: float) -> Iterator[Row]:
     front_A, best_A = _probabilities(curve, preference)
@@ -79,14 +83,16 @@ def exchange_rows(curve: CurveScores, level: float) -> Iterator[Row]:
     for a in range(len(curve.alphas) - 1, 0, -1):
         paid_SQ, gained_SQ = mono_ASQ[a] - mono_ASQ[a - 1], cross_ASQ[a - 1] - cross_ASQ[a]
         found = components(np.stack([paid_SQ, gained_SQ]))
-        row = {"scale": curve.scale, "alpha_from": curve.alphas[a], "alpha_to": curve.alphas[a - 1]}
+        step = {"alpha_from": curve.alphas[a], "alpha_to": curve.alphas[a - 1]}
+        row: Row = {"scale": curve.scale, **step}
         for name, mean, margin in zip(
             ("paid", "gained"), found.mean_T, margins(found, level), strict=True
         ):
             row |= around(name, mean, margin, of_difference(curve.ranges[AXES[0]]))
         bounds = exchange_rate(paid_SQ, gained_SQ, level)
-        rate = np.nan if bounds is None else found.mean_T[0] / found.mean_T[1]
-        yield row | bounded("rate", rate, *(bounds or (np.nan, np.nan)))
+        told = bounds is not None and row["gained_low"] > SURE_GAIN * row["gained"]
+        rate = (found.mean_T[0] / found.mean_T[1], *bounds) if bounds and told else (np.nan,) * 3
+        yield row | bounded("rate", *rate)
 
 
 def _probabilities(curve: CurveScores, preference: Preference) -> tuple[Floats, Floats]:

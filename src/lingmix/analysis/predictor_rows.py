@@ -1,7 +1,9 @@
 """What the response of a language pair goes with: its languages, its scripts, its training."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
+from math import log2
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -12,57 +14,109 @@ from lingmix.analysis.inference.grid import Floats
 from lingmix.analysis.inference.predictors import are_told_apart, effects
 from lingmix.analysis.table import p_value, ranged, signed
 from lingmix.data.items import LanguagePair
+from lingmix.tracking.languages import LanguageFacts
+
+
+class Known(NamedTuple):
+    """What is known of language pairs: those trained on, None for all, and by language how many
+    pairs were trained on and how many tokens a query takes, on average over the same ones."""
+
+    trained: frozenset[str] | None
+    pairs: Mapping[str, float] = {}
+    tokens: Mapping[str, float] = {}
+
+
+class Predictor(NamedTuple):
+    """`words` follow "language pairs". `value` of a pair is None where it is not known."""
+
+    words: str
+    value: Callable[[LanguagePair, Known], float | None]
+
+
+def _doublings(pair: LanguagePair, of_language: Mapping[str, float]) -> float | None:
+    numbers = [of_language.get(language, 0) for language in pair]
+    return sum(map(log2, numbers)) / 2 if min(numbers) > 0 else None
+
 
 PREDICTORS = {
-    "one_language": lambda pair, trained: pair.monolingual,
-    "one_script": lambda pair, trained: script(pair.query) == script(pair.passage),
-    "trained": lambda pair, trained: trained is None or str(pair) in trained,
+    "one_language": Predictor("of one language", lambda pair, known: pair.monolingual),
+    "one_script": Predictor(
+        "of one script", lambda pair, known: script(pair.query) == script(pair.passage)
+    ),
+    "trained": Predictor(
+        "that were trained", lambda pair, known: known.trained is None or str(pair) in known.trained
+    ),
+    "fertility": Predictor(
+        "whose languages take twice the tokens", lambda pair, known: _doublings(pair, known.tokens)
+    ),
+    "resource": Predictor(
+        "whose languages have twice the training pairs",
+        lambda pair, known: _doublings(pair, known.pairs),
+    ),
 }
-WORDS = {
-    "one_language": "of one language",
-    "one_script": "of one script",
-    "trained": "that were trained",
-}
+"""In this order they are added, while languages suffice to tell them apart."""
 
 
-def predictor_rows(comparisons: Sequence[Row], pairs: str, level: float) -> Iterator[Row]:
+def known_of(pairs: str, facts: LanguageFacts | None, set_name: str) -> Known:
+    """Returns what is known of pairs in runs with this param `pairs`, on an evaluation set."""
+    trained = None if pairs == "all" else frozenset(pairs.strip("[]").split(","))
+    if facts is None:
+        return Known(trained)
+    of_language: dict[str, float] = {}
+    for pair, count in facts.trained_pairs.items():
+        for language in {*LanguagePair.parse(pair)}:
+            of_language[language] = of_language.get(language, 0) + count
+    return Known(trained, of_language, facts.query_tokens.get(set_name, {}))
+
+
+def predictor_rows(comparisons: Sequence[Row], known: Known, level: float) -> Iterator[Row]:
     """Yields a row for each contest of alphas and predictor: `effect` with bounds, what pairs with
-    it gain beyond others, all predictors considered, and `p`. `pairs` are those trained, as a run's
-    param has them.
+    it (or with twice as much of it) gain beyond others, all predictors considered, and `p`.
 
-    A predictor is left out that the pairs do not tell from those before it whichever language is
-    left out, such as one that all pairs share, or those of one language alone.
+    Effect and p are null for a predictor that the pairs do not tell from those before it whichever
+    language is left out, as that of one language alone. One that is unknown of a pair has no row,
+    nor has one that all pairs share.
     """
-    trained = None if pairs == "all" else {*pairs.strip("[]").split(",")}
     by_contest = sorted(comparisons, key=_contest)
     for (alpha, against), rows in groupby(by_contest, key=_contest):
         chosen = [*rows]
-        known = [LanguagePair.parse(row["pair"]) for row in chosen]
-        values = {
-            name: [float(has(pair, trained)) for pair in known] for name, has in PREDICTORS.items()
-        }
+        pairs = [LanguagePair.parse(row["pair"]) for row in chosen]
+        values = _values(pairs, known)
         names: list[str] = []
         for name in values:
-            if are_told_apart(_columns(values, [*names, name]), known):
+            if are_told_apart(_columns(values, [*names, name]), pairs):
                 names.append(name)
         response_P = np.array([row["difference"] for row in chosen])
-        found = effects(response_P, _columns(values, names), known, level=level) if names else ()
-        for name, *of_predictor, p in zip(names, *found, strict=True):
+        found = effects(response_P, _columns(values, names), pairs, level=level) if names else ()
+        told = dict(zip(names, zip(*found, strict=True), strict=True))
+        for name in values:
+            *effect, p = told.get(name, [np.nan] * 4)
             row = {"scale": chosen[0]["scale"], "alpha": alpha, "against": against}
-            yield row | {"predictor": name} | bounded("effect", *of_predictor) | {"p": float(p)}
+            row |= {"predictor": name} | bounded("effect", *effect)
+            yield row | {"p": float(p) if name in told else None}
 
 
 def predictors_said(rows: pl.DataFrame, best: Row | None, level: float) -> Iterator[str]:
     """Yields what language pairs gain more or less by the alpha of the best row."""
-    if best is None or rows.is_empty():
-        return
-    chosen = pl.any_horizontal(pl.col("alpha", "against") == best["alpha"])
-    for row in rows.filter(chosen, pl.col("p") <= 1 - level).iter_rows(named=True):
+    for row in _of_best(rows, best):
+        if row["p"] is None or row["p"] > 1 - level:
+            continue
         more = "more" if row["effect"] > 0 else "less"
         yield (
             f"With alpha {row['alpha']:g} instead of {row['against']:g}, language pairs "
-            f"{WORDS[row['predictor']]} gain {more} than others: "
+            f"{PREDICTORS[row['predictor']].words} gain {more} than others: "
             f"{ranged(row, 'effect', number=signed)}, p {p_value(row['p'])}."
+        )
+
+
+def predictors_not_found(rows: pl.DataFrame, best: Row | None) -> Iterator[str]:
+    """Yields the properties of which these languages cannot tell whether pairs gain by them."""
+    untold = dict.fromkeys(row["predictor"] for row in _of_best(rows, best) if row["p"] is None)
+    if untold:
+        words = " or ".join(PREDICTORS[name].words for name in untold)
+        yield (
+            f"Whether language pairs {words} gain more or less cannot be told: the languages are "
+            "too few to tell it from their other properties."
         )
 
 
@@ -73,6 +127,24 @@ def script(language: str) -> str:
     stated = [part for part in parts[1:] if len(part) == 4]
     likely = get_global("likely_subtags").get(parts[0], language)
     return stated[0] if stated else likely.split("_")[min(1, likely.count("_"))]
+
+
+def _of_best(rows: pl.DataFrame, best: Row | None) -> list[Row]:
+    """The contests of the alpha of the best row."""
+    if best is None:
+        return []
+    return [row for row in rows.to_dicts() if best["alpha"] in (row["alpha"], row["against"])]
+
+
+def _values(pairs: Sequence[LanguagePair], known: Known) -> dict[str, list[float]]:
+    """Of the predictors that are known of all pairs, and differ between some."""
+    found = {}
+    for name, predictor in PREDICTORS.items():
+        values = [predictor.value(pair, known) for pair in pairs]
+        numbers = [float(value) for value in values if value is not None]
+        if len(numbers) == len(values) and len({*numbers}) > 1:
+            found[name] = numbers
+    return found
 
 
 def _columns(values: Mapping[str, Sequence[float]], names: Sequence[str]) -> Floats:

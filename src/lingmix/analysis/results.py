@@ -11,11 +11,13 @@ from lingmix.analysis.groups import measured
 from lingmix.analysis.metric_columns import evaluation_sets
 from lingmix.analysis.summary import summarise
 from lingmix.analysis.table import SetTables, markdown, set_tables
+from lingmix.analysis.transfer_rows import transfer_said
 
 
 class SetResults(NamedTuple):
     """One evaluation set: `measured`, `evaluated` and `summarise` say what their rows are; an
-    answer for each group of comparable runs whose scores of each question can be read."""
+    answer for each group of comparable runs whose scores of each question can be read; rows of
+    `transfer_rows.transfer` where the runs vary the pairs that they train on."""
 
     name: str
     runs: pl.DataFrame
@@ -23,6 +25,7 @@ class SetResults(NamedTuple):
     summary: pl.DataFrame
     tables: SetTables
     answers: tuple[Answer, ...] = ()
+    transfer: pl.DataFrame = pl.DataFrame()
 
 
 class Results(NamedTuple):
@@ -52,6 +55,8 @@ def in_words(results: Results) -> str:
         for answer in one.answers:
             lines += ["", ", ".join(filter(None, [one.name, answer.group])), *answer.said]
             lines += [f"Not found: {line}" for line in answer.not_found]
+        if told := [*transfer_said(one.transfer)]:
+            lines += ["", f"{one.name}, transfer between language pairs", *told]
     return "\n".join(lines[1:])
 
 

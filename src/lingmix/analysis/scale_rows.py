@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lingmix.analysis.curve_scores import ranges_of
+from lingmix.analysis.curve_scores import ENTROPIES, ranges_of
 from lingmix.analysis.frontier_rows import Row, bounded
 from lingmix.analysis.inference.grid import Floats, Grid
 from lingmix.analysis.inference.laws import Estimate, enough
@@ -69,7 +69,7 @@ def scale_rows(
 ) -> dict[str, list[Row]]:
     """The rows of `laws`, `law_curves`, `moves` and `best_alphas`."""
     rows: dict[str, list[Row]] = {name: [] for name in SCALE_FRAMES}
-    for setting in (*SETTINGS, UTILITY):
+    for setting in (*SETTINGS, UTILITY, *ENTROPIES):
         if setting not in scores.scores_ACSQ:
             continue
         scores_ACSQ = scores.scores_ACSQ[setting]
@@ -77,23 +77,24 @@ def scale_rows(
             scores_ACSQ, scores.alphas_A, scores.sizes, level=level, draws=draws, rng=rng
         )
         for name, make in SCALE_FRAMES.items():
-            made = make(found, scores.ranges[setting])
+            made = make(found, scores.ranges[setting], setting in ENTROPIES)
             rows[name] += [{"setting": setting, **row} for row in made]
     return rows
 
 
-def _laws(found: Scaling, possible: Range) -> Iterator[Row]:
+def _laws(found: Scaling, possible: Range, lower_is_better: bool) -> Iterator[Row]:
     law, told = found.law, found.law.status == "converged"
     for a, alpha in enumerate(found.alphas_A):
         row: Row = {"alpha": alpha, "status": law.status}
         row |= _bounded("exponent", law.exponent if told else None)
         row |= _bounded("limit", law.limit(a) if told else None, possible)
-        scale = enough(law, a, found.sizes) if found.foretells else None
+        points = found.foretells and not lower_is_better  # an entropy has none
+        scale = enough(law, a, found.sizes) if points else None
         row |= _bounded("enough", scale)
         yield row | {"miss": None if law.miss_R is None else law.miss_R[a]}
 
 
-def _curves(found: Scaling, possible: Range) -> Iterator[Row]:
+def _curves(found: Scaling, possible: Range, _: bool) -> Iterator[Row]:
     reach = REACH if found.foretells else 1
     measured_C = found.sizes.sizes_C
     between = np.geomspace(measured_C.min(), reach * measured_C.max(), CURVE_POINTS)
@@ -106,14 +107,14 @@ def _curves(found: Scaling, possible: Range) -> Iterator[Row]:
             yield row | _bounded("score", score, possible)
 
 
-def _moves(found: Scaling, _: Range) -> Iterator[Row]:
+def _moves(found: Scaling, _: Range, __: bool) -> Iterator[Row]:
     """A figure that no degree of freedom is left for is null."""
     if found.moves is not None:
         figures = found.moves._asdict().items()
         yield {name: value if np.isfinite(value) else None for name, value in figures}
 
 
-def _best_alphas(found: Scaling, _: Range) -> Iterator[Row]:
+def _best_alphas(found: Scaling, _: Range, lower_is_better: bool) -> Iterator[Row]:
     if found.joint is None:
         return
     measured_C = found.sizes.sizes_C
@@ -121,7 +122,7 @@ def _best_alphas(found: Scaling, _: Range) -> Iterator[Row]:
     for size in (*measured_C, *foretold):
         scale = size - found.sizes.base
         row: Row = {"scale": round(scale), "measured": float(size in measured_C)}
-        yield row | _bounded("best", found.best_alpha(scale))
+        yield row | _bounded("best", found.best_alpha(scale, lowest=lower_is_better))
 
 
 SCALE_FRAMES = {

@@ -1,16 +1,18 @@
 """What the laws of scale say, and what they cannot tell, in sentences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 
 from lingmix.analysis.answer import Answer
+from lingmix.analysis.curve_scores import ENTROPIES
 from lingmix.analysis.frontier_rows import Row
 from lingmix.analysis.metric_columns import LABELS
 from lingmix.analysis.scale_rows import UTILITY
 from lingmix.analysis.table import p_value, ranged, score
 
 NAMES = LABELS | {UTILITY: "preferred"}
+NAMES |= {name: f"{LABELS[setting]} contrastive entropy" for name, setting in ENTROPIES.items()}
 
 REASONS = {
     "not identifiable": "is not identifiable from these scales and this noise",
@@ -26,10 +28,12 @@ def scale_said(answer: Answer) -> Iterator[str]:
             .unique("setting", maintain_order=True)
             .iter_rows(named=True)
         ):
+            setting = row["setting"]
+            approach = "approaches" if setting in ENTROPIES else "scores approach"
             yield (
-                f"{NAMES[row['setting']].capitalize()} scores approach a limit by a power law of "
-                f"the data's size, with exponent {ranged(row, 'exponent', 2)}"
-                f"{_miss(answer, row['setting'])}."
+                f"{NAMES[setting].capitalize()} {approach} a limit by a power law of the data's "
+                f"size, with exponent {ranged(row, 'exponent', 2)}"
+                f"{_miss(answer, setting)}."
             )
     if (test := _test(answer)) and test["p"] <= 1 - answer.level:
         yield f"The {_moves(answer, test)}."
@@ -45,15 +49,22 @@ def scale_not_found(answer: Answer) -> Iterator[str]:
     for status, reason in REASONS.items() if answer.laws.height else ():
         found = answer.laws.filter(status=status)["setting"].unique(maintain_order=True)
         if len(found):
-            names = ", ".join(NAMES[setting] for setting in found)
-            yield f"How {names} scores grow with scale: the exponent of a power law {reason}."
+            yield f"How {_nouns(found)} change with scale: the exponent of a power law {reason}."
     if (test := _test(answer)) and test["p"] > 1 - answer.level:
         yield f"That the {_moves(answer, test)}."
+
+
+def _nouns(settings: Iterable[str]) -> str:
+    scores = [NAMES[setting] for setting in settings if setting not in ENTROPIES]
+    others = [NAMES[setting] for setting in settings if setting in ENTROPIES]
+    return " and ".join([f"{', '.join(scores)} scores"] * bool(scores) + others)
 
 
 def _test(answer: Answer) -> Row | None:
     """That of the preference; of the last setting where there is none."""
     rows = answer.moves
+    if rows.height:
+        rows = rows.filter(~pl.col("setting").is_in([*ENTROPIES]))
     return rows.row(-1, named=True) if rows.height and rows["p"][-1] is not None else None
 
 

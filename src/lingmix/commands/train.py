@@ -16,6 +16,7 @@ from lingmix.model.hub import BRANCH
 from lingmix.model.precision import precision_of
 from lingmix.signals import PrunedError, Stop, stoppable
 from lingmix.tracking.identity import identify
+from lingmix.tracking.languages import write_languages
 from lingmix.tracking.outbox.recorder import RunRecorder
 from lingmix.tracking.results import log_results
 from lingmix.tracking.run import find_complete, pending_note, record_run
@@ -88,8 +89,10 @@ def lead(config: Config, *, ranks: RankGroup, stop: Stop) -> str:
 def record_scores(
     parts: Parts, *, config: Config, recorder: RunRecorder, work: Path
 ) -> list[SetScores]:
-    recorder.log_metrics({TRAINED_ITEMS: parts.datamodule.batches.pairs.item_count})
+    pairs, encoder = parts.datamodule.batches.pairs, parts.module.encoder
+    recorder.log_metrics({TRAINED_ITEMS: pairs.item_count})
     artifacts = empty_folder(work / "left")
+    write_languages(artifacts, pairs.sizes, parts.sets, encoder.tokenize)
     if (checkpoint := work / BRANCH).exists():
         shutil.copyfile(checkpoint, artifacts / BRANCH)
     scores = measure(parts, config=config, run_files=artifacts / "runs")
@@ -99,7 +102,7 @@ def record_scores(
         folder=artifacts,
         config=config,
         overrides=overrides(),
-        save_model=parts.module.encoder.merge_lora().save,
+        save_model=encoder.merge_lora().save,
     )
     return scores
 

@@ -26,10 +26,11 @@ class Scaling(NamedTuple):
         """Two scales have a law of any exponent, which tells nothing of a third."""
         return len(self.sizes.sizes_C) > 2
 
-    def best_alpha(self, scale: float) -> Estimate:
-        """By the joint law, which holds whether or not the best alpha moves."""
+    def best_alpha(self, scale: float, *, lowest: bool = False) -> Estimate:
+        """That of the highest score, or the lowest, by the joint law, which holds whether or not
+        the best alpha moves."""
         assert self.joint is not None
-        return best_alpha(self.joint, self.alphas_A, self.sizes.log_of(scale))
+        return best_alpha(self.joint, self.alphas_A, self.sizes.log_of(scale), lowest=lowest)
 
 
 def scaling(

@@ -68,13 +68,15 @@ def f_test(gained: float, left: float, extra: int, degrees: int) -> tuple[float,
     return float(f), float(stats.f.sf(f, extra, degrees))
 
 
-def best_alpha(joint: Law, alphas_A: Floats, log_size: float) -> Estimate:
-    """The alpha in [0, 1] of the highest score at a size, by joint laws of `polynomials` rows."""
+def best_alpha(joint: Law, alphas_A: Floats, log_size: float, *, lowest: bool = False) -> Estimate:
+    """The alpha in [0, 1] of the highest score at a size, or of the lowest, by joint laws of
+    `polynomials` rows."""
     basis_AP = polynomials(alphas_A)
     _, P = basis_AP.shape
     powers_AP, powers_FP = (np.vander(some, P, increasing=True) for some in (alphas_A, FINE_ALPHAS))
     fine_FP = powers_FP @ np.linalg.pinv(powers_AP) @ basis_AP
-    return estimate(_peaks(joint.curves.at(log_size) @ fine_FP.T), joint.level)
+    score_NF = joint.curves.at(log_size) @ fine_FP.T
+    return estimate(_peaks(-score_NF if lowest else score_NF), joint.level)
 
 
 def _peaks(score_NF: Floats) -> Floats:

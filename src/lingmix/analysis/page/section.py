@@ -18,9 +18,11 @@ from lingmix.analysis.page.figures.gallery import (
     answer_figures,
     bias_maps,
     slug,
+    transfer_maps,
 )
 from lingmix.analysis.results import SetResults
 from lingmix.analysis.table import SetTables, TextTable, contest_table, gain_table
+from lingmix.analysis.transfer_rows import TRANSFER_CAPTION, transfer_said, transfer_table
 
 
 class Export(NamedTuple):
@@ -50,10 +52,13 @@ class Section(NamedTuple):
     bias_maps: list[Figure]
     exports: list[Export]
     answers: list[Shown]
+    transfer: list[Figure]
+    transfer_said: list[str]
 
     @property
     def figures(self) -> list[Figure]:
         return [
+            *self.transfer,
             *(one for shown in self.answers for part in shown.figures for one in part),
             *(one for album in self.albums for one in album.figures),
             *self.bias_maps,
@@ -81,6 +86,7 @@ def section_of(one: SetResults, trained: str) -> Section:
         ("encoders", "mAP of encoders evaluated as they are", one.encoders, one.tables.encoders),
         ("differences", "an alpha minus another", compared, contest_rows),
         ("gains", "mAP of hybrids minus that of the better pure strategy", gained, gain_rows),
+        ("transfer", TRANSFER_CAPTION, one.transfer, transfer_table(one.transfer)),
         ("bias", "Language bias", one.summary, one.tables.bias),
         ("encoder-bias", "Language bias of encoders", one.encoders, one.tables.encoder_bias),
         *(table for number, shown in enumerate(answers, start=1) for table in _of(shown, number)),
@@ -95,6 +101,8 @@ def section_of(one: SetResults, trained: str) -> Section:
         bias_maps=bias_maps(one.runs, one.encoders, set_name=one.name),
         exports=[_export(one.name, *table) for table in tables if table[-1].rows],
         answers=answers,
+        transfer=transfer_maps(one.transfer, set_name=one.name),
+        transfer_said=[*transfer_said(one.transfer)],
     )
 
 

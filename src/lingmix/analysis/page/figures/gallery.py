@@ -8,6 +8,7 @@ import polars as pl
 
 from lingmix.analysis.answer import Answer
 from lingmix.analysis.baselines import label
+from lingmix.analysis.curve_scores import ENTROPIES
 from lingmix.analysis.groups import SCALE_NAMES, groups
 from lingmix.analysis.metric_columns import LABELS, label_of
 from lingmix.analysis.page.figures.against_alpha import against_alpha
@@ -21,6 +22,7 @@ from lingmix.analysis.page.figures.points import points
 from lingmix.analysis.page.figures.tradeoff import tradeoff
 from lingmix.analysis.pair_scores import less, pair_scores, with_means
 from lingmix.analysis.scale_words import NAMES
+from lingmix.data.items import LanguagePair
 from lingmix.evaluation.metric_names import EXCESS_SHARE, MAP, SETTINGS
 
 
@@ -85,6 +87,8 @@ def answer_figures(answer: Answer, *, number: int) -> AnswerFigures:
             drawn.pairs.append(pair_gains(rows, stem=f"{stem}-{what}", title=title))
     if answer.law_curves.height:
         for setting in answer.law_curves["setting"].unique(maintain_order=True):
+            if setting in ENTROPIES:
+                continue  # the tables have their laws
             drawn.laws.append(
                 against_scale(
                     answer,
@@ -103,6 +107,32 @@ def bias_maps(runs: pl.DataFrame, encoders: pl.DataFrame, *, set_name: str) -> l
     found = [*_bias_of_alphas(runs, set_name), *_bias_of_encoders(encoders, set_name)]
     colours = colours_of([scores for _, scores in found], difference=True)
     return [pair_map(scores, colours, stem=p.stem, title=p.about) for p, scores in found]
+
+
+def transfer_maps(moved: pl.DataFrame, *, set_name: str) -> list[Figure]:
+    """What each choice of pairs to train on changes of each language pair; one colour scale for
+    all."""
+    if moved.is_empty():
+        return []
+    pairs = [LanguagePair.parse(pair) for pair in moved["pair"]]
+    rows = moved.with_columns(
+        query=pl.Series([pair.query for pair in pairs]),
+        passage=pl.Series([pair.passage for pair in pairs]),
+        score="difference",
+    )
+    by = ["group", "trained", "against"]
+    found = [*rows.group_by(by, maintain_order=True)]
+    colours = colours_of([rows], difference=True)
+    return [
+        pair_map(
+            some.select("query", "passage", "score"),
+            colours,
+            stem=f"{slug(set_name)}-transfer-{number}",
+            title=", ".join(filter(None, [set_name, group]))
+            + f": trained on {trained} instead of {against}",
+        )
+        for number, ((group, trained, against), some) in enumerate(found, start=1)
+    ]
 
 
 def _groups(runs: pl.DataFrame, set_name: str) -> Iterator[tuple[str, Place, pl.DataFrame]]:
