@@ -16,7 +16,9 @@ from benchmarks.harness.recorded import SET, Cell, rankings, record
 
 from lingmix.analysis.answer import Answer, contests
 from lingmix.analysis.answers import answered, frames
+from lingmix.analysis.inference.planted import Design, Noise
 from lingmix.analysis.page.report import write_report
+from lingmix.analysis.planted_design import planted_like, recorded_design
 from lingmix.analysis.preference import Preference
 from lingmix.analysis.question_scores import question_scores
 from lingmix.analysis.results import Results, in_words, results_of
@@ -28,6 +30,7 @@ from lingmix.tracking.per_query import per_query_files
 from lingmix.tracking.run_table import cell_table, evaluation_table
 from lingmix.tracking.store.client import open_store
 
+DESIGN_KEYS, NOISE_KEYS = (one.__dataclass_fields__ for one in (Design, Noise))
 LANGUAGES, QUESTIONS = ("de", "en", "fr"), 60
 TRUTH = {
     "monolingual": {0.0: 0.50, 0.5: 0.78, 1.0: 0.80},
@@ -231,6 +234,31 @@ def test_contrastive_entropies_have_laws_where_they_were_measured(recorded) -> N
     both = found.law_curves.filter(measured=1, scale=100, alpha=0.5).sort("setting")["score"]
     of_entropy, of_score = both[3], both[2]  # those of the monolingual setting
     assert of_entropy == pytest.approx(2 - of_score, abs=1e-6)
+
+
+def test_studies_are_planted_with_the_design_and_the_noise_of_recorded_runs(full) -> None:
+    """Seeds .004 over a run of all settings, questions .1, the rest .05 / sqrt(9) in the mean of 3
+    monolingual and 6 cross-lingual corpora."""
+    found = recorded_design("full", uri=full.uri, downloads=full.folder, asked=ASKED)
+    assert found.about == "the mean of monolingual mAP and cross-lingual mAP on planted"
+    empty = {"design": dict.fromkeys(DESIGN_KEYS), "noise": dict.fromkeys(NOISE_KEYS)}
+    empty["design"]["seeds"] = 5
+    planted = planted_like(empty, found)
+    assert planted["design"] == {
+        "alphas": [0.0, 0.5, 1.0], "scales": [0.0, 100.0], "unseen": 200.0, "base": 500,
+        "seeds": 5, "questions": QUESTIONS,
+    }  # fmt: skip
+    noise = planted["noise"]
+    assert noise["question"] == pytest.approx(ABILITY_N.std(ddof=1), rel=0.1)
+    assert np.hypot(noise["seed"], noise["seed_in_cell"]) == pytest.approx(0.004, rel=0.7)
+    expected = 0.05 * np.sqrt(1 / 3 + 1 / 6) / 2
+    assert noise["rest"] == pytest.approx(expected, rel=0.1)
+
+
+def test_runs_of_one_scale_tell_no_noise_to_plant(recorded) -> None:
+    recorded.add([cell for cell in CELLS if cell.scale == 0])
+    with pytest.raises(InputError, match=r"^name: the runs of .* tell no noise to plant"):
+        recorded_design(recorded.name, uri=recorded.uri, downloads=recorded.folder, asked=ASKED)
 
 
 def test_a_preference_is_said_in_words() -> None:

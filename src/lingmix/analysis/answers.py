@@ -10,12 +10,7 @@ import polars as pl
 from lingmix.analysis.answer import Answer
 from lingmix.analysis.answer_words import not_found, said
 from lingmix.analysis.contest_rows import Certainty, comparison_rows, component_rows
-from lingmix.analysis.curve_scores import (
-    LANGUAGE_PREFERENCE,
-    CurveScores,
-    curve_scores,
-    entropies,
-)
+from lingmix.analysis.curve_scores import CurveScores, curve_scores, entropies
 from lingmix.analysis.frontier_rows import (
     Row,
     exchange_rows,
@@ -118,7 +113,7 @@ def _answer(
             files,
             set_name=set_name,
             metric=asked.metric,
-            with_preference=LANGUAGE_PREFERENCE in asked.preference.weights(),
+            with_preference=asked.preference.with_language,
             draws=asked.draws,
             rng=how.rng,
         )

@@ -26,12 +26,20 @@ from lingmix.tracking.store.snapshot import remember_searches
 from lingmix.tracking.validation_curves import validation_curves
 
 
-def report_experiment(name: str, *, uri: str, folder: Path, asked: Asked, downloads: Path) -> str:
+def report_experiment(
+    name: str,
+    *,
+    uri: str,
+    folder: Path,
+    asked: Asked,
+    downloads: Path,
+    cache: Path | None = None,
+) -> str:
     """Writes the report of an experiment's complete runs into `folder` and logs it to their sweep;
     returns what it shows in short.
 
     The scores of queries are read where the store has them; from a server they are fetched into
-    `downloads`.
+    `downloads`. What all reports share is kept in `cache`.
     """
     client = open_store(uri)
     remember_searches(client)
@@ -50,6 +58,7 @@ def report_experiment(name: str, *, uri: str, folder: Path, asked: Asked, downlo
         missing=unfinished_runs(client, experiment),
         left_out=left_out,
         commands=[*commands(client, experiment), f"lingmix-analyze name={name}"],
+        cache=cache,
     )
     lines, tables = [in_words(results)], frames(results)
     if swept(cells):

@@ -21,8 +21,9 @@ from lingmix.text_table import format_table
 HEAD = ("", "truth", "told", "held", "width")
 
 
-def planted_table(settings: Mapping[str, Any]) -> str:
-    """Draws the studies of `conf/planted` and returns the shares in words and as a table."""
+def planted_table(settings: Mapping[str, Any], *, like: str = "") -> str:
+    """Draws the studies of `conf/planted` and returns the shares in words and as a table; `like`
+    says of what recorded runs design and noise are."""
     design = Design(**settings["design"])
     checks = check_design(
         PlantedLaw(**settings["law"]),
@@ -37,6 +38,9 @@ def planted_table(settings: Mapping[str, Any]) -> str:
         f"{settings['studies']} studies of {len(design.alphas)} alphas, {len(design.scales)} "
         f"scales, {design.seeds} seeds and {design.questions:,} questions, drawn from a known law."
     )
+    if like:
+        spreads = ", ".join(f"{key} {value:.4f}" for key, value in settings["noise"].items())
+        about += f"\nDesign and noise as recorded of {like}; standard deviations: {spreads}."
     legend = (
         "told: the share of studies that can tell it; held: of those, the share whose "
         f"{LEVEL:.0%} interval holds the truth; width: of the interval, the median."

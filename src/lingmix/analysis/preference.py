@@ -29,6 +29,11 @@ class Preference:
         weights = {name: getattr(self, name) for name in (*LABELS, "language_preference")}
         return {name: weight for name, weight in weights.items() if weight}
 
+    @property
+    def with_language(self) -> bool:
+        """Whether it weighs the language preference."""
+        return bool(self.language_preference)
+
     def applies(self, scores: Iterable[str]) -> bool:
         """Whether all that it weighs has been measured."""
         asked = {*self.weights()} | ({"monolingual"} if self.floor is not None else set())

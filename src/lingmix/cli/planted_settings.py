@@ -18,22 +18,24 @@ class Law(Settings):
 
 
 class Noise(Settings):
-    seed: NotNegative
-    seed_in_cell: NotNegative
-    question: NotNegative
-    question_by_alpha: NotNegative
-    question_by_size: NotNegative
-    question_in_cell: NotNegative
-    rest: NotNegative
+    """Null stands for what recorded runs have, as in `Design`."""
+
+    seed: NotNegative | None
+    seed_in_cell: NotNegative | None
+    question: NotNegative | None
+    question_by_alpha: NotNegative | None
+    question_by_size: NotNegative | None
+    question_in_cell: NotNegative | None
+    rest: NotNegative | None
 
 
 class Design(Settings):
-    alphas: Annotated[list[Share], MinLen(1), Rule("a list of alphas in [0, 1]")]
-    scales: Annotated[list[NotNegative], MinLen(2), Rule("a list of two scales or more")]
-    unseen: Positive
-    base: Positive
-    seeds: Count
-    questions: Annotated[int, Interval(ge=2, le=1_000_000)]
+    alphas: Annotated[list[Share], MinLen(1), Rule("a list of alphas in [0, 1]")] | None
+    scales: Annotated[list[NotNegative], MinLen(2), Rule("a list of two scales or more")] | None
+    unseen: Positive | None
+    base: Positive | None
+    seeds: Count | None
+    questions: Annotated[int, Interval(ge=2, le=1_000_000)] | None
 
 
 class Batches(Settings):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from scipy.stats import chi2
+from scipy import special
 
 from lingmix.evaluation.metric_names import SHARE, Measure
 
@@ -87,7 +87,7 @@ def peer(relevant: pl.DataFrame) -> pl.DataFrame:
         )
     )
     freedom = tested["languages"].to_numpy().astype(np.int64) - 1
-    p = np.where(freedom > 0, chi2.sf(tested["h"].to_numpy(), np.maximum(freedom, 1)), 1.0)
+    p = np.where(freedom > 0, special.chdtrc(np.maximum(freedom, 1), tested["h"].to_numpy()), 1.0)
     several = pl.col("languages") > 1
     varies = several & (pl.col("passages") > pl.col("languages"))
     constant = several.any() & ~varies.any()

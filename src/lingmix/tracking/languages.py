@@ -4,18 +4,17 @@ each language pair, and how many tokens its tokenizer needs in each language."""
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import polars as pl
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.items import LanguagePair
-from lingmix.data.tokens import Role
 
 LANGUAGES = "languages.json"
 """The artifact with both."""
 
-Tokenize = Callable[[Sequence[str], Role], list[list[int]]]
+Tokenize = Callable[[Sequence[str], Literal["query"]], list[list[int]]]
 
 
 class LanguageFacts(NamedTuple):

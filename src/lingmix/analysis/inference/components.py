@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from lingmix.analysis.inference.grid import Floats
 
@@ -122,7 +122,7 @@ def margins(found: Components, level: float) -> Floats:
     """Returns half the width of each mean's interval, over seeds and questions."""
     seeds_T, questions_T = found.errors
     low_T = np.zeros_like(seeds_T)
-    high_T = stats.t.ppf((1 + level) / 2, max(found.seeds - 1, 1)) * (seeds_T + questions_T)
+    high_T = special.stdtrit(max(found.seeds - 1, 1), (1 + level) / 2) * (seeds_T + questions_T)
     for _ in range(50):
         middle_T = (low_T + high_T) / 2
         inside_T = tail(middle_T, seeds_T, questions_T, found.seeds - 1) > 1 - level
@@ -155,7 +155,8 @@ def _mixture(df: float) -> tuple[Floats, Floats]:
     """Student's t as a mixture of normal distributions: their weights and their variances."""
     below_K = np.concatenate([[0], np.geomspace(1e-12, 0.5, 200)])
     edges_K = np.concatenate([below_K, 1 - np.geomspace(0.5, 1e-4, 60)[1:], [1]])
-    return np.diff(edges_K), df / stats.chi2.ppf((edges_K[1:] + edges_K[:-1]) / 2, df)
+    quantile_K = 2 * special.gammaincinv(df / 2, (edges_K[1:] + edges_K[:-1]) / 2)  # chi-square
+    return np.diff(edges_K), df / quantile_K
 
 
 def _degrees(squares_TQ: Floats, mean_T: Floats) -> Floats:

@@ -10,12 +10,12 @@ examples that small batches need, the critical one `OVERHEAD` more.
 Letters: N draws, M runs, G and E points of grids.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import special
 
 from lingmix.analysis.inference.grid import Floats
 from lingmix.analysis.inference.laws import Estimate
@@ -88,20 +88,21 @@ def growth(
         turn_N = _best_turn(scaled_M, cost_NM, turn_G, within_MM)
         return float(_left(scaled_M, cost_NM, turn_N, within_MM)[0])
 
+    from scipy import optimize  # noqa: PLC0415 - takes a while, and few sweep over batch sizes
+
     grid_E = np.linspace(*EXPONENTS, 51)
     start = int(np.argmin([least(exponent) for exponent in grid_E]))
     around = grid_E[max(start - 1, 0)], grid_E[min(start + 1, len(grid_E) - 1)]
     best = optimize.minimize_scalar(least, bounds=around, options={"xatol": 1e-7})
     degrees = len(batch_M) - len(np.unique(log_sizes_M)) - 2
     threshold = best.fun * _rise(degrees, level)
-    low, high = (_end(lambda e: least(e) - threshold, best.x, end) for end in EXPONENTS)
-    return Estimate(float(best.x), low, high)
 
+    def bound(end: float) -> float:
+        if least(end) <= threshold:
+            return float(np.copysign(np.inf, end))
+        return float(optimize.brentq(lambda exponent: least(exponent) - threshold, best.x, end))
 
-def _end(excess: Callable[[float], float], best: float, end: float) -> float:
-    if excess(end) <= 0:
-        return float(np.copysign(np.inf, end))
-    return float(optimize.brentq(excess, best, end))
+    return Estimate(float(best.x), *map(bound, EXPONENTS))
 
 
 def steps_to(target: float, steps_V: Sequence[int], scores_V: Sequence[float]) -> float | None:
@@ -161,4 +162,4 @@ def _losses(batch_M: Floats, cost_NM: Floats, turn_G: Floats, within_MM: Floats)
 
 def _rise(degrees: int, level: float) -> float:
     """How many times the least sum of squares the interval's bounds have."""
-    return 1 + stats.f.ppf(level, 1, degrees) / degrees
+    return 1 + special.fdtri(1, degrees, level) / degrees

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from lingmix.analysis.inference.grid import Floats
 from lingmix.analysis.inference.power_law import (
@@ -77,7 +77,7 @@ def fit_law(rows_RC: Floats, draws_NRC: Floats, sizes: Sizes, *, level: float) -
     exponent = float(curves.exponent_N[0])
     direction_RC = steepest(rows_RC, logs_C, exponent)
     variance = ((draws_NRC - rows_RC) * direction_RC).sum((1, 2)).var()
-    least = curves.explained_N[0] - stats.chi2.ppf(level, 1) * variance
+    least = curves.explained_N[0] - special.chdtri(1, 1 - level) * variance
 
     def outside(exponents_G: Floats) -> NDArray[np.bool_]:
         return explained(rows_RC[None], logs_C, exponents_G)[0] < least

@@ -50,7 +50,7 @@ class PlantedLaw:
         return max(1.0, first ** (1 / self.exponent))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Noise:
     """Standard deviations: of a seed over all cells, of a seed in a cell, of a question over all
     cells, of what it gains from alpha and by the logarithm of the size, of a question in a cell,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from lingmix.analysis.inference.grid import Floats
 from lingmix.data.items import LanguagePair
@@ -45,9 +45,9 @@ def effects(
     effect_K = _least_squares(design_PK, response_P)
     without_LK = [_least_squares(design_PK[rest_P], response_P[rest_P]) for rest_P in rest_LP]
     error_K = np.sqrt((L - 1) / L * ((without_LK - effect_K) ** 2).sum(0))
-    margin_K = stats.t.ppf((1 + level) / 2, L - K) * error_K
+    margin_K = special.stdtrit(L - K, (1 + level) / 2) * error_K
     with np.errstate(divide="ignore", invalid="ignore"):
-        p_K = 2 * stats.t.sf(np.abs(effect_K) / error_K, L - K)
+        p_K = 2 * special.stdtr(L - K, -np.abs(effect_K) / error_K)
     return Effects(*(one[1:] for one in (effect_K, effect_K - margin_K, effect_K + margin_K, p_K)))
 
 

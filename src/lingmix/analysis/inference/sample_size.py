@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from lingmix.analysis.inference.components import Components, tail
 from lingmix.analysis.inference.grid import Floats
@@ -42,6 +42,6 @@ def _decided(
     seed_T, question_T, rest_T = found.variances
     seeds_T = np.sqrt(seed_T / seeds + rest_T / (seeds * questions))
     questions_T = np.sqrt(question_T / questions)
-    smaller_T = np.abs(found.mean_T) - stats.norm.ppf(power) * np.hypot(seeds_T, questions_T)
+    smaller_T = np.abs(found.mean_T) - special.ndtri(power) * np.hypot(seeds_T, questions_T)
     chance_T = tail(np.maximum(smaller_T, 0), seeds_T, questions_T, seeds - 1)
     return chance_T <= 1 - level

@@ -13,7 +13,7 @@ Letters as in `power_law`; A alphas, P polynomials of alpha, orthonormal, the fi
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from lingmix.analysis.inference.grid import Floats
 from lingmix.analysis.inference.laws import Estimate, Law, estimate
@@ -65,7 +65,7 @@ def f_test(gained: float, left: float, extra: int, degrees: int) -> tuple[float,
     if degrees < 1:
         return np.nan, np.nan
     f = gained / extra / (left / degrees)
-    return float(f), float(stats.f.sf(f, extra, degrees))
+    return float(f), float(special.fdtrc(extra, degrees, f))
 
 
 def best_alpha(joint: Law, alphas_A: Floats, log_size: float, *, lowest: bool = False) -> Estimate:

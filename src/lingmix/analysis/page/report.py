@@ -38,11 +38,13 @@ def write_report(
     missing: Sequence[str] = (),
     left_out: Sequence[str] = (),
     commands: Sequence[str] = (),
+    cache: Path | None = None,
 ) -> list[Path]:
     """Files written, the page first.
 
     `missing` names runs that are not complete, `left_out` counts complete ones that are not shown;
-    `commands` is what to type to make the runs and this report again.
+    `commands` is what to type to make the runs and this report again; `cache` is a folder for what
+    all pages share.
     """
     trained = steps(results.cells) if results.cells.height else ""
     sections = [section_of(one, trained) for one in results.sets]
@@ -59,7 +61,7 @@ def write_report(
         commands=commands,
         runs=run_table(results.cells),
         evaluations=evaluation_table(results.evaluations),
-        script=page_script(),
+        script=page_script(cache),
     )
     contents = {
         PAGE: html.encode(),

@@ -3,10 +3,14 @@
 import base64
 import hashlib
 from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
 
 import vl_convert as vlc
+
+from lingmix.atomic import atomic_file
 
 
 class Script(NamedTuple):
@@ -16,10 +20,26 @@ class Script(NamedTuple):
     digest: str
 
 
-@cache
-def page_script() -> Script:
+def page_script(folder: Path | None = None) -> Script:
+    """Bundling Vega takes a second: the folder keeps what came of it."""
     own = files("lingmix.analysis.page").joinpath("report.js").read_text("utf-8")
-    source = vlc.javascript_bundle(own)
-    assert "</script" not in source.lower()
+    source = _bundle(own) if folder is None else _kept(own, folder)
     digest = hashlib.sha256(source.encode()).digest()
     return Script(source, f"sha256-{base64.b64encode(digest).decode()}")
+
+
+def _kept(own: str, folder: Path) -> str:
+    decides = f"{version('vl-convert-python')} {own}"
+    file = folder / f"vega-{hashlib.sha256(decides.encode()).hexdigest()[:16]}.js"
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_file(file) as stream:
+            stream.write(_bundle(own).encode())
+    return file.read_text("utf-8")
+
+
+@cache
+def _bundle(own: str) -> str:
+    source = vlc.javascript_bundle(own)
+    assert "</script" not in source.lower()
+    return source
