@@ -6,7 +6,7 @@ import polars as pl
 from lingmix.analysis.answer import Answer
 from lingmix.analysis.page.figures.controls import INTERVALS
 from lingmix.analysis.page.figures.curves import styles
-from lingmix.analysis.page.figures.figure import Figure, figure_of
+from lingmix.analysis.page.figures.figure import Drawing, Figure, figure_of
 from lingmix.analysis.scale_rows import UTILITY
 from lingmix.analysis.scale_words import NAMES
 from lingmix.analysis.table import score
@@ -28,7 +28,7 @@ def against_scale(answer: Answer, setting: str, *, metric: str, stem: str, title
         axis=alt.Axis(values=[*scales, data["items"].max()]),
     )
     return figure_of(
-        alt.LayerChart(layer=_layers(data, x, label), height=260).add_params(INTERVALS),
+        Drawing(_layers(data, x, label), (INTERVALS,), height=260),
         data,
         stem=stem,
         title=title,

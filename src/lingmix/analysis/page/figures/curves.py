@@ -8,6 +8,7 @@ import polars as pl
 
 from lingmix.analysis.metric_columns import LABELS
 from lingmix.analysis.page.figures.controls import INTERVALS, OF_SCALE, OF_SEED, SCALE, SEED
+from lingmix.analysis.page.figures.figure import Drawing
 
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 _DASHES = ((1, 0), (7, 3), (12, 3, 3, 3), (3, 3), (18, 4), (12, 3, 3, 3, 3, 3))
@@ -79,6 +80,5 @@ def symbols(
     return points.encode(x, y, style.color, style.shape, fill=fill, tooltip=tooltip)
 
 
-def layered(*layers: alt.Chart, height: int) -> alt.LayerChart:
-    chart = alt.LayerChart(layer=list(layers), height=height)
-    return chart.add_params(SCALE, SEED, INTERVALS)
+def layered(*layers: alt.Chart, height: int) -> Drawing:
+    return Drawing(layers, (SCALE, SEED, INTERVALS), height)

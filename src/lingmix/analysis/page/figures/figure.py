@@ -1,7 +1,8 @@
 """One Vega-Lite specification a figure, of which all its forms are made."""
 
 import textwrap
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
 
 import altair as alt
 import polars as pl
@@ -63,8 +64,30 @@ class Figure(NamedTuple):
         return vlc.vegalite_to_svg(self.specification(width=self.width, title=title))
 
 
+class Drawing(NamedTuple):
+    """Layers over one another, and the parameters that they read; `fill` is the ground's colour."""
+
+    layers: Sequence[alt.Chart]
+    params: Sequence[alt.Parameter]
+    height: int
+    fill: str | None = None
+
+    def specification(self) -> dict[str, Any]:
+        """As `alt.LayerChart` makes it, which copies each layer several times and validates it:
+        tests validate all figures."""
+        layers = [one.to_dict(validate=False, context={"top_level": False}) for one in self.layers]
+        view = {} if self.fill is None else {"view": {"fill": self.fill}}
+        return {
+            "$schema": alt.SCHEMA_URL,
+            "height": self.height,
+            "params": [cast("alt.VariableParameter", one.param).to_dict() for one in self.params],
+            "layer": [{key: one[key] for key in one if key != "data"} for one in layers],
+            **view,
+        }
+
+
 def figure_of(
-    chart: alt.LayerChart,
+    drawing: Drawing,
     data: pl.DataFrame,
     *,
     stem: str,
@@ -72,10 +95,9 @@ def figure_of(
     description: str,
     width: int,
 ) -> Figure:
-    """Does not validate the chart, which takes as long as to make it: tests do."""
-    named = chart.properties(data=alt.NamedData(name=_ROWS), description=description)
-    specification = named.configure(**_CONFIG).to_dict(validate=False)
-    return Figure(stem, title, description, data, specification, width)
+    """Draws rows of the data."""
+    about = {"config": _CONFIG, "data": {"name": _ROWS}, "description": description}
+    return Figure(stem, title, description, data, drawing.specification() | about, width)
 
 
 def png(svg: str) -> bytes:

@@ -7,7 +7,7 @@ from lingmix.analysis.answer import Answer
 from lingmix.analysis.groups import SCALE_NAMES
 from lingmix.analysis.page.figures.controls import INTERVALS, OF_SCALE, SCALE
 from lingmix.analysis.page.figures.curves import Styles, styles, x_score, y_score
-from lingmix.analysis.page.figures.figure import INK, Figure, figure_of
+from lingmix.analysis.page.figures.figure import INK, Drawing, Figure, figure_of
 from lingmix.analysis.table import score
 
 _BOUNDED = [
@@ -28,8 +28,8 @@ def front(answer: Answer, *, metric: str, stem: str, title: str) -> Figure:
     x, y = x_score("monolingual", metric=metric), y_score("crosslingual", metric=metric)
     x_low = x_score("monolingual", "_low", metric=metric)
     y_low, y_high = y_score("crosslingual", "_low", metric=metric), alt.Y2("crosslingual_high")
-    chart = alt.LayerChart(
-        layer=[
+    drawing = Drawing(
+        [
             region.mark_area(opacity=0.15).encode(x, y_low, y_high, style.color),
             alphas.mark_line().encode(x, y, style.color, style.dash, order="alpha:Q"),
             bars.encode(x_low, alt.X2("monolingual_high"), y, style.color),
@@ -37,10 +37,11 @@ def front(answer: Answer, *, metric: str, stem: str, title: str) -> Figure:
             _symbols(alphas.encode(x, y), style),
             alphas.mark_text(dx=10, dy=-9, color=INK).encode(x, y, text="alpha:Q"),
         ],
+        (SCALE, INTERVALS),
         height=400,
     )
     return figure_of(
-        chart.add_params(SCALE, INTERVALS),
+        drawing,
         data,
         stem=stem,
         title=title,

@@ -15,7 +15,7 @@ from lingmix.analysis.page.figures.controls import (
     SCALE,
     of_largest_scale,
 )
-from lingmix.analysis.page.figures.figure import PALE, Figure, figure_of
+from lingmix.analysis.page.figures.figure import PALE, Drawing, Figure, figure_of
 from lingmix.data.items import LanguagePair
 
 _VERDICTS = [GAINS, LOSES, UNDECIDED]
@@ -40,8 +40,8 @@ def pair_gains(contest: pl.DataFrame, *, stem: str, title: str) -> Figure:
         *(alt.Tooltip(f"{column}:Q", format=".3f") for column in ("effect", "p_max_t", "p_holm")),
         *("seeds_needed:Q", "questions_needed:Q"),
     ]
-    chart = alt.LayerChart(
-        layer=[
+    drawing = Drawing(
+        [
             shown.mark_rule(color=PALE).encode(alt.XDatum(0)),
             shown.transform_filter(INTERVALS.name)
             .mark_rule()
@@ -50,12 +50,13 @@ def pair_gains(contest: pl.DataFrame, *, stem: str, title: str) -> Figure:
                 x, y, color, shape, tooltip=tooltip
             ),
         ],
+        (SCALE, LANGUAGE, INTERVALS),
         height=_ROW * data["pair"].n_unique(),
     )
     counts = Counter(first["verdict"])
     verdicts = ", ".join(f"{verdict}: {counts[verdict]}" for verdict in _VERDICTS)
     return figure_of(
-        chart.add_params(SCALE, LANGUAGE, INTERVALS),
+        drawing,
         data,
         stem=stem,
         title=title,

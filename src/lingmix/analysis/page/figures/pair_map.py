@@ -15,7 +15,7 @@ from lingmix.analysis.page.figures.controls import (
     SEED,
     of_largest_scale,
 )
-from lingmix.analysis.page.figures.figure import Figure, figure_of
+from lingmix.analysis.page.figures.figure import Drawing, Figure, figure_of
 from lingmix.analysis.table import score, signed
 
 MOST_NUMBERED = 12
@@ -67,13 +67,14 @@ def pair_map(scores: pl.DataFrame, colours: Colours, *, stem: str, title: str) -
         opacity=alt.when(OF_LANGUAGE).then(alt.value(1)).otherwise(alt.value(0.15)),
     )
     numbered = max(queries, passages) <= MOST_NUMBERED
-    chart = alt.LayerChart(
-        layer=[_rectangles(cells, colours), _texts(cells, colours, numbered=numbered)],
+    drawing = Drawing(
+        [_rectangles(cells, colours), _texts(cells, colours, numbered=numbered)],
+        chosen,
         height=_CELL * queries,
-        view=alt.ViewBackground(fill="#dddddd"),
+        fill="#dddddd",
     )
     return figure_of(
-        chart.add_params(*chosen),
+        drawing,
         scores,
         stem=stem,
         title=title,
