@@ -108,15 +108,7 @@ def _answer(
     for name, runs in curves(group):
         if files.keys().isdisjoint(runs["run_id"]):
             continue
-        curve = curve_scores(
-            runs,
-            files,
-            set_name=set_name,
-            metric=asked.metric,
-            with_preference=asked.preference.with_language,
-            draws=asked.draws,
-            rng=how.rng,
-        )
+        curve = read_curve(runs, files, set_name, asked, how.rng)
         known = _known(runs, files, set_name)
         for frame, found in _rows(curve, asked.preference, how, known).items():
             rows[frame] += found
@@ -132,6 +124,25 @@ def _answer(
     )  # fmt: skip
     return answer._replace(
         said=said(answer, asked.preference), not_found=not_found(answer, [*left_out])
+    )
+
+
+def read_curve(
+    runs: pl.DataFrame,
+    files: Mapping[str, Path],
+    set_name: str,
+    asked: Asked,
+    rng: np.random.Generator,
+) -> CurveScores:
+    """Reads what is asked for of the runs of one scale, see `curve_scores`."""
+    return curve_scores(
+        runs,
+        files,
+        set_name=set_name,
+        metric=asked.metric,
+        with_preference=asked.preference.with_language,
+        draws=asked.draws,
+        rng=rng,
     )
 
 

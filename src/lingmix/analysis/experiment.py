@@ -27,13 +27,7 @@ from lingmix.tracking.validation_curves import validation_curves
 
 
 def report_experiment(
-    name: str,
-    *,
-    uri: str,
-    folder: Path,
-    asked: Asked,
-    downloads: Path,
-    cache: Path | None = None,
+    name: str, *, uri: str, folder: Path, asked: Asked, downloads: Path, cache: Path | None = None
 ) -> str:
     """Writes the report of an experiment's complete runs into `folder` and logs it to their sweep;
     returns what it shows in short.
@@ -62,12 +56,8 @@ def report_experiment(
     )
     lines, tables = [in_words(results)], frames(results)
     if swept(cells):
-        found = batch_sizes(
-            cells,
-            validation_curves(client, complete_runs(client, experiment).values()),
-            level=asked.level,
-        )
-        tables["critical_batches"] = found
+        read = validation_curves(client, complete_runs(client, experiment).values())
+        tables["critical_batches"] = found = batch_sizes(cells, read, level=asked.level)
         lines += critical_batches_in_words(found)
     _write_frames(tables, folder / "answer")
     log_report(client, experiment, folder=folder)

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lingmix.analysis.answers import Asked
-from lingmix.analysis.curve_scores import curve_scores
+from lingmix.analysis.answers import Asked, read_curve
 from lingmix.analysis.groups import curves, groups
 from lingmix.analysis.inference.recorded_noise import TERMS, recorded_noise
 from lingmix.analysis.metric_columns import label_of
@@ -19,9 +18,6 @@ from lingmix.tracking.history import experiment_named
 from lingmix.tracking.per_query import per_query_files
 from lingmix.tracking.run_table import cell_table, evaluation_table
 from lingmix.tracking.store.client import open_store
-
-FEWEST_DRAWS = 100
-"""Scores are read with draws that are not asked for here."""
 
 
 class Recorded(NamedTuple):
@@ -89,18 +85,8 @@ def _first(
 ) -> Recorded | None:
     for words, group in groups(one.runs):
         parts = [part for _, part in curves(group) if not files.keys().isdisjoint(part["run_id"])]
-        levels = [
-            curve_scores(
-                part,
-                files,
-                set_name=one.name,
-                metric=asked.metric,
-                with_preference=asked.preference.with_language,
-                draws=FEWEST_DRAWS,
-                rng=np.random.default_rng(0),
-            ).grids
-            for part in parts
-        ]
+        rng = np.random.default_rng(asked.seed)
+        levels = [read_curve(part, files, one.name, asked, rng).grids for part in parts]
         trained = [items[part["run_id"][0]] for part in parts]
         scores = scale_scores(levels, trained, asked.preference, asked.metric)
         if scores is not None and UTILITY in scores.scores_ACSQ:

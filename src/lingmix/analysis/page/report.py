@@ -43,8 +43,7 @@ def write_report(
     """Files written, the page first.
 
     `missing` names runs that are not complete, `left_out` counts complete ones that are not shown;
-    `commands` is what to type to make the runs and this report again; `cache` is a folder for what
-    all pages share.
+    `commands` is what to type to make all this again, `cache` a folder for what pages share.
     """
     trained = steps(results.cells) if results.cells.height else ""
     sections = [section_of(one, trained) for one in results.sets]
