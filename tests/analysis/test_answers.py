@@ -1,6 +1,7 @@
 """Answers on recorded runs whose truth is known: scores by alpha, and noise of seeds and
 questions."""
 
+import json
 import shutil
 from dataclasses import replace
 from html import escape
@@ -26,6 +27,7 @@ from lingmix.analysis.scored_runs import grid
 from lingmix.analysis.table import signed
 from lingmix.errors import InputError
 from lingmix.tracking.history import experiment_named
+from lingmix.tracking.identity import CONTENTS
 from lingmix.tracking.per_query import per_query_files
 from lingmix.tracking.run_table import cell_table, evaluation_table
 from lingmix.tracking.store.client import open_store
@@ -367,6 +369,16 @@ def test_step_budgets_are_answered_apart(recorded) -> None:
         "trainer.max_steps 300",
         "trainer.max_steps 600",
     ]
+
+
+def test_versions_of_data_are_answered_apart(recorded) -> None:
+    cells = [cell for cell in CELLS if cell.scale == 0]
+    for version in ("then", "now"):
+        for run_id in recorded.add(cells, note=version):
+            contents = json.dumps({"data.train.0.path": version})
+            open_store(recorded.uri).set_tag(run_id, CONTENTS, contents)
+    groups = sorted(found.group for found in recorded.answers())
+    assert ["data.train.0.path holds" in group for group in groups] == [True, True]
 
 
 def test_the_page_recommends_first_and_has_the_differences_with_their_intervals(
