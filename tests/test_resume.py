@@ -42,6 +42,7 @@ ENCODERS = {
     "tiny": ["encoder.scratch.dropout=0.2", "encoder.scratch.layers=1"],
     "static": STATIC,
     "rows": ["encoder.scratch.layers=1", "optimizer=row_adamw"],
+    "adaptive": [*STATIC, "sampler=adaptive"],
 }
 
 
@@ -119,6 +120,7 @@ def run(output_dir, request) -> Run:
         ("tiny", signal.SIGINT, 3),
         ("static", signal.SIGTERM, 6),
         ("rows", signal.SIGTERM, 6),
+        ("adaptive", signal.SIGTERM, 15),
     ],
 )
 def test_a_run_told_to_stop_goes_on_to_the_same_metrics_at_the_same_steps(

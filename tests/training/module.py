@@ -72,7 +72,10 @@ def datamodule_of(
 
 
 def loss_of(directions: str = "both") -> InfoNCE:
-    return InfoNCE(temperature=0.2, directions=directions, margin=0.0, dimensions=None)
+    return InfoNCE(
+        temperature=0.2, directions=directions, margin=0.0, dimensions=None,
+        mask_false_negatives=True,
+    )  # fmt: skip
 
 
 def optimizer_of(parameters, *, max_steps, kind):

@@ -22,8 +22,11 @@ def batch(size, *false_negatives, given=0) -> Batch:
     )
 
 
+USUAL = {"directions": "query", "margin": 0.0, "dimensions": None, "mask_false_negatives": True}
+
+
 def info_nce(**settings) -> InfoNCE:
-    return InfoNCE(**({"directions": "query", "margin": 0.0, "dimensions": None} | settings))
+    return InfoNCE(**(USUAL | settings))
 
 
 APART = batch(3)
@@ -63,6 +66,12 @@ def test_a_false_negative_costs_nothing_in_its_own_direction_alone():
     other_way = (log(2) + log(1)) / 2
     loss = info_nce(temperature=1.0, directions="both")(queries, passages, two)
     assert loss.item() == pytest.approx((one_way + other_way) / 2)
+
+
+def test_without_the_mask_a_false_negative_costs_what_any_passage_does():
+    vectors = torch.ones(2, 2) / 2**0.5
+    loss = info_nce(temperature=1.0, mask_false_negatives=False)(vectors, vectors, batch(2, (0, 1)))
+    assert loss.item() == pytest.approx(log(2))
 
 
 def test_a_given_negative_counts_unless_it_is_a_false_one():

@@ -23,6 +23,7 @@ from lingmix.analysis.groups import curves, groups
 from lingmix.analysis.inference.grid import Grid
 from lingmix.analysis.predictor_rows import Known, known_of, predictor_rows
 from lingmix.analysis.preference import Preference
+from lingmix.analysis.question_scores import question_count
 from lingmix.analysis.results import Results
 from lingmix.analysis.scale_rows import scale_rows, scale_scores
 from lingmix.analysis.transfer_rows import transfer
@@ -49,7 +50,8 @@ class Asked:
 def answered(results: Results, files: Mapping[str, Path], asked: Asked) -> Results:
     """Adds the answers, from the scores of each question in `files`, by run id.
 
-    A group of runs without a file has no answer.
+    A group of runs without a file has no answer, and neither has a set of one question, which tells
+    nothing of others.
     """
     items = dict(results.cells.select("run_id", "items").rows())
     sets = [
@@ -57,13 +59,20 @@ def answered(results: Results, files: Mapping[str, Path], asked: Asked) -> Resul
             answers=tuple(
                 _answer(one.name, words, group, files=files, items=items, asked=asked)
                 for words, group in groups(one.runs)
-                if not files.keys().isdisjoint(group["run_id"])
+                if _asks_several(one.name, group, files, asked.metric)
             ),
             transfer=transfer(one.runs, files, one.name, asked.metric, _certainty(asked)),
         )
         for one in results.sets
     ]
     return results._replace(sets=sets)
+
+
+def _asks_several(
+    set_name: str, group: pl.DataFrame, files: Mapping[str, Path], metric: str
+) -> bool:
+    readable = [files[run_id] for run_id in group["run_id"] if run_id in files]
+    return bool(readable) and question_count(readable[0], set_name, metric) != 1
 
 
 def frames(results: Results) -> dict[str, pl.DataFrame]:

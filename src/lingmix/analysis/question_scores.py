@@ -75,6 +75,15 @@ def run_scores(files: list[Path], set_name: str, metric: str) -> pl.LazyFrame:
     return chosen.select(*texts[1:], FILE, pl.col(metric).cast(pl.Float32).alias("score"))
 
 
+def question_count(file: Path, set_name: str, metric: str) -> int:
+    """Returns how many questions a run has scores of; 0 where its file cannot be read."""
+    questions = with_questions(run_scores([file], set_name, metric)).select("question").unique()
+    try:
+        return questions.collect().height
+    except (OSError, pl.exceptions.PolarsError):
+        return 0
+
+
 def with_questions(scores: pl.LazyFrame) -> pl.LazyFrame:
     """Puts `RANKING` in the place of the ids and languages of queries."""
     query, passage = pl.col("query_language"), pl.col("passage_language")

@@ -9,6 +9,7 @@ from lingmix.analysis.baselines import evaluated
 from lingmix.analysis.generations import generations, in_lines
 from lingmix.analysis.groups import measured
 from lingmix.analysis.metric_columns import evaluation_sets
+from lingmix.analysis.published import with_published
 from lingmix.analysis.summary import summarise
 from lingmix.analysis.table import SetTables, markdown, set_tables
 from lingmix.analysis.transfer_rows import transfer_said
@@ -43,7 +44,8 @@ def results_of(cells: pl.DataFrame, evaluations: pl.DataFrame) -> Results:
 
 
 def _on_set(cells: pl.DataFrame, evaluations: pl.DataFrame, name: str) -> SetResults:
-    runs, encoders = measured(cells, name), evaluated(evaluations, name)
+    runs = measured(cells, name)
+    encoders = with_published(evaluated(evaluations, name), name, runs)
     summary = summarise(runs)
     return SetResults(name, runs, encoders, summary, set_tables(summary, encoders))
 

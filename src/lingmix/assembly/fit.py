@@ -11,6 +11,7 @@ from pytorch_lightning.callbacks import ProgressBar
 
 from lingmix.assembly.parts import Parts, entropy_temperature, rank_count
 from lingmix.cli.config import Config, build
+from lingmix.data.batches import BatchSchedule, OfScores
 from lingmix.evaluation.evaluator import RunFiles, evaluate_encoder
 from lingmix.evaluation.metric_names import BEST_SCORE
 from lingmix.evaluation.scores import SetScores
@@ -25,6 +26,7 @@ from lingmix.training.checkpoints import Checkpoints, newest_state
 from lingmix.training.completeness import require_trained
 from lingmix.training.distributed import SummedDDP
 from lingmix.training.durable_files import DurableFiles
+from lingmix.training.feedback import ScoreFeedback
 from lingmix.training.monitors import GradientMonitor, LossMonitor, SpeedMonitor
 from lingmix.training.rank_group import RankGroup
 from lingmix.training.ranks import environments
@@ -104,6 +106,7 @@ def make_trainer(
                 embedder=parts.module.encoder.embedder,
                 micro_batch_tokens=config["micro_batch_tokens"],
             ),
+            *feedback(parts.datamodule.batches.schedule),
             *pruning_callbacks(config, recorder=recorder, folder=checkpoints.folder),
             checkpoints,
         ],
@@ -118,6 +121,11 @@ def step_bars(trainer: Config, callbacks: Iterable[pl.Callback]) -> list[pl.Call
     """Return a bar, unless it is turned off or the user's callbacks have one."""
     has_bar = any(isinstance(callback, ProgressBar) for callback in callbacks)
     return [StepBar()] if trainer["enable_progress_bar"] and not has_bar else []
+
+
+def feedback(schedule: BatchSchedule) -> list[pl.Callback]:
+    """Return what tells the schedule its scores, if it follows them."""
+    return [ScoreFeedback(schedule)] if isinstance(schedule, OfScores) else []
 
 
 def pruning_callbacks(

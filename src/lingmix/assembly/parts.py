@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 
 from lingmix.assembly.sources import load_columns
 from lingmix.cli.config import Config, build, evaluation_sets
+from lingmix.data.batches import OfScores
 from lingmix.data.datamodule import HybridDataModule
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.leakage import (
@@ -52,6 +53,10 @@ def prepare(config: Config) -> Parts:
     max_steps = config["trainer"]["max_steps"]
     accumulated = config["trainer"]["accumulate_grad_batches"]
     schedule = build(config["sampler"])(pairs=pairs, seed=seed, steps=max_steps * accumulated)
+    if development is None and isinstance(schedule, OfScores):
+        raise InputError(
+            "data.development: must be a development set, whose scores move sampler.alpha, got null"
+        )
     cache = Path(config["output_dir"]) / "cache"
     texts = pairs.sample_texts(SAMPLE)
     encoder: Encoder = build(config["encoder"])(texts=texts, cache=cache, seed=seed)

@@ -93,8 +93,12 @@ def _one_line(command: str, *, of_all_ranks: bool = False) -> Iterator[None]:
 def _refuse_sweep_without_multirun(command: str) -> None:
     """Raise InputError for a sweep without `-m`, which Hydra would start as one ordinary run."""
     hydra_config = HydraConfig.get()
-    if hydra_config.runtime.choices.get("sweep") or hydra_config.sweeper.get("params"):
+    swept = hydra_config.sweeper.get("params") or {}
+    given = {override.partition("=")[0].lstrip("+") for override in hydra_config.overrides.task}
+    left = ", ".join(key for key in swept if key not in given)
+    if left or (hydra_config.runtime.choices.get("sweep") and not swept):
+        cell = f"; or as one cell, with {left} given" if left else ""
         raise InputError(
             f"sweep: is a grid or a search, which one run is not; start it as `lingmix-{command} "
-            "-m ...`"
+            f"-m ...`{cell}"
         )

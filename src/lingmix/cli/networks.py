@@ -119,6 +119,7 @@ class InfoNCE(Node, extra="forbid"):
     directions: Literal["query", "both"]
     margin: Share
     dimensions: list[Count] | None
+    mask_false_negatives: bool
 
 
 Loss = Annotated[

@@ -35,6 +35,15 @@ class OfPasses(Protocol):
     def drawn(self, step: int) -> Pass | None: ...
 
 
+@runtime_checkable
+class OfScores(Protocol):
+    """A schedule that scores of the development set move: it is told those of each validation, on
+    every rank and again where a run resumes, before it is asked for the batch of `step`. It returns
+    its alpha from there on, which is logged."""
+
+    def observe(self, step: int, *, monolingual: float, crosslingual: float) -> float: ...
+
+
 class Batch(NamedTuple):
     """B queries and P passages: the passage of each query in its place, then given negatives.
 

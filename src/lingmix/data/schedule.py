@@ -79,8 +79,7 @@ class HybridSchedule:
             for kind, needed in ((True, max(self._alpha) > 0), (False, min(self._alpha) < 1))
         }
         self._plans: list[tuple[Slice, ...]] = []
-        self._pass_Y = np.zeros(len(size_Y), dtype=np.int64)
-        self._start_Y = np.zeros(len(size_Y), dtype=np.int64)
+        self._begin()
 
     def alpha(self, step: int) -> float:
         """The probability that the batch of `step` is monolingual."""
@@ -107,6 +106,17 @@ class HybridSchedule:
         if not self._one_pair[pair.monolingual]:
             return None
         return Pass(str(pair), part.pass_number, int(self._size_Y[part.language_pair]))
+
+    def redraw(self, step: int) -> None:
+        """Forgets the plans from `step` on, whose alpha is another than when they were drawn."""
+        if len(self._plans) > step:  # where each pass is depends on all plans before
+            self._plans.clear()
+            self._begin()
+
+    def _begin(self) -> None:
+        """No row of any pass is taken."""
+        self._pass_Y = np.zeros(len(self._size_Y), dtype=np.int64)
+        self._start_Y = np.zeros(len(self._size_Y), dtype=np.int64)
 
     def _small(
         self, kept_Y: NDArray[np.bool_], monolingual_Y: NDArray[np.bool_]

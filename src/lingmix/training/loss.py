@@ -35,15 +35,14 @@ class InfoNCE(nn.Module):
     """Cross-entropy of each query's positive passage against the in-batch and given negatives.
 
     With `both` directions, also of each passage's query among the queries; the two are averaged.
-    Source: arXiv 2408.10536, equation 1, with cosine scores, and three departures. The cosines are
-    divided by `temperature`; the paper prints none (1 would be literal). The denominator has all
-    passages of the batch, in-batch and given negatives; the paper prints the positive and the
-    given negatives, though it speaks of in-batch negatives. False negatives are left out.
+    Source: arXiv 2408.10536, equation 1, with cosine scores, and three departures. Cosines are
+    divided by `temperature`; the paper prints none. The denominator has all passages of the batch;
+    the paper prints the positive and the given negatives, though it speaks of in-batch negatives.
+    False negatives are masked; `mask_false_negatives` is false for a study of that alone.
 
     `margin` is subtracted from the cosine of a query and its positive (arXiv 2007.01852). The loss
     is the mean over the vectors truncated to each of `dimensions` and normalised again, and the
-    whole vectors (arXiv 2205.13147); None: the whole vectors only. Raises InputError for arguments
-    out of range.
+    whole vectors (arXiv 2205.13147); None: the whole only. Raises InputError for bad arguments.
     """
 
     def __init__(
@@ -53,6 +52,7 @@ class InfoNCE(nn.Module):
         directions: Literal["query", "both"],
         margin: float,
         dimensions: Sequence[int] | None,
+        mask_false_negatives: bool,
     ) -> None:
         super().__init__()
         require_number("loss.temperature", temperature, "above 0 and finite", lambda t: t > 0)
@@ -66,7 +66,7 @@ class InfoNCE(nn.Module):
             )
         self.temperature = temperature
         self._both = directions == "both"
-        self._margin = margin
+        self._margin, self._masks = margin, mask_false_negatives
         self._dimensions = dimensions or ()
 
     def forward(
@@ -93,7 +93,7 @@ class InfoNCE(nn.Module):
         self, queries_BD: torch.Tensor, passages_PD: torch.Tensor, batch: Batch
     ) -> torch.Tensor:
         queries_BD, passages_PD = queries_BD.float(), passages_PD.float()
-        false_negatives_E2 = batch.false_negatives_E2
+        false_negatives_E2 = batch.false_negatives_E2[: None if self._masks else 0]
         if self._both and len(queries_BD) * len(passages_PD) <= BLOCK_SCORES:
             whole_loss = partial(self._block_both_ways, false_negatives_E2=false_negatives_E2)
             return _BlockwiseLoss.apply(queries_BD, passages_PD, whole_loss) / (2 * len(queries_BD))

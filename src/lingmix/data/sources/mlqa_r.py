@@ -3,16 +3,13 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from itertools import accumulate
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from lingmix.data.archive import read_member
 from lingmix.data.download import fetch
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.languages import published_languages
-from lingmix.data.sentences import sentences
-from lingmix.data.sources.squad import File, Sentence, sentence_set
+from lingmix.data.sources.squad import File, sentence_set, sentences_of_context
 
 FORM = "MLQA in one language, SQuAD form"
 PUBLISHED = {
@@ -47,7 +44,7 @@ def read_mlqa_r(
     rebuilt = sentence_set(
         name=name,
         files={language: _file(archive, language) for language in languages},
-        split=_split,
+        split=sentences_of_context,
         form=FORM,
         articles=None,
     )
@@ -58,14 +55,6 @@ def read_mlqa_r(
 def _file(archive: Path, language: str) -> File:
     member = f"MLQA_V1/dev/dev-context-{language}-question-{language}.json"
     return File(f"{archive}: {member}", read_member(archive, member))
-
-
-def _split(paragraph: Any, language: str) -> list[Sentence]:
-    texts = sentences(paragraph["context"], language=language)
-    ends = accumulate(map(len, texts))
-    return [
-        Sentence(text.strip(), end - len(text), end) for text, end in zip(texts, ends, strict=True)
-    ]
 
 
 def _compare(rebuilt: EvaluationSet, languages: Sequence[str]) -> None:

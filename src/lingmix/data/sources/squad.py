@@ -6,10 +6,12 @@ in which its answer begins, in every language.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.files import distinct
+from lingmix.data.sentences import sentences
 from lingmix.data.sources.judgements import Judgement, Passages, Query, judged_set
 from lingmix.errors import InputError
 
@@ -54,9 +56,9 @@ def sentence_set(
     for language, file in files.items():
         try:
             for place, article, paragraph in _paragraphs(file.content, language):
-                sentences = split(paragraph, language)
-                passages |= {f"{place}s{s}": one.text for s, one in enumerate(sentences)}
-                asked += _queries(paragraph, sentences, language, place, article)
+                found = split(paragraph, language)
+                passages |= {f"{place}s{s}": one.text for s, one in enumerate(found)}
+                asked += _queries(paragraph, found, language, place, article)
         except UnicodeEncodeError as error:
             raise InputError(
                 f"{file.place}: it holds half of an escaped character "
@@ -80,6 +82,15 @@ def sentence_set(
     )
 
 
+def sentences_of_context(paragraph: Any, language: str) -> list[Sentence]:
+    """Splits by `sentences.sentences`, where the file does not say how."""
+    texts = sentences(paragraph["context"], language=language)
+    ends = accumulate(map(len, texts))
+    return [
+        Sentence(text.strip(), end - len(text), end) for text, end in zip(texts, ends, strict=True)
+    ]
+
+
 def _paragraphs(content: str | bytes, language: str) -> Iterator[tuple[str, int, Any]]:
     for a, article in enumerate(json.loads(content, object_pairs_hook=distinct)["data"]):
         for p, paragraph in enumerate(article["paragraphs"]):
@@ -88,11 +99,11 @@ def _paragraphs(content: str | bytes, language: str) -> Iterator[tuple[str, int,
 
 
 def _queries(
-    paragraph: Any, sentences: Sequence[Sentence], language: str, place: str, article: int
+    paragraph: Any, found: Sequence[Sentence], language: str, place: str, article: int
 ) -> Iterator[_Asked]:
     for qa in paragraph["qas"]:
         start = qa["answers"][0]["answer_start"]
-        relevant = [s for s, one in enumerate(sentences) if one.start <= start < one.end]
+        relevant = [s for s, one in enumerate(found) if one.start <= start < one.end]
         if len(relevant) != 1:
             raise ValueError(f"the answer to {qa['id']} begins in {len(relevant)} sentences")
         query = Query(f"{language}:{qa['id']}", qa["question"], language)
