@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 
 from lingmix.assembly.sources import load_columns
 from lingmix.cli.config import Config, build, evaluation_sets
-from lingmix.data.batches import OfScores
+from lingmix.data.batches import BatchSchedule, OfScores
 from lingmix.data.datamodule import HybridDataModule
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.leakage import (
@@ -53,10 +53,7 @@ def prepare(config: Config) -> Parts:
     max_steps = config["trainer"]["max_steps"]
     accumulated = config["trainer"]["accumulate_grad_batches"]
     schedule = build(config["sampler"])(pairs=pairs, seed=seed, steps=max_steps * accumulated)
-    if development is None and isinstance(schedule, OfScores):
-        raise InputError(
-            "data.development: must be a development set, whose scores move sampler.alpha, got null"
-        )
+    require_scores(schedule, development)
     cache = Path(config["output_dir"]) / "cache"
     texts = pairs.sample_texts(SAMPLE)
     encoder: Encoder = build(config["encoder"])(texts=texts, cache=cache, seed=seed)
@@ -99,6 +96,14 @@ def refuse_unsupported(config: Config) -> None:
     if score not in choosing:
         raise InputError(
             f"data.development_score: must be one of {', '.join(choosing)}, got {score!r}"
+        )
+
+
+def require_scores(schedule: BatchSchedule, development: EvaluationSet | None) -> None:
+    """Raise InputError where a schedule follows scores and there is no set that gives them."""
+    if development is None and isinstance(schedule, OfScores):
+        raise InputError(
+            "data.development: must be a development set, whose scores move sampler.alpha, got null"
         )
 
 
