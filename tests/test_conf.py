@@ -47,6 +47,7 @@ GROUPS = {
     ],
     "evaluate": ["encoder", "evaluation", "search", "tracking", "launcher"],
     "mine": ["data", "augmentation", "encoder", "search", "tracking"],
+    "augment": ["passages", "steps", "examples", "backend", "tracking"],
     "analyze": ["analysis", "planted", "tracking"],
 }
 """Groups by the command that reads them."""
@@ -74,6 +75,9 @@ FILLED = {
     ],
     "encoder=pretrained": ["encoder.name=folder"],
     "optimizer=sparse_adam": STATIC,
+    "backend=endpoint": ["backend.url=http://127.0.0.1:1/v1", "backend.model=m"],
+    "backend=local": ["backend.model=folder"],
+    **{f"passages={form}": ["passages.path=p.jsonl"] for form in ("items", "pairs", "rows")},
     "search=exact": ["depth=10"],
     "search=hnsw": ["depth=10"],
     "search=ivf_pq": ["depth=10"],
@@ -112,6 +116,8 @@ def composed(output_dir):
             needed = [one for one in needed if one != "depth=10"]
         if command in ("evaluate", "mine") and not choice.startswith("encoder"):
             needed += FILLED["encoder=pretrained"]
+        if command == "augment" and not choice.startswith("passages"):
+            needed += FILLED["passages=rows"]
         values = resolved(composed_in(output_dir, "conf", command, choice, *needed))
         check_settings(values, command)
         return values

@@ -103,6 +103,8 @@ def test_its_overrides_compose_to_settings_that_the_command_takes():
                 chosen = [one or usual for one, usual in zip(row, first, strict=True)]
                 if command in ("evaluate", "mine") and not any("encoder" in one for one in chosen):
                     chosen.append("encoder.name=folder")
+                if command == "augment" and not any("passages.path" in one for one in chosen):
+                    chosen.append("passages.path=passages.jsonl")
                 try:
                     with input_errors(command):
                         config = compose(command, chosen, return_hydra_config=True)

@@ -14,7 +14,7 @@ HEAVY = {
     *("torch", "transformers", "pytorch_lightning", "torchmetrics", "mlflow", "pandas", "polars"),
     *("scipy", "matplotlib", "altair", "sklearn", "bm25s", "peft", "faiss"),
 }
-COMMANDS = ("train", "evaluate", "analyze", "mine", "sync", "sweeps")
+COMMANDS = ("train", "evaluate", "analyze", "mine", "augment", "sync", "sweeps")
 
 READERS = {"polars", "scipy"}
 """What readers of data import: their signatures say which keys they take."""
@@ -127,6 +127,8 @@ def test_where_nothing_is_recorded_nothing_heavy_is_imported_and_nothing_made(
         ("evaluate", ["encoder.name=x", "depth=0"], "depth: must be", set()),
         ("evaluate", ["search=foo"], "configuration: ", set()),
         ("mine", ["encoder.name=x", "mining.count=0"], "mining.count: must be", set()),
+        ("augment", ["passages.path=p", "scale=0"], "scale: must be", set()),
+        ("augment", ["passages.path=p", "+steps.titles.a=1"], "there is no key steps.", READERS),
         ("analyze", ["name=nothing"], "name: no experiment 'nothing' is recorded", set()),
         ("sweeps", ["name=nothing"], "name: no experiment 'nothing' is recorded", set()),
         ("sync", ["tracking.wait=-1"], "tracking.wait: must be", set()),

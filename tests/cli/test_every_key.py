@@ -25,7 +25,7 @@ WRONG: tuple[Any, ...] = (
     *(nan, inf, -inf, [], [1, 2], [None], {}, {"a": 1}, [{"a": [1]}], "${", "é" * 5000),
 )
 
-COMMANDS = ("train", "evaluate", "mine", "analyze", "sync", "sweeps")
+COMMANDS = ("train", "evaluate", "mine", "augment", "analyze", "sync", "sweeps")
 FORMS = ("~{}", "{}=null", "{}=[1,2]", "{}={{a: 1}}", "{}=abc", "{}=nan", "{}=-1", "{}.0=1")
 FORMS += (
     "{}x=1",
@@ -45,7 +45,12 @@ def needed(command: str, choice: str = "") -> list[str]:
     """What a user must say beside a choice."""
     unnamed = command in ("evaluate", "mine") and "encoder" not in choice
     filled = [] if command == "mine" and choice.startswith("search=") else FILLED.get(choice, [])
-    return [*filled, *(FILLED["encoder=pretrained"] if unnamed else [])]
+    named = "passages=" in choice or command != "augment"
+    return [
+        *filled,
+        *(FILLED["encoder=pretrained"] if unnamed else []),
+        *([] if named else FILLED["passages=rows"]),
+    ]
 
 
 @cache
@@ -121,6 +126,7 @@ KEYS = {
     "train": ["seed", "languages", "data.train", "data.train.0", "data.train.0.languages.1"],
     "evaluate": ["evaluation", "encoder.name", "output_dir"],
     "mine": ["mining.count", "path"],
+    "augment": ["steps", "steps.titles", "passages.path", "languages"],
     "analyze": ["analysis.folder"],
     "sync": ["tracking.uri"],
     "sweeps": ["name"],

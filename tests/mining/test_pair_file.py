@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 from lingmix.data.items import Item
+from lingmix.data.row_file import refuse_unwritable, write_rows
 from lingmix.data.sources.pair_rows import read_pairs
 from lingmix.data.training_pairs import training_pairs
 from lingmix.errors import InputError
-from lingmix.mining.pair_file import refuse_unwritable, rows_with_negatives, write_rows
+from lingmix.mining.pair_file import rows_with_negatives
 from tests.columns import columns_of, rows_of
 
 ITEMS = [

@@ -4,26 +4,19 @@
 against its signature by `arguments`. No heavy library is imported here: errors come at once.
 """
 
-import re
 from typing import Annotated, Any, Literal
 
 from annotated_types import Interval, MinLen
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag
 
 from lingmix.cli.analysis_settings import Analysis, Place
+from lingmix.cli.language_settings import Languages, Pairs
 from lingmix.cli.networks import Encoder, Loss, Optimizer, Text
 from lingmix.cli.planted_settings import Planted
 from lingmix.cli.schema import Node, Rule, Settings
+from lingmix.cli.tracking_settings import Tracking, TrackingOfRuns
 from lingmix.ranges import Count, CountOrZero, NotNegative, Positive, Seed, Share
 
-Languages = Annotated[
-    Literal["all"] | Annotated[list[Text], MinLen(1)],
-    Rule("all, or a list of languages such as [en, de]"),
-]
-Pairs = Annotated[
-    Literal["all"] | Annotated[list[Text], MinLen(1)],
-    Rule("all, or a list of language pairs such as [en-de, en-en]"),
-]
 Precision = Literal["auto", "bf16-mixed", "bf16-true", "16-mixed", "16-true", "32-true", "64-true"]
 """Precisions by Lightning's full names."""
 
@@ -31,51 +24,9 @@ EncodingPrecision = Literal["auto", "bf16-mixed", "16-mixed", "32-true"]
 """Precisions for encoding without training."""
 
 
-def _refuse_in_memory(uri: str) -> str:
-    if re.fullmatch(r"sqlite[^/]*:/{0,3}(file:)?(:memory:)?(\?.*)?", uri):
-        raise ValueError(uri)  # the records would be lost with the process
-    return uri
-
-
-Store = Annotated[
-    str,
-    MinLen(1),
-    AfterValidator(_refuse_in_memory),
-    Rule("the URI of an MLflow store, such as http://host:5000 or sqlite:////folder/mlflow.db"),
-]
-
-
-PairMetrics = Annotated[
-    Literal["all"] | list[Text], Rule("all, or a list of metrics such as [map, excess_share]")
-]
-
-
 RecordedRun = Annotated[
     str, Field(pattern=r"^runs:/[^/]+/?$"), Rule("a recorded run, as runs:/<run id>")
 ]
-
-
-class PairMetricsOfSplits(Settings):
-    test: PairMetrics
-    val: PairMetrics
-
-
-class Tracking(Settings):
-    uri: Store
-    wait: NotNegative
-    system_metrics: Positive | None
-    pair_metrics: PairMetricsOfSplits
-    code: Text | None
-    versions: dict[str, Text] | None
-    parent: Text | None
-    label: list[str]
-    pruning: dict[str, Any] | None
-
-
-class TrackingOfRuns(Tracking):
-    """A null URI means the store that each run was started with."""
-
-    uri: Store | None  # type: ignore[assignment]
 
 
 class Command(Settings):
@@ -219,6 +170,24 @@ class Mine(Command):
     mining: Mining
 
 
+Steps = Annotated[dict[str, Node], MinLen(1), Rule("steps by their names, at least one")]
+
+
+class Augment(Command):
+    passages: Node
+    steps: Steps
+    examples: dict[str, list[dict[str, str]]]
+    backend: Node | None
+    estimate: bool
+    journal: Place
+    languages: Languages
+    domain: Text | None
+    scale: Count | None
+    section: Text | None
+    seed: Seed
+    folder: Place
+
+
 class Analyze(Command):
     analysis: Analysis
     planted: Planted | None
@@ -236,6 +205,7 @@ COMMANDS: dict[str, type[Command]] = {
     "train": Train,
     "evaluate": Evaluate,
     "mine": Mine,
+    "augment": Augment,
     "analyze": Analyze,
     "sync": Sync,
     "sweeps": Sweeps,

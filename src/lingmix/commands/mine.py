@@ -12,11 +12,12 @@ from lingmix.assembly.encoding import load_cached_encoder
 from lingmix.assembly.sources import load_columns
 from lingmix.cli.config import Config, build, checked
 from lingmix.data.columns.numbering import Rows
+from lingmix.data.row_file import refuse_unwritable, write_rows
 from lingmix.data.scales import scaled_items
 from lingmix.data.training_pairs import TrainingPairs, training_pairs
 from lingmix.errors import InputError
 from lingmix.mining.hard_negatives import MiningRules, mine, report
-from lingmix.mining.pair_file import refuse_unwritable, rows_with_negatives, write_rows
+from lingmix.mining.pair_file import rows_with_negatives
 from lingmix.search.vectors import Vectors
 from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.models import model_folder

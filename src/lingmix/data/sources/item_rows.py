@@ -11,6 +11,7 @@ FORM = "items, rows of id, domain, queries {lang: [text]}, passages {lang: [text
 
 
 def read_items(*, path: Paths) -> Iterator[Item]:
+    """Yields the items in the order of their rows."""
     return map(_item, read_rows(path=path, fields=FIELDS, form=FORM))
 
 
