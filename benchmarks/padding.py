@@ -42,9 +42,10 @@ def compare() -> list[Row]:
     xquad_r = configured("sampler=monolingual", steps)
     real = configured("experiment=xquad_r_static", f"data_dir={DATA}", steps)
     FOLDER.mkdir(parents=True, exist_ok=True)
+    pairs, _ = load_training_pairs(real, held_out=[])
     return [
         *_rows("XQuAD-R, batch 64", work_of(xquad_r, monolingual_pairs())),
-        *_rows("real pairs, batch 512", work_of(real, load_training_pairs(real, held_out=[]))),
+        *_rows("real pairs, batch 512", work_of(real, pairs)),
     ]
 
 

@@ -125,7 +125,7 @@ def _static_rows(output_dir: Path) -> list[Row]:
         f"data_dir={DATA}",
         f"trainer.max_steps={STATIC_STEPS}",
     )
-    pairs = load_training_pairs(config, held_out=[])
+    pairs, _ = load_training_pairs(config, held_out=[])
     texts = pairs.sample_texts(SAMPLE)
     cache = output_dir / "cache"
     make = partial(build(config["encoder"]), texts=texts, cache=cache, seed=config["seed"])

@@ -48,6 +48,7 @@ GROUPS = {
     "evaluate": ["encoder", "evaluation", "search", "tracking", "launcher"],
     "mine": ["data", "augmentation", "encoder", "search", "tracking"],
     "augment": ["passages", "steps", "examples", "backend", "tracking"],
+    "audit": ["data", "augmentation", "evaluation", "tracking"],
     "analyze": ["analysis", "planted", "tracking"],
 }
 """Groups by the command that reads them."""

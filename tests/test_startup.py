@@ -14,7 +14,7 @@ HEAVY = {
     *("torch", "transformers", "pytorch_lightning", "torchmetrics", "mlflow", "pandas", "polars"),
     *("scipy", "matplotlib", "altair", "sklearn", "bm25s", "peft", "faiss"),
 }
-COMMANDS = ("train", "evaluate", "analyze", "mine", "augment", "sync", "sweeps")
+COMMANDS = ("train", "evaluate", "analyze", "mine", "augment", "audit", "sync", "sweeps")
 
 READERS = {"polars", "scipy"}
 """What readers of data import: their signatures say which keys they take."""

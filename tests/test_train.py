@@ -59,6 +59,8 @@ def test_a_run_records_what_was_asked_for_and_what_came_out(configure, trained, 
         assert run.data.metrics[name] == pytest.approx(value), name
     assert (folder / "model" / "modules.json").exists()
     assert (folder / "config.yaml").exists()
+    assert pl.read_parquet(folder / "leakage.parquet")["leak"].sum() == 0
+    assert run.data.metrics["audit/cldr_currency/leaked"] == 0
 
 
 def averages(rows: pl.DataFrame) -> dict[str, float]:

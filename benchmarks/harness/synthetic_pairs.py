@@ -34,8 +34,8 @@ AT_ONCE = 20_000
 PAIRS_OF_ITEM = 4
 
 
-def write_pairs(path: Path, count: int) -> None:
-    random = np.random.Generator(np.random.Philox(0))
+def write_pairs(path: Path, count: int, *, seed: int = 0) -> None:
+    random = np.random.Generator(np.random.Philox(seed))
     words = {of: _words(alphabet, random) for of, alphabet in ALPHABETS.items()}
     languages = sorted(words)
     with path.open("w", encoding="utf-8") as file:
@@ -56,7 +56,7 @@ def write_pairs(path: Path, count: int) -> None:
                         "passage": texts[given, "passage"][n],
                         "query_lang": names[asked],
                         "passage_lang": names[given],
-                        "source_id": f"item-{begin + n}",
+                        "source_id": f"item-{seed}-{begin + n:08}",
                     }
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")
 

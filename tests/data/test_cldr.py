@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.data.leakage import audit_leakage
 from lingmix.data.sources.cldr import Split, cldr_evaluation_set, read_cldr
 from lingmix.data.sources.cldr_facts import LANGUAGES, RELATIONS, all_facts
 from lingmix.errors import InputError
+from lingmix.leakage.equal import equal_texts
 from tests.columns import columns_of
 
 DOMAINS = ("geography", "currency")
@@ -121,7 +121,7 @@ def test_no_held_out_text_is_trained_on() -> None:
     assert trained.isdisjoint(normalised(text.text) for text in held_out_texts())
     items = read_cldr(languages=LANGUAGES, domains=DOMAINS)
     held_out = held_out_sets(LANGUAGES, DOMAINS)
-    assert audit_leakage(columns_of(items), items=None, evaluation_sets=held_out) == []
+    assert equal_texts(columns_of(items), items=None, evaluation_sets=held_out) == []
 
 
 def test_no_fact_is_both_for_development_and_for_the_test() -> None:

@@ -11,18 +11,15 @@ from lingmix.cli.config import Config, build, evaluation_sets
 from lingmix.data.batches import BatchSchedule, OfScores
 from lingmix.data.datamodule import HybridDataModule
 from lingmix.data.evaluation_set import EvaluationSet
-from lingmix.data.leakage import (
-    audit_development,
-    audit_leakage,
-    refuse_leakage,
-    refuse_shared_queries,
-)
 from lingmix.data.scales import scaled_items
 from lingmix.data.training_pairs import TrainingPairs, training_pairs
 from lingmix.errors import InputError
 from lingmix.evaluation.metric_names import SETTINGS, ScoreName, on_development_set
 from lingmix.evaluation.metrics import METRICS
 from lingmix.evaluation.validation import RetrievalScores
+from lingmix.leakage.audit import audit_leakage
+from lingmix.leakage.development import audit_development, refuse_shared_queries
+from lingmix.leakage.overlap import Overlap, refuse_leakage
 from lingmix.model.encoder import Encoder
 from lingmix.model.precision import fastest_device
 from lingmix.model.unigram import SAMPLE
@@ -33,12 +30,14 @@ DEFAULT_TEMPERATURE = 0.05
 
 
 class Parts(NamedTuple):
-    """The parts of a training run; `monitor` is the metric that checkpoints are selected by."""
+    """The parts of a training run; `monitor` is the metric that checkpoints are selected by, and
+    `overlaps` are those of its data with `sets` and the development set."""
 
     datamodule: HybridDataModule
     module: DualEncoder
     sets: list[EvaluationSet]
     monitor: str | None
+    overlaps: list[Overlap]
 
 
 def prepare(config: Config) -> Parts:
@@ -49,7 +48,8 @@ def prepare(config: Config) -> Parts:
     pl.seed_everything(seed, verbose=False)
     sets = evaluation_sets(config["evaluation"], languages=config["languages"])
     development = development_set(config, apart_from=sets)
-    pairs = load_training_pairs(config, held_out=[*sets, development] if development else sets)
+    held_out = [*sets, development] if development else sets
+    pairs, overlaps = load_training_pairs(config, held_out=held_out)
     max_steps = config["trainer"]["max_steps"]
     accumulated = config["trainer"]["accumulate_grad_batches"]
     schedule = build(config["sampler"])(pairs=pairs, seed=seed, steps=max_steps * accumulated)
@@ -80,7 +80,7 @@ def prepare(config: Config) -> Parts:
     )
     datamodule.refuse_starved(ranks=rank_count(config["trainer"]), accumulated=accumulated)
     monitor = None if development is None else on_development_set(data["development_score"])
-    return Parts(datamodule, module, sets, monitor)
+    return Parts(datamodule, module, sets, monitor, overlaps)
 
 
 def refuse_unsupported(config: Config) -> None:
@@ -127,24 +127,29 @@ def development_set(config: Config, *, apart_from: Sequence[EvaluationSet]) -> E
     return development
 
 
-def load_training_pairs(config: Config, *, held_out: Sequence[EvaluationSet]) -> TrainingPairs:
-    """Build the training pairs of all sources, augmented and restricted to the run's languages.
-
-    Raises InputError where they overlap with the evaluation sets `held_out`.
+def load_training_pairs(
+    config: Config, *, held_out: Sequence[EvaluationSet]
+) -> tuple[TrainingPairs, list[Overlap]]:
+    """Build the training pairs of all sources, augmented and restricted to the run's languages,
+    and audit them; raises InputError where they leak from the evaluation sets `held_out`.
     """
     data, languages = config["data"], config["languages"]
     columns = load_columns(config)
     items = scaled_items(columns, **config["augmentation"])
-    refuse_leakage(
-        overlaps=audit_leakage(columns, items=items, evaluation_sets=held_out),
-        allowed=data["allow_overlap"],
+    overlaps = audit_leakage(
+        columns,
+        items=items,
+        evaluation_sets=held_out,
+        near_duplicates=data["near_duplicates"],
     )
-    return training_pairs(
+    refuse_leakage(overlaps=overlaps, allowed=data["allow_overlap"])
+    pairs = training_pairs(
         columns,
         items=items,
         languages=None if languages == "all" else languages,
         pairs=config["pairs"],
     )
+    return pairs, overlaps
 
 
 def development_scores(development: EvaluationSet, config: Config) -> RetrievalScores:

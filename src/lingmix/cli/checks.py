@@ -32,9 +32,11 @@ def check_settings(values: Config, command: str) -> None:
             require_set_name(name)
     if command in ("train", "mine"):
         _refuse_lexical(values["encoder"])
+    if command in ("train", "mine", "audit"):
         _refuse_unlisted(values)
-    if command == "train":
+    if command in ("train", "audit"):
         _refuse_unmeasured(values)
+    if command == "train":
         _refuse_untrainable(values)
     if command == "evaluate":
         _refuse_unsearchable(values)

@@ -10,6 +10,7 @@ from annotated_types import Interval, MinLen
 from pydantic import Discriminator, Field, Tag
 
 from lingmix.cli.analysis_settings import Analysis, Place
+from lingmix.cli.data_settings import Augmentation, Data
 from lingmix.cli.language_settings import Languages, Pairs
 from lingmix.cli.networks import Encoder, Loss, Optimizer, Text
 from lingmix.cli.planted_settings import Planted
@@ -35,21 +36,6 @@ class Command(Settings):
     data_dir: Place
     download_dir: Place
     tracking: Tracking
-
-
-class Data(Settings):
-    train: Annotated[list[Node], MinLen(1), Rule("a list of sources, each with its _target_")]
-    development: Node | None
-    development_score: Text
-    expand_pairs: bool
-    negatives: CountOrZero
-    allow_overlap: list[str]
-
-
-class Augmentation(Settings):
-    domain: Text | None
-    scale: CountOrZero | None
-    seed: Seed
 
 
 class Hybrid(Node):
@@ -188,6 +174,14 @@ class Augment(Command):
     folder: Place
 
 
+class Audit(Command):
+    data: Data
+    augmentation: Augmentation
+    evaluation: Sets
+    languages: Languages
+    folder: Place
+
+
 class Analyze(Command):
     analysis: Analysis
     planted: Planted | None
@@ -206,6 +200,7 @@ COMMANDS: dict[str, type[Command]] = {
     "evaluate": Evaluate,
     "mine": Mine,
     "augment": Augment,
+    "audit": Audit,
     "analyze": Analyze,
     "sync": Sync,
     "sweeps": Sweeps,

@@ -12,6 +12,7 @@ from lingmix.cli.config import Config, checked, command_line, overrides
 from lingmix.evaluation.metric_names import TRAINED_ITEMS
 from lingmix.evaluation.score_table import headline
 from lingmix.evaluation.scores import SetScores
+from lingmix.leakage.report import audit_metrics, write_overlaps
 from lingmix.model.hub import BRANCH
 from lingmix.model.precision import precision_of
 from lingmix.signals import PrunedError, Stop, stoppable
@@ -91,8 +92,10 @@ def record_scores(
 ) -> list[SetScores]:
     pairs, encoder = parts.datamodule.batches.pairs, parts.module.encoder
     recorder.log_metrics({TRAINED_ITEMS: pairs.item_count})
+    recorder.log_metrics(audit_metrics(parts.overlaps, [one.name for one in parts.sets]))
     artifacts = empty_folder(work / "left")
     write_languages(artifacts, pairs.sizes, parts.sets, encoder.tokenize)
+    write_overlaps(parts.overlaps, artifacts)
     if (checkpoint := work / BRANCH).exists():
         shutil.copyfile(checkpoint, artifacts / BRANCH)
     scores = measure(parts, config=config, run_files=artifacts / "runs")

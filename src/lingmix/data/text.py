@@ -70,6 +70,10 @@ _VOWEL_SIGN = re.compile("[\u064b-\u0652\u0670\u06d6-\u06ed\u0591-\u05bd\u05bf\u
 """Vowel signs that Arabic and Hebrew may leave out."""
 
 
+_I = {"ı": ord("i"), "\u0307": None}
+"""Turkish writes ı and i as I and İ, which others read as i and i with a dot above."""
+
+
 class _Letters(dict[int, int | None]):
     """A table for `str.translate` that removes punctuation and optional vowel signs; it is filled
     as characters occur."""
@@ -77,7 +81,7 @@ class _Letters(dict[int, int | None]):
     def __missing__(self, point: int) -> int | None:
         character = chr(point)
         mark = unicodedata.category(character).startswith("P") and character not in _KEPT
-        self[point] = None if mark or _VOWEL_SIGN.match(character) else point
+        self[point] = None if mark or _VOWEL_SIGN.match(character) else _I.get(character, point)
         return self[point]
 
 
@@ -87,8 +91,9 @@ _NOT_IN_NUMBER = re.compile(r"(?<!\d)[,: ]|[,: ](?!\d)|(?<=[^\W\d])[-.]|[-.](?!\
 
 
 def loosely_folded(text: str) -> str:
-    """Returns one form for texts that differ only as `folded` allows, in punctuation, in spaces or
-    in optional vowel signs (harakat, niqqud). Numbers stay distinct: 3.5 and 35, 5 and -5.
+    """Returns one form for texts that differ only as `folded` allows, in punctuation, in spaces, in
+    optional vowel signs (harakat, niqqud) or in the dot of an i. Numbers stay distinct: 3.5 and 35,
+    5 and -5.
     """
     return loosened(folded(text))
 

@@ -101,8 +101,16 @@ class Joined:
         return self._mapped("items", "id")
 
     def source_of(self, item: int) -> str:
+        """What the row of an item was read from."""
+        return self._shard_of(item).source
+
+    def group_of(self, item: int) -> int:
+        """The number of the sources that the row of an item shares ids with."""
+        return self._shard_of(item).group
+
+    def _shard_of(self, item: int) -> Shard:
         ends = self._begin_S["items"][1:]
-        return self.shards[int(np.searchsorted(ends, item, side="right"))].source
+        return self.shards[int(np.searchsorted(ends, item, side="right"))]
 
     def _mapped(self, table: str, name: str) -> TextColumn:
         columns: Iterable[pa.ChunkedArray] = (one.mapped(table)[name] for one in self.shards)

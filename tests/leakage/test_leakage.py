@@ -5,17 +5,13 @@ import pytest
 
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.items import Item
-from lingmix.data.leakage import (
-    Overlap,
-    audit_development,
-    audit_leakage,
-    refuse_leakage,
-    refuse_shared_queries,
-)
 from lingmix.data.sources.beir import read_beir
 from lingmix.data.sources.pair_rows import read_pairs
 from lingmix.data.sources.xquad_r import read_xquad_r
 from lingmix.errors import InputError
+from lingmix.leakage.audit import audit_leakage
+from lingmix.leakage.development import audit_development, refuse_shared_queries
+from lingmix.leakage.overlap import Overlap, refuse_leakage
 from tests.columns import columns_of
 
 DATA = Path(__file__).parents[2] / "../shared/data"
@@ -58,8 +54,12 @@ def item(
     return Item(id, "", {"en": queries}, {"de": passages}, {"de": negatives})
 
 
-def audited(items: list[Item], *sets: EvaluationSet) -> list[Overlap]:
-    return audit_leakage(columns_of(items), items=None, evaluation_sets=sets)
+def audited(
+    items: list[Item], *sets: EvaluationSet, near_duplicates: float | None = None
+) -> list[Overlap]:
+    return audit_leakage(
+        columns_of(items), items=None, evaluation_sets=sets, near_duplicates=near_duplicates
+    )
 
 
 def test_every_field_is_compared_with_queries_and_passages_of_every_set() -> None:
@@ -70,11 +70,14 @@ def test_every_field_is_compared_with_queries_and_passages_of_every_set() -> Non
         item("c", negatives=("where does the Rhine end",)),
         item("d"),
     ]
-    assert audited(items, RIVERS, seas) == [
-        Overlap("a", "passages.de", "rivers", "passage", "p1", "in the north sea!"),
-        Overlap("a", "passages.de", "seas", "passage", "x", "in the north sea!"),
-        Overlap("b", "queries.en", "rivers", "relevant passage", "p2", "“It ends near Rotterdam”"),
-        Overlap("c", "negatives.de", "rivers", "query", "q1", "where does the Rhine end"),
+    assert [one[:7] for one in audited(items, RIVERS, seas)] == [
+        ("a", "passages.de", "rivers", "passage", "p1", "in the  north sea!", "normalised"),
+        ("a", "passages.de", "seas", "passage", "x", "in the  north sea!", "normalised"),
+        (
+            *("b", "queries.en", "rivers", "relevant passage", "p2"),
+            *("“It ends near Rotterdam”", "normalised"),
+        ),
+        ("c", "negatives.de", "rivers", "query", "q1", "where does the Rhine end", "normalised"),
     ]
 
 
@@ -104,12 +107,17 @@ def test_texts_equal_by_chance_are_passed_over() -> None:
 def test_copies_in_another_form_are_found(measured: str, trained: str) -> None:
     held_out = evaluation_set("rivers", {"q": measured}, {"p": "In the sea."})
     (found,) = audited([item("a", queries=(trained,))], held_out)
-    assert found == Overlap("a", "queries.en", "rivers", "query", "q", trained)
+    assert found[:6] == ("a", "queries.en", "rivers", "query", "q", trained)
 
 
 def test_items_that_are_not_trained_on_are_not_compared() -> None:
     columns = columns_of([item(id, queries=("Where does the Rhine end?",)) for id in ("a", "b")])
-    found = audit_leakage(columns, items=np.array([-1, 5], np.int32), evaluation_sets=[RIVERS])
+    found = audit_leakage(
+        columns,
+        items=np.array([-1, 5], np.int32),
+        evaluation_sets=[RIVERS],
+        near_duplicates=0.5,
+    )
     assert [one.item_id for one in found] == ["b"]
 
 
@@ -154,7 +162,16 @@ def test_queries_of_the_development_set_are_compared_with_queries_of_every_set_a
 
 
 def overlaps(count: int, name: str = "rivers") -> list[Overlap]:
-    return [Overlap(f"i{n}", "queries.en", name, "query", f"q{n}", "Where?") for n in range(count)]
+    return [
+        Overlap(
+            *(f"i{n}", "queries.en", name, "query", f"q{n}", "Where?"),
+            kind="exact",
+            similarity=1.0,
+            evaluation_text="Where?",
+            source="",
+        )
+        for n in range(count)
+    ]
 
 
 def test_overlap_stops_in_one_line_with_count_first_rows_and_the_way_out() -> None:
@@ -220,7 +237,7 @@ def test_public_training_pairs_hold_no_text_of_xquad_r() -> None:
     adapted = item("adapted", passages=xquad_r.passages[7:8])
     leaked = item("leaked", queries=xquad_r.queries[7:8])
     columns = columns_of(*sources, [adapted, leaked])
-    found = audit_leakage(columns, items=None, evaluation_sets=[xquad_r])
+    found = audit_leakage(columns, items=None, evaluation_sets=[xquad_r], near_duplicates=None)
     assert [(one.item_id, one.evaluation_id, one.is_leak) for one in found] == [
         ("adapted", xquad_r.passage_ids[7], False),
         ("leaked", xquad_r.query_ids[7], True),
