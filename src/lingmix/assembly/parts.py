@@ -48,8 +48,7 @@ def prepare(config: Config) -> Parts:
     pl.seed_everything(seed, verbose=False)
     sets = evaluation_sets(config["evaluation"], languages=config["languages"])
     development = development_set(config, apart_from=sets)
-    held_out = [*sets, development] if development else sets
-    pairs, overlaps = load_training_pairs(config, held_out=held_out)
+    pairs, overlaps = load_training_pairs(config, held_out=[*sets, *filter(None, [development])])
     max_steps = config["trainer"]["max_steps"]
     accumulated = config["trainer"]["accumulate_grad_batches"]
     schedule = build(config["sampler"])(pairs=pairs, seed=seed, steps=max_steps * accumulated)
