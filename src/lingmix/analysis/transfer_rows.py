@@ -62,13 +62,14 @@ def transfer_said(rows: pl.DataFrame) -> Iterator[str]:
         return
     by = ["group", "trained", "against"]
     for (group, trained, against), some in rows.group_by(by, maintain_order=True):
-        most = some.sort("difference", descending=True).head(3)
-        named = ", ".join(f"{p} {signed(d)}" for p, d in most.select("pair", "difference").rows())
-        counts = some["verdict"].to_list()
+        gaining = some.filter(verdict=GAINS).sort("difference", descending=True)
+        named = [f"{p} {signed(d)}" for p, d in gaining.select("pair", "difference").head(3).rows()]
+        most = f" (most {', '.join(named)})" if named else ""
         where = f" ({group})" if group else ""
+        lose = some.filter(verdict=LOSES).height
         yield (
-            f"Training on {trained} instead of {against}{where}: of {some.height} language "
-            f"pairs {counts.count(GAINS)} gain and {counts.count(LOSES)} lose; most gain {named}."
+            f"Training on {trained} instead of {against}{where}: of {some.height} language pairs "
+            f"{gaining.height} gain{most} and {lose} lose."
         )
 
 

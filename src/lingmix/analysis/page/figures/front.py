@@ -64,9 +64,15 @@ def _symbols(points: alt.Chart, style: Styles) -> alt.Chart:
 
 
 def _rows(answer: Answer) -> pl.DataFrame:
-    """Of the alphas, then of the region, which has none."""
+    """Of the alphas, then of the region, which has none. Where perhaps no alpha attains a
+    monolingual score, the region reaches down to its lowest place."""
     alphas = answer.frontier.select("scale", "alpha", *_BOUNDED, "front", "best")
-    rows = pl.concat([alphas, answer.region], how="diagonal").with_columns(SCALE_NAMES)
+    low = pl.col("crosslingual_low")
+    floor = pl.coalesce(low, low.min().over("scale"), alphas["crosslingual_low"].min())
+    region = answer.region.with_columns(
+        crosslingual_low=pl.when(pl.col("crosslingual_high").is_not_null()).then(floor)
+    )
+    rows = pl.concat([alphas, region], how="diagonal").with_columns(SCALE_NAMES)
     return rows.select(("scale " + pl.col("scale")).alias("curve"), "*")
 
 
