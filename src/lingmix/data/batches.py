@@ -85,6 +85,7 @@ class ScheduledBatches(Dataset[Batch]):
         self._tokens = tokens
         self._negatives = negatives
         self._seed = seed
+        self._drawn = schedule.drawn if isinstance(schedule, OfPasses) else None
         self._monolingual_Y = np.array([pair.monolingual for pair in pairs.language_pairs])
 
     def of_rank(self, rank: int, *, ranks: int) -> Self:
@@ -119,7 +120,7 @@ class ScheduledBatches(Dataset[Batch]):
             ),
             pair_B=torch.from_numpy(rows_B),
             monolingual=bool(self._monolingual_Y[self.pairs.language_pairs_of(rows_B)].all()),
-            drawn=self.schedule.drawn(step) if isinstance(self.schedule, OfPasses) else None,
+            drawn=self._drawn(step) if self._drawn else None,
         )
 
     def _given_negatives(self, rows_B: NDArray[np.int64], step: int) -> NDArray[np.int32]:

@@ -63,12 +63,13 @@ class TokenStore:
     def take(self, texts_B: NDArray[np.integer]) -> Tokens:
         part_B = np.searchsorted(self._begins, texts_B, side="right") - 1
         place_B = texts_B - self._begins[part_B]
-        taken = [
-            self._parts[part].ids[slice(*self._parts[part].starts[place : place + 2])]
-            for part, place in zip(part_B.tolist(), place_B.tolist(), strict=True)
-        ]
+        taken = []
+        for part, place in zip(part_B.tolist(), place_B.tolist(), strict=True):
+            ids, starts = self._parts[part]
+            # plain numbers: slicing with NumPy's takes twice as long
+            taken.append(ids[starts.item(place) : starts.item(place + 1)])
         ids_T = np.concatenate(taken, dtype=np.int64) if taken else np.zeros(0, np.int64)
-        lengths_B = np.array([len(ids) for ids in taken], dtype=np.int64)
+        lengths_B = np.fromiter(map(len, taken), np.int64, len(taken))
         return Tokens(torch.from_numpy(ids_T), torch.from_numpy(lengths_B))
 
     def take_distinct(self, texts_B: NDArray[np.integer]) -> Texts:
