@@ -67,6 +67,7 @@ FILLED = {
     "data=beir": ["data.folder=beir"],
     "data/development=beir": ["data.development.folder=beir"],
     "data/development=ntrex": ["data=ntrex"],
+    "data=hub": ["data.repo=a/b", "data.revision=main", "data.files={de: [train.parquet]}"],
     "data=items": ["data.path=items.jsonl"],
     "data=pairs": ["data.path=pairs.jsonl"],
     "evaluation=beir": ["evaluation.folder=beir"],

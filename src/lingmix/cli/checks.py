@@ -34,6 +34,7 @@ def check_settings(values: Config, command: str) -> None:
         _refuse_lexical(values["encoder"])
     if command in ("train", "mine", "audit"):
         _refuse_unlisted(values)
+        _refuse_licences(values["data"])
     if command in ("train", "audit"):
         _refuse_unmeasured(values)
     if command == "train":
@@ -111,6 +112,15 @@ def _refuse_unlisted(values: Config) -> None:
             f"languages: must be among those of data.train, {', '.join(listed)}, got "
             f"{', '.join(unknown)}"
         )
+
+
+def _refuse_licences(data: Config) -> None:
+    for name, licence in data["licences"].items():
+        if licence.casefold() in map(str.casefold, data["excluded_licences"]):
+            raise InputError(
+                f"data.excluded_licences: {name} is under {licence}, which is excluded; choose "
+                "other data, or take the licence from the list"
+            )
 
 
 def _refuse_unmeasured(values: Config) -> None:

@@ -17,6 +17,8 @@ class Data(Settings):
     negatives: CountOrZero
     near_duplicates: Annotated[float, Interval(gt=0, le=1)] | None
     allow_overlap: list[str]
+    licences: dict[str, Text]
+    excluded_licences: list[Text]
 
 
 class Augmentation(Settings):

@@ -11,7 +11,10 @@ from typing import Any
 from lingmix.errors import InputError
 
 SHORTHAND = {
-    "data": ("path", "folder", "split", "language", "domain"),
+    "data": (
+        *("path", "folder", "split", "language", "domain"),
+        *("repo", "revision", "files", "query", "passage", "title", "id"),
+    ),
     "evaluation": ("folder", "split", "language", "other_languages_only"),
 }
 
@@ -27,7 +30,7 @@ def without_shorthand(values: Mapping[str, Any], written: Mapping[str, Any]) -> 
 def _read(group: str, value: Any, written: Any) -> Any:
     if group not in SHORTHAND or not isinstance(value, dict):
         return value
-    short = {key for key in SHORTHAND[group] if _is_plain(value.get(key, {}))}
+    short = {key for key in SHORTHAND[group] if key in value and _is_plain(value[key])}
     for key in short:
         if not re.search(rf"\$\{{({group})?\.+{key}\}}", str(written)):
             raise InputError(f"{group}.{key}: no source of `{group}` reads it; leave it out")
@@ -36,4 +39,4 @@ def _read(group: str, value: Any, written: Any) -> Any:
 
 def _is_plain(value: Any) -> bool:
     """Whether the value is a setting and not a source of the same name."""
-    return not isinstance(value, dict)
+    return not (isinstance(value, dict) and "_target_" in value)

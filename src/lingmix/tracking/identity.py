@@ -49,7 +49,7 @@ DECIDES_NOTHING = (
     "noise_scale_window",
     "checkpoint",
     "run_files",
-    *("data.allow_overlap", "data.near_duplicates"),
+    *("data.allow_overlap", "data.near_duplicates", "data.licences", "data.excluded_licences"),
     "trainer.enable_progress_bar",
     "trainer.enable_model_summary",
     "trainer.log_every_n_steps",
