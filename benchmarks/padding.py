@@ -9,7 +9,6 @@ The real pairs of experiment=xquad_r_static and those of XQuAD-R, cut at 128 tok
 """
 
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import get_args
@@ -26,8 +25,9 @@ from benchmarks.harness.xquad_r import monolingual_pairs
 from benchmarks.training_throughput import DATA
 from lingmix.assembly.parts import load_training_pairs
 from lingmix.data.tokens import Role
+from lingmix.model.eager_attention import group_sizes, padded_length
 from lingmix.model.encoder import Encoder
-from lingmix.model.packed import attention_sizes, rounded_up
+from lingmix.model.packed import rounded_up
 from lingmix.model.transformer import padded_sizes, quiet
 from lingmix.model.unigram import SAMPLE
 
@@ -64,14 +64,19 @@ def _rows(what: str, work: Work) -> Iterable[Row]:
     padded = sum(len(column) * int(column.max()) for batch in batches for column in batch)
     tokens = sum(int(column.sum()) for batch in batches for column in batch)
     descending = [sorted(np.concatenate(batch).tolist(), reverse=True) for batch in batches]
-    given = sum(rounded_up(sum(lengths), device=CPU) for lengths in descending)
-    for case, sizes_of in (
-        ("linear layers, packed, CPU", None),
-        ("attention, packed, CPU", partial(attention_sizes, device=CPU)),
-        ("chunks, CPU", partial(padded_sizes, device=CPU)),
-        ("chunks, GPU", partial(padded_sizes, device=GPU)),
+    slots = [[*map(padded_length, lengths)] for lengths in descending]
+    for case, computed in (
+        (
+            "linear layers, packed, CPU",
+            sum(rounded_up(sum(lengths), device=CPU) for lengths in descending),
+        ),
+        (
+            "attention, packed, CPU",
+            sum(_places(one, group_sizes(one, device=CPU)) for one in slots),
+        ),
+        ("chunks, CPU", sum(_places(one, padded_sizes(one, device=CPU)) for one in descending)),
+        ("chunks, GPU", sum(_places(one, padded_sizes(one, device=GPU)) for one in descending)),
     ):
-        computed = given if sizes_of is None else sum(_places(d, sizes_of(d)) for d in descending)
         yield Row(
             case=f"{what}: {case}",
             ours=100 * (1 - tokens / computed),

@@ -42,7 +42,7 @@ def files(run, folder) -> Path:
 @pytest.fixture
 def hugging_face_folder(tmp_path) -> Path:
     """A small model as `save_pretrained` leaves it."""
-    items = read_cldr(languages=["en", "de"], domains=["geography"])
+    items = read_cldr(languages=["en", "de", "tr"], domains=["geography"])
     texts = [text for item in items for one in item.passages.values() for text in one]
     tokenizer = learn_unigram(
         texts, vocabulary=600, special_tokens=list(SPECIAL.values()), cache=tmp_path / "cache"
@@ -120,6 +120,26 @@ def test_a_runs_model_scores_the_same_by_the_evaluate_command(
         if "entropy" not in name:
             assert found[name] == pytest.approx(expected[name], abs=1e-4), name
     assert "complete already" in evaluate(evaluated)
+
+
+def test_a_training_with_the_pieces_in_use_scores_as_with_all(
+    configure, hugging_face_folder, tmp_path
+):
+    quick = [one for one in QUICK if "scratch" not in one]
+    about = [*quick, "encoder=pretrained", f"encoder.name={hugging_face_folder}"]
+    about += ["trainer.precision=32-true", "data.train.0.languages=[en,de]"]
+    scores, sizes = [], []
+    for vocabulary in ("all", "used", "restored"):
+        about_it = (f"encoder.vocabulary={vocabulary}", f"name='pieces: {vocabulary}'")
+        config = configure("train", *about, *about_it)
+        train(config)
+        (run,) = records(config)
+        folder = files(run, tmp_path / vocabulary)
+        scores.append(json.loads((folder / "scores.json").read_text()))
+        sizes.append(json.loads((folder / "model" / "config.json").read_text())["vocab_size"])
+    assert scores[1] == pytest.approx(scores[0], abs=1e-6)
+    assert scores[2] == pytest.approx(scores[0], abs=1e-6)
+    assert sizes[1] < sizes[0] == sizes[2]
 
 
 def test_a_lexical_row_is_scored_by_the_same_command(configure):

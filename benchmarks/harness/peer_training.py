@@ -1,6 +1,5 @@
 """The same training by sentence-transformers' trainer, and when each of its steps ended."""
 
-import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -80,7 +79,7 @@ class _PeerClock(TrainerCallback):
         self._steps = steps
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._steps.ended.append(time.perf_counter())
+        self._steps.end()
 
 
 class _Scheduled(DefaultBatchSampler):

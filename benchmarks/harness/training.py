@@ -19,15 +19,27 @@ from lingmix.training.monitors import GradientMonitor, LossMonitor, SpeedMonitor
 
 @dataclass
 class Steps:
-    """When each step ended, and its loss."""
+    """When each step ended, by the clock and in processor time, and its loss."""
 
     ended: list[float] = field(default_factory=list)
+    worked: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
+
+    def end(self) -> None:
+        self.ended.append(time.perf_counter())
+        self.worked.append(time.process_time())
 
     def seconds(self, *, warm_up: int) -> float:
         """Of a step, the mean of those after the first ones."""
-        timed = self.ended[warm_up - 1 :]
-        return (timed[-1] - timed[0]) / (len(timed) - 1)
+        return _mean_gap(self.ended[warm_up - 1 :])
+
+    def processor_seconds(self, *, warm_up: int) -> float:
+        """As `seconds`, of all threads."""
+        return _mean_gap(self.worked[warm_up - 1 :])
+
+
+def _mean_gap(times: list[float]) -> float:
+    return (times[-1] - times[0]) / (len(times) - 1)
 
 
 @dataclass(frozen=True)
@@ -99,4 +111,4 @@ class _LingmixClock(pl.Callback):
         self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self.steps.losses.append(outputs["loss"].item())
-        self.steps.ended.append(time.perf_counter())
+        self.steps.end()

@@ -5,7 +5,8 @@ import torch
 from torch.nn.functional import normalize
 from transformers import AutoModel
 
-from lingmix.model import packed, transformer
+from lingmix.model import eager_attention, packed, transformer
+from lingmix.model.eager_attention import attend_eagerly, slots_of
 from lingmix.model.packed import attend, fastest_kernel, packing_of
 from lingmix.model.proof import PACKABLE
 from tests.model.conftest import TEXTS, close, model_folder, ragged
@@ -58,7 +59,7 @@ def test_gradients_do_not_depend_on_how_a_batch_is_cut(load, unpackable_folder, 
     target_BD = torch.randn(len(LONG), 16, generator=torch.Generator().manual_seed(0))
 
     def gradients(waste):
-        monkeypatch.setattr(packed, "WASTE", waste)
+        monkeypatch.setitem(eager_attention.WASTE, "cpu", waste)
         monkeypatch.setitem(transformer.WASTE, "cpu", waste)
         encoder.zero_grad()
         (encoder(tokens) * target_BD).sum().backward()
@@ -86,9 +87,11 @@ def test_many_tokens_are_filled_up_and_change_no_vector(load, monkeypatch):
 @pytest.mark.parametrize("waste", [0, 100])
 def test_a_token_attends_to_its_own_text_alone(monkeypatch, kernel, waste):
     """Against the softmax written out for each text, gradients by finite differences."""
-    monkeypatch.setattr(packed, "WASTE", waste)
-    packing = packing_of(LENGTHS, kernel=kernel, device=CPU)
-    assert len(packing.groups) == (3 if waste == 0 else 1)
+    monkeypatch.setitem(eager_attention.WASTE, "cpu", waste)
+    monkeypatch.setattr(eager_attention, "MULTIPLE", 2)
+    packing = packing_of(LENGTHS, kernel=kernel, heads=2, device=CPU)
+    groups = packing.slots.groups if kernel == "eager" else packing.groups
+    assert len(groups) == (3 if waste == 0 else 1)
     random = torch.Generator().manual_seed(0)
     three = [
         torch.randn(1, 2, sum(LENGTHS), 3, generator=random, dtype=torch.float64).requires_grad_()
@@ -117,6 +120,30 @@ def test_dropout_leaves_out_weights_of_attention_in_training_alone(load):
     assert torch.equal(one, other)
 
 
+def test_the_gradient_of_attention_with_dropout_is_that_of_the_weights_left_in():
+    """Gradients by finite differences, drawing the same weights again."""
+    slots = slots_of(LENGTHS, heads=2, device=CPU)
+    random = torch.Generator().manual_seed(0)
+    states = torch.randn(sum(LENGTHS), 3, 2, 3, generator=random, dtype=torch.float64)
+
+    def mixed(states_T3HF):
+        torch.manual_seed(3)
+        return attend_eagerly(states_T3HF, slots, scaling=0.5, dropout=0.4)
+
+    assert not torch.equal(mixed(states), attend_eagerly(states, slots, scaling=0.5, dropout=0.0))
+    with torch.random.fork_rng():
+        assert torch.autograd.gradcheck(mixed, [states.requires_grad_()])
+
+
+def test_queries_keys_and_values_come_of_one_product(load):
+    encoder = load("tiny")
+    layer = encoder.embedder.model.encoder.layer[0]
+    called = []
+    layer.attention.self.register_forward_hook(lambda *_: called.append(1))
+    encoder(ragged(encoder.tokenize(LONG, "query")))
+    assert not called
+
+
 def test_on_a_cpu_attention_is_eager(load):
     with torch.autocast("cpu", torch.bfloat16):
         assert fastest_kernel(load("tiny").embedder.model, CPU) == "eager"
@@ -124,7 +151,7 @@ def test_on_a_cpu_attention_is_eager(load):
 
 def test_pytorchs_kernel_for_texts_of_any_lengths_is_given_what_it_takes():
     """On a device without numbers; the kernel itself needs a GPU."""
-    packing = packing_of(LENGTHS, kernel="varlen", device=CPU)
+    packing = packing_of(LENGTHS, kernel="varlen", heads=2, device=CPU)
     assert packing.ends.tolist() == [0, 5, 8, 11, 12]
     three = torch.empty(3, 1, 2, 12, 8, dtype=torch.bfloat16, device="meta", requires_grad=True)
     packing = packing._replace(ends=packing.ends.to("meta"))

@@ -1,12 +1,13 @@
 """The parts of a training run, built as its configuration says."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pytorch_lightning as pl
 
 from lingmix.assembly.sources import load_columns
+from lingmix.assembly.vocabulary import fit_vocabulary
 from lingmix.cli.config import Config, build, evaluation_sets
 from lingmix.data.batches import BatchSchedule, OfScores
 from lingmix.data.datamodule import HybridDataModule
@@ -31,31 +32,33 @@ DEFAULT_TEMPERATURE = 0.05
 
 class Parts(NamedTuple):
     """The parts of a training run; `monitor` is the metric that checkpoints are selected by, and
-    `overlaps` are those of its data with `sets` and the development set."""
+    `overlaps` are those of its data with `sets` and the development set; `recorded` makes the
+    encoder to record of the trained one."""
 
     datamodule: HybridDataModule
     module: DualEncoder
     sets: list[EvaluationSet]
     monitor: str | None
     overlaps: list[Overlap]
+    recorded: Callable[[Encoder], Encoder]
 
 
 def prepare(config: Config) -> Parts:
     """Build the parts of a run; raises InputError for any bad input, before the run is recorded."""
-    data, seed = config["data"], config["seed"]
+    data, seed, trainer = config["data"], config["seed"], config["trainer"]
     refuse_unsupported(config)
     loss = build(config["loss"])
     pl.seed_everything(seed, verbose=False)
     sets = evaluation_sets(config["evaluation"], languages=config["languages"])
     development = development_set(config, apart_from=sets)
-    pairs, overlaps = load_training_pairs(config, held_out=[*sets, *filter(None, [development])])
-    max_steps = config["trainer"]["max_steps"]
-    accumulated = config["trainer"]["accumulate_grad_batches"]
+    held_out = [*sets, *filter(None, [development])]
+    pairs, overlaps = load_training_pairs(config, held_out=held_out)
+    max_steps, accumulated = trainer["max_steps"], trainer["accumulate_grad_batches"]
     schedule = build(config["sampler"])(pairs=pairs, seed=seed, steps=max_steps * accumulated)
     require_scores(schedule, development)
     cache = Path(config["output_dir"]) / "cache"
-    texts = pairs.sample_texts(SAMPLE)
-    encoder: Encoder = build(config["encoder"])(texts=texts, cache=cache, seed=seed)
+    start = build(config["encoder"])(texts=pairs.sample_texts(SAMPLE), cache=cache, seed=seed)
+    encoder, recorded = fit_vocabulary(start, config, pairs.columns, held_out, cache=cache)
     require_loss(loss, dimension=encoder.dimension)
     module = DualEncoder(
         encoder=encoder,
@@ -77,9 +80,9 @@ def prepare(config: Config) -> Parts:
         max_steps=max_steps,
         development=development,
     )
-    datamodule.refuse_starved(ranks=rank_count(config["trainer"]), accumulated=accumulated)
-    monitor = None if development is None else on_development_set(data["development_score"])
-    return Parts(datamodule, module, sets, monitor, overlaps)
+    datamodule.refuse_starved(ranks=rank_count(trainer), accumulated=accumulated)
+    monitor = on_development_set(data["development_score"]) if development else None
+    return Parts(datamodule, module, sets, monitor, overlaps, recorded)
 
 
 def refuse_unsupported(config: Config) -> None:

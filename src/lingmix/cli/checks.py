@@ -39,6 +39,8 @@ def check_settings(values: Config, command: str) -> None:
         _refuse_unmeasured(values)
     if command == "train":
         _refuse_untrainable(values)
+    else:
+        _refuse_smaller_vocabulary(values)
     if command == "evaluate":
         _refuse_unsearchable(values)
         _refuse_uncentered(values)
@@ -179,6 +181,15 @@ def _refuse_without_table(values: Config) -> None:
                 f"{key}: optimizer=row_adamw, whose gradients are sparse, needs {mend}; set it so, "
                 "or choose another optimizer"
             )
+
+
+def _refuse_smaller_vocabulary(values: Config) -> None:
+    vocabulary = values.get("encoder", {}).get("vocabulary", "all")
+    if vocabulary != "all":
+        raise InputError(
+            f"encoder.vocabulary: is chosen for a training, got {vocabulary}; set it to all, or "
+            "name the model of a training that has done so"
+        )
 
 
 def _is_sparse(encoder: Config) -> bool:

@@ -45,6 +45,7 @@ class Model(Node, extra="forbid"):
     attention: Literal["eager", "sdpa", "flash_attention_2"] | None
     compile: bool
     lora: Lora | None
+    vocabulary: Literal["all", "used", "restored"] = "all"
     trust_remote_code: bool
 
 

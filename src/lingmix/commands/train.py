@@ -105,7 +105,7 @@ def record_scores(
         folder=artifacts,
         config=config,
         overrides=overrides(),
-        save_model=encoder.merge_lora().save,
+        save_model=parts.recorded(encoder.merge_lora()).save,
     )
     return scores
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers.utils.import_utils import is_flash_attn_2_available
@@ -26,7 +27,10 @@ from lingmix.model.overrides import Overrides
 from lingmix.model.pooling import PoolingChoice
 from lingmix.model.proof import refuse_unfit_weights
 from lingmix.model.scratch import SCRATCH_KEYS, from_scratch, seeded
+from lingmix.model.tokenizer import RoleTokenizer
 from lingmix.model.transformer import Attention, Transformer
+
+Vocabulary = Literal["all", "used", "restored"]
 
 
 class Encoder(nn.Module):
@@ -38,6 +42,14 @@ class Encoder(nn.Module):
         self.heads = nn.Sequential(*model.heads)
         self.dimension = model.dimension
         self._model = model
+
+    @property
+    def tokenizer(self) -> RoleTokenizer:
+        return self._model.tokenizer
+
+    def with_tokenizer(self, tokenizer: Tokenizer) -> "Encoder":
+        """Returns this encoder with other ids for tokens, in the same roles."""
+        return Encoder(self._model._replace(tokenizer=self.tokenizer.of(tokenizer)))
 
     def tokenize(self, texts: Sequence[str], role: Role) -> list[list[int]]:
         return self._model.tokenizer(texts, role)
@@ -98,8 +110,10 @@ def load_encoder(
     compile: bool,
     lora: Mapping[str, Any] | None,
     trust_remote_code: bool,
+    vocabulary: Vocabulary = "all",
 ) -> Encoder:
-    """Loads what `conf/encoder` names. `static` and `tiny` start from scratch, with a vocabulary
+    """Loads what `conf/encoder` names, with its whole vocabulary; other values of `vocabulary` are
+    for trainings, and only refused here. `static` and `tiny` start from scratch, with a vocabulary
     learned from `texts`; any other name is a folder, a checkpoint of a training (`.ckpt`) or a
     model on Hugging Face.
 
@@ -108,6 +122,9 @@ def load_encoder(
     say.
     """
     _refuse_choices(pooling, attention)
+    if vocabulary != "all" and (name in SCRATCH_KEYS or lora is not None):
+        what = "adapters" if lora is not None else f"{name}, which learns a vocabulary of its own"
+        raise InputError(f"encoder.vocabulary: must be all for {what}, got {vocabulary}")
     overrides = Overrides(prompts, pooling, max_length, attention)
     if name in SCRATCH_KEYS:
         refuse_revision(revision, name)

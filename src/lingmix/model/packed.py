@@ -3,7 +3,7 @@
 In the shapes here C counts the texts of a group and F is the width of an attention head.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -13,13 +13,10 @@ from torch.nn.attention.varlen import varlen_attn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.utils.import_utils import is_flash_attn_2_available
 
-from lingmix.model.micro_batches import BUDGET, chunk_sizes, for_device
+from lingmix.model.eager_attention import Slots, attend_eagerly, group_sizes, slots_of
 
 PACKED = "lingmix_packed"
 """Transformers' name for `attend`."""
-
-WASTE = 4096
-"""Slots of padding in attention that cost less time than one group more."""
 
 MULTIPLE = 128
 """On a CPU, which compiles a kernel for each shape, the number of tokens is rounded up to a
@@ -60,13 +57,15 @@ class AttentionGroup(NamedTuple):
 
 class Packing(NamedTuple):
     """How one call of the model attends: `ends` are 0 and the end of each text among the tokens;
-    `filling` counts the tokens after the last text that only round their number up."""
+    `filling` counts the tokens after the last text that only round their number up. Eager attention
+    has `slots`, SDPA `groups`."""
 
     kernel: Kernel
     ends: Tensor
     longest: int
     groups: list[AttentionGroup]
     filling: int
+    slots: Slots | None
 
     @property
     def attention_kwargs(self) -> dict[str, Any]:
@@ -101,16 +100,19 @@ def implementation(kernel: Kernel) -> str:
     return kernel if kernel == "flash_attention_2" else PACKED
 
 
-def packing_of(descending: Sequence[int], *, kernel: Kernel, device: torch.device) -> Packing:
+def packing_of(
+    descending: Sequence[int], *, kernel: Kernel, heads: int, device: torch.device
+) -> Packing:
     """Lays out texts of these lengths, longest first."""
     lengths_B = torch.tensor(descending)
     ends = functional.pad(lengths_B.cumsum(0), (1, 0)).to(device, torch.int32)
     groups = []
-    if kernel not in UNPADDED:
-        sizes = attention_sizes(descending, device=device)
+    if kernel == "sdpa":
+        sizes = group_sizes(descending, device=device)
         groups = [_group(lengths_C, device) for lengths_C in lengths_B.split(list(sizes))]
     filling = rounded_up(sum(descending), device=device) - sum(descending)
-    return Packing(kernel, ends, descending[0], groups, filling)
+    slots = slots_of(descending, heads=heads, device=device) if kernel == "eager" else None
+    return Packing(kernel, ends, descending[0], groups, filling, slots)
 
 
 def rounded_up(tokens: int, *, device: torch.device) -> int:
@@ -118,11 +120,6 @@ def rounded_up(tokens: int, *, device: torch.device) -> int:
     if device.type != "cpu" or tokens < 16 * MULTIPLE:
         return tokens
     return tokens + -tokens % MULTIPLE
-
-
-def attention_sizes(descending: Sequence[int], *, device: torch.device) -> Iterator[int]:
-    """Yields the number of texts of each attention group."""
-    return chunk_sizes(descending, waste=WASTE, budget=for_device(BUDGET, device))
 
 
 def _group(lengths_C: Tensor, device: torch.device) -> AttentionGroup:
@@ -163,6 +160,9 @@ def attend(
             query_THF, key_THF, value_THF, ends, ends, longest, longest, scale=scaling
         )
         assert isinstance(mixed_THF, Tensor)
+    elif packing.slots is not None:
+        states_T3HF = torch.stack([query_THF, key_THF, value_THF], dim=1)
+        mixed_THF = attend_eagerly(states_T3HF, packing.slots, scaling=scaling, dropout=dropout)
     else:
         mixed_THF = _attend_in_groups(
             query_THF, key_THF, value_THF, packing=packing, scaling=scaling, dropout=dropout
@@ -177,7 +177,6 @@ AttentionMaskInterface.register(PACKED, lambda *_, **__: None)
 def _attend_in_groups(
     *states_THF: Tensor, packing: Packing, scaling: float, dropout: float
 ) -> Tensor:
-    kernel = _eager if packing.kernel == "eager" else functional.scaled_dot_product_attention
     counts = [*(group.tokens for group in packing.groups), packing.filling]
     mixed = []
     for group, query, key, value in zip(
@@ -185,7 +184,7 @@ def _attend_in_groups(
         *(states.split(counts) for states in states_THF),
         strict=False,  # the filling has no group
     ):
-        mixed_CHLF = kernel(
+        mixed_CHLF = functional.scaled_dot_product_attention(
             _pad(query, group),
             _pad(key, group),
             _pad(value, group),
@@ -196,24 +195,6 @@ def _attend_in_groups(
         mixed.append(_unpad(mixed_CHLF, group))
     mixed.append(mixed[0].new_zeros(packing.filling, *mixed[0].shape[1:]))
     return torch.cat(mixed)
-
-
-def _eager(
-    query_CHLF: Tensor,
-    key_CHLF: Tensor,
-    value_CHLF: Tensor,
-    *,
-    attn_mask: Tensor | None,
-    dropout_p: float,
-    scale: float,
-) -> Tensor:
-    scores_CHLL = query_CHLF * scale @ key_CHLF.transpose(2, 3)
-    if attn_mask is not None:
-        scores_CHLL = scores_CHLL + attn_mask
-    weights_CHLL = functional.softmax(scores_CHLL, dim=-1)
-    if dropout_p:
-        weights_CHLL = functional.dropout(weights_CHLL, dropout_p)
-    return weights_CHLL.to(value_CHLF.dtype) @ value_CHLF
 
 
 def _pad(tokens_THF: Tensor, group: AttentionGroup) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from lingmix.data.tokens import Tokens
 from lingmix.errors import InputError, library_failure
+from lingmix.model.fused_layers import fuse_layers
 from lingmix.model.micro_batches import split
 from lingmix.model.packed import implementation
 from lingmix.model.transformer import Transformer
@@ -61,6 +62,7 @@ def _packs(transformer: Transformer, tokens: Tokens, expected_TD: Tensor, *, nam
         log.info("encoder.name: %s is a %s: its texts are padded, not packed", name, kind)
         return False
     try:
+        fuse_layers(transformer.model)
         transformer.model.set_attn_implementation(implementation("eager"))
         difference = _difference(transformer.packed_states(tokens, "eager"), expected_TD)
     except Exception as error:  # remote code may fail anyhow; padded, it has just computed

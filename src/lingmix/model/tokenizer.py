@@ -99,6 +99,23 @@ class RoleTokenizer:
         self.tokenizer.no_truncation()
         return [text.ids for text in encoded]
 
+    def whole_ids(self, texts: Sequence[str], role: Role) -> list[list[int]]:
+        """As a call, without truncation."""
+        prompt = self.roles.prompts[role]
+        encoded = self.tokenizer.encode_batch_fast(
+            [prompt + text for text in texts], add_special_tokens=self._special_tokens
+        )
+        return [text.ids for text in encoded]
+
+    def of(self, tokenizer: Tokenizer) -> "RoleTokenizer":
+        """Returns one of the same prompts, lengths and special tokens for another vocabulary."""
+        return RoleTokenizer(
+            tokenizer,
+            roles=self.roles,
+            special_tokens=self._special_tokens,
+            truncation_side=self.truncation_side,
+        )
+
     def cache_keys(self, texts: Sequence[str], role: Role) -> Iterator[str]:
         """See `Encoder.cache_keys`; texts of both roles share a key where prompts and lengths are
         equal."""

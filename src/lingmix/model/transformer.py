@@ -146,7 +146,8 @@ class Transformer(nn.Module):
         starts_B = lengths_B.cumsum(0) - lengths_B
         columns_T = torch.arange(len(ids_T), device=ids_T.device)
         columns_T = columns_T - starts_B.repeat_interleave(lengths_B)
-        packing = packing_of(lengths_B.tolist(), kernel=kernel, device=ids_T.device)
+        heads = self.model.config.num_attention_heads
+        packing = packing_of(lengths_B.tolist(), kernel=kernel, heads=heads, device=ids_T.device)
         filling = (0, packing.filling)
         hidden_1TD = self.model(
             input_ids=functional.pad(ids_T, filling, value=self.padding)[None],

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.optim import AdamW, SparseAdam
 
 ROWS = 512
@@ -14,6 +15,9 @@ ROWS = 512
 
 TAIL = 1e-4
 """The share of its way on momentum alone that a row of RowAdamW has left when it comes to rest."""
+
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""PyTorch's names of the moving averages of gradients and of their squares."""
 
 Update = Callable[..., None]
 
@@ -41,7 +45,8 @@ class RowAdam(SparseAdam):
         # SparseAdam adds epsilon before the bias correction, Adam after it
         eps = group["eps"] / (1 - group["betas"][1] ** state["step"]) ** 0.5
         update = _fused(torch._fused_adam_, group, weight_decay=0.0, eps=eps)
-        _update_rows(parameter, state, *_rows(parameter.grad), update)
+        row_U, gradient_UD = _rows(parameter.grad)
+        _update_rows(parameter, state, row_U, gradient_UD, update, place_U=row_U)
 
 
 class RowAdamW(AdamW):
@@ -50,7 +55,7 @@ class RowAdamW(AdamW):
     A row is updated as AdamW would from each step with a gradient of it until `TAIL` of its way on
     momentum is left; then it rests. When it has a gradient again, its weights and moments first
     decay as AdamW's would have meanwhile, after the forward that read them. So a row that never has
-    a gradient keeps its weights. Other weights are updated by PyTorch's AdamW.
+    a gradient keeps its weights, and has no moments. Other weights are updated by PyTorch's AdamW.
     """
 
     def __init__(
@@ -89,13 +94,16 @@ class RowAdamW(AdamW):
         state = self.state[weight]
         if not state:
             state["step"] = torch.zeros((), device=weight.device)
-            state["exp_avg"] = torch.zeros_like(weight)
-            state["exp_avg_sq"] = torch.zeros_like(weight)
-            # of each row: the last step with a gradient, and the group's log_decay when it rested;
-            # in the weight's type, to which PyTorch casts all state that it loads
+            for name in MOMENTS:
+                state[name] = weight.new_zeros(0, weight.shape[1])
+            # of each row: the place of its moments (-1: none yet), the last step with a gradient,
+            # and the group's log_decay when it rested; in the weight's type, to which PyTorch
+            # casts all state that it loads, and which is exact up to 2^24
+            state["place"] = weight.new_full((len(weight),), -1.0)
             state["touched"] = weight.new_full((len(weight),), -torch.inf)
             state["log_decay"] = weight.new_zeros(len(weight))
         row_U, gradient_UD = _rows(weight.grad)
+        _make_room(state, row_U)
         rest = steps_on_momentum(*group["betas"])
         _catch_up(weight, state, row_U, group, rest=rest)
         state["step"] += 1
@@ -106,8 +114,24 @@ class RowAdamW(AdamW):
         update = _fused(
             torch._fused_adamw_, group, weight_decay=group["weight_decay"], eps=group["eps"]
         )
-        _update_rows(weight, state, row_A, gradient_AD, update)
+        _update_rows(
+            weight, state, row_A, gradient_AD, update, place_U=state["place"][row_A].long()
+        )
         state["log_decay"][row_A] = log_decay
+
+
+def _make_room(state: dict[str, Any], row_U: Tensor) -> None:
+    """Gives rows that have their first gradient a place among the moments, which are thus held, and
+    saved, of rows that have had one."""
+    place_V = state["place"]
+    new_R = row_U[place_V[row_U] < 0]
+    begin = int(place_V.max()) + 1
+    place_V[new_R] = torch.arange(begin, begin + len(new_R)).to(place_V)
+    held = len(state[MOMENTS[0]])
+    if begin + len(new_R) > held:
+        more = max(begin + len(new_R) - held, held // 2)
+        for name in MOMENTS:
+            state[name] = functional.pad(state[name], (0, 0, 0, more))
 
 
 def steps_on_momentum(beta1: float, beta2: float) -> int:
@@ -130,8 +154,9 @@ def _catch_up(
     beta1, beta2 = group["betas"]
     decay_R1 = torch.exp(group["log_decay"] - state["log_decay"][row_R])[:, None]
     weight[row_R] *= decay_R1
-    state["exp_avg"][row_R] *= beta1**missed_R1
-    state["exp_avg_sq"][row_R] *= beta2**missed_R1
+    place_R = state["place"][row_R].long()
+    state["exp_avg"][place_R] *= beta1**missed_R1
+    state["exp_avg_sq"][place_R] *= beta2**missed_R1
 
 
 def _computed(closure: Any) -> Any:
@@ -160,14 +185,20 @@ def _update_rows(
     row_U: Tensor,
     gradient_UD: Tensor,
     update: Update,
+    *,
+    place_U: Tensor,
 ) -> None:
+    """`place_U` is where the moments of each row are."""
     step = torch.tensor(float(state["step"]), device=parameter.device)
-    whole = (parameter, state["exp_avg"], state["exp_avg_sq"])
-    for row_R, gradient_RD in zip(row_U.split(ROWS), gradient_UD.split(ROWS), strict=True):
-        weight_RD, mean_RD, square_RD = (table_VD.index_select(0, row_R) for table_VD in whole)
+    tables = (parameter, *(state[name] for name in MOMENTS))
+    parts = (row_U.split(ROWS), place_U.split(ROWS), gradient_UD.split(ROWS))
+    for row_R, place_R, gradient_RD in zip(*parts, strict=True):
+        indices = (row_R, place_R, place_R)
+        rows = [table.index_select(0, at) for table, at in zip(tables, indices, strict=True)]
+        weight_RD, mean_RD, square_RD = rows
         update([weight_RD], [gradient_RD], [mean_RD], [square_RD], [], [step])
-        for table_VD, rows_RD in zip(whole, (weight_RD, mean_RD, square_RD), strict=True):
-            table_VD.index_copy_(0, row_R, rows_RD)
+        for table, at, updated_RD in zip(tables, indices, rows, strict=True):
+            table.index_copy_(0, at, updated_RD)
 
 
 def _rows(gradient: Tensor | None) -> tuple[Tensor, Tensor]:
