@@ -96,7 +96,9 @@ def test_pieces_of_other_tokenizers_are_refused(load, folder, tmp_path):
     static = load("static")
     with pytest.raises(InputError, match=r"encoder.vocabulary: used is for transformers with"):
         trimmed(static, tmp_path)
-    with pytest.raises(InputError, match=r"encoder.vocabulary: must be all for tiny, which learns"):
+    with pytest.raises(
+        InputError, match=r"encoder.vocabulary: must be all for tiny, which learns its own"
+    ):
         load("tiny", vocabulary="used")
     lora = {"rank": 2, "alpha": 2, "dropout": 0.0, "targets": ["query"]}
     with pytest.raises(InputError, match=r"encoder.vocabulary: must be all for adapters"):

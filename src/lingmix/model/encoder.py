@@ -112,24 +112,18 @@ def load_encoder(
     trust_remote_code: bool,
     vocabulary: Vocabulary = "all",
 ) -> Encoder:
-    """Loads what `conf/encoder` names, with its whole vocabulary; other values of `vocabulary` are
-    for trainings, and only refused here. `static` and `tiny` start from scratch, with a vocabulary
-    learned from `texts`; any other name is a folder, a checkpoint of a training (`.ckpt`) or a
-    model on Hugging Face.
+    """Loads what `conf/encoder` names, with its whole vocabulary. `static` and `tiny` start from
+    scratch, with one learned from `texts`; any other name is a folder, a checkpoint of a training
+    (`.ckpt`) or a model on Hugging Face.
 
     A folder defines its pooling, prompts and lengths; arguments that are not None override it.
     Raises InputError for what cannot be loaded, or would be loaded differently from what its files
     say.
     """
-    _refuse_choices(pooling, attention)
-    if vocabulary != "all" and (name in SCRATCH_KEYS or lora is not None):
-        what = "adapters" if lora is not None else f"{name}, which learns a vocabulary of its own"
-        raise InputError(f"encoder.vocabulary: must be all for {what}, got {vocabulary}")
+    _refuse_choices(pooling, attention, lora, vocabulary)
     overrides = Overrides(prompts, pooling, max_length, attention)
     if name in SCRATCH_KEYS:
-        refuse_revision(revision, name)
-        if lora is not None:
-            raise InputError(f"encoder.lora: {name} has no trained weights to adapt; leave it null")
+        _refuse_trained(name, revision, lora, vocabulary)
         tokenizers = Path(cache) / "tokenizers"
         model = from_scratch(name, scratch, overrides, texts=texts, cache=tokenizers, seed=seed)
         encoder = Encoder(model)
@@ -142,7 +136,27 @@ def load_encoder(
     return encoder
 
 
-def _refuse_choices(pooling: PoolingChoice | None, attention: Attention | None) -> None:
+def _refuse_trained(
+    name: str, revision: str | None, lora: Mapping[str, Any] | None, vocabulary: Vocabulary
+) -> None:
+    """Raises InputError for what an encoder from scratch lacks."""
+    refuse_revision(revision, name)
+    if lora is not None:
+        raise InputError(f"encoder.lora: {name} has no trained weights to adapt; leave it null")
+    if vocabulary != "all":
+        raise InputError(
+            f"encoder.vocabulary: must be all for {name}, which learns its own, got {vocabulary}"
+        )
+
+
+def _refuse_choices(
+    pooling: PoolingChoice | None,
+    attention: Attention | None,
+    lora: Mapping[str, Any] | None,
+    vocabulary: Vocabulary,
+) -> None:
+    if vocabulary != "all" and lora is not None:
+        raise InputError(f"encoder.vocabulary: must be all for adapters, got {vocabulary}")
     for key, value, known in (
         ("pooling", pooling, get_args(PoolingChoice)),
         ("attention", attention, get_args(Attention)),
