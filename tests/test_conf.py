@@ -50,6 +50,7 @@ GROUPS = {
     "augment": ["passages", "steps", "examples", "backend", "tracking"],
     "audit": ["data", "augmentation", "evaluation", "tracking"],
     "analyze": ["analysis", "planted", "tracking"],
+    "export": ["tracking"],
 }
 """Groups by the command that reads them."""
 

@@ -14,7 +14,7 @@ HEAVY = {
     *("torch", "transformers", "pytorch_lightning", "torchmetrics", "mlflow", "pandas", "polars"),
     *("scipy", "matplotlib", "altair", "sklearn", "bm25s", "peft", "faiss"),
 }
-COMMANDS = ("train", "evaluate", "analyze", "mine", "augment", "audit", "sync", "sweeps")
+COMMANDS = ("train", "evaluate", "analyze", "mine", "augment", "audit", "export", "sync", "sweeps")
 
 READERS = {"polars", "scipy"}
 """What readers of data import: their signatures say which keys they take."""
@@ -131,6 +131,7 @@ def test_where_nothing_is_recorded_nothing_heavy_is_imported_and_nothing_made(
         ("augment", ["passages.path=p", "+steps.titles.a=1"], "there is no key steps.", READERS),
         ("analyze", ["name=nothing"], "name: no experiment 'nothing' is recorded", set()),
         ("sweeps", ["name=nothing"], "name: no experiment 'nothing' is recorded", set()),
+        ("export", ["run=x", "forms=[onnxx]"], "forms.0: must be", set()),
         ("sync", ["tracking.wait=-1"], "tracking.wait: must be", set()),
     ],
 )

@@ -25,7 +25,7 @@ WRONG: tuple[Any, ...] = (
     *(nan, inf, -inf, [], [1, 2], [None], {}, {"a": 1}, [{"a": [1]}], "${", "é" * 5000),
 )
 
-COMMANDS = ("train", "evaluate", "mine", "augment", "analyze", "sync", "sweeps")
+COMMANDS = ("train", "evaluate", "mine", "augment", "analyze", "export", "sync", "sweeps")
 FORMS = ("~{}", "{}=null", "{}=[1,2]", "{}={{a: 1}}", "{}=abc", "{}=nan", "{}=-1", "{}.0=1")
 FORMS += (
     "{}x=1",
@@ -128,6 +128,7 @@ KEYS = {
     "mine": ["mining.count", "path"],
     "augment": ["steps", "steps.titles", "passages.path", "languages"],
     "analyze": ["analysis.folder"],
+    "export": ["run", "forms", "limit"],
     "sync": ["tracking.uri"],
     "sweeps": ["name"],
 }

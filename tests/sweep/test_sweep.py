@@ -1,5 +1,6 @@
 """A small sweep end to end, through the command, and its report."""
 
+import json
 import os
 import signal
 import subprocess
@@ -219,6 +220,14 @@ def test_sweeps_are_listed_with_what_became_of_their_cells(study, configure):
     ]
     row = next(line for line in shown.splitlines() if "augmentation.scale, sampler.alpha" in line)
     assert row.split()[-1] == "6"
+
+
+def test_sweeps_are_listed_for_scripts_too(study, configure):
+    (row,) = json.loads(sweeps(configure("sweeps", "name=study", "format=json")))
+    assert (row["experiment"], row["unfinished"]) == ("study", True)
+    assert row["sweep"] == "augmentation.scale, sampler.alpha"
+    assert row["cells"]["missing"] == 6
+    assert row["command"].startswith("lingmix-train -m ")
 
 
 def test_without_a_name_the_sweeps_of_all_experiments_are_listed(study):

@@ -10,6 +10,7 @@ from lingmix.analysis.batch_sizes import batch_sizes, critical_batches_in_words,
 from lingmix.analysis.metric_columns import PAIR_METRICS
 from lingmix.analysis.page.report import write_report
 from lingmix.analysis.results import in_tables, in_words, results_of
+from lingmix.analysis.sweep_folder import write_sweep
 from lingmix.atomic import atomic_file
 from lingmix.tracking.history import (
     commands,
@@ -39,11 +40,10 @@ def report_experiment(
     remember_searches(client)
     experiment = experiment_named(client, name).experiment_id
     cells = cell_table(client, experiment, PAIR_METRICS)
-    results = answered(
-        results_of(cells, evaluation_table(client, experiment, PAIR_METRICS)),
-        per_query_files(client, cells, downloads),
-        asked,
-    )
+    evaluations = evaluation_table(client, experiment, PAIR_METRICS)
+    files = per_query_files(client, cells, downloads)
+    results = answered(results_of(cells, evaluations), files, asked)
+    typed = [*commands(client, experiment), f"lingmix-analyze name={name}"]
     left_out = [*replaced_runs(client, experiment), *without_alpha(client, experiment)]
     written = write_report(
         results,
@@ -51,7 +51,7 @@ def report_experiment(
         folder=folder,
         missing=unfinished_runs(client, experiment),
         left_out=left_out,
-        commands=[*commands(client, experiment), f"lingmix-analyze name={name}"],
+        commands=typed,
         cache=cache,
     )
     lines, tables = [in_words(results)], frames(results)
@@ -60,6 +60,7 @@ def report_experiment(
         tables["critical_batches"] = found = batch_sizes(cells, read, level=asked.level)
         lines += critical_batches_in_words(found)
     _write_frames(tables, folder / "answer")
+    write_sweep(client, [cells, evaluations], typed, folder=folder)
     log_report(client, experiment, folder=folder)
     said = f"\nLeft out: {'; '.join(left_out)}" if left_out else ""
     answer = "\n".join(lines)

@@ -11,6 +11,7 @@ from pydantic import Discriminator, Field, Tag
 
 from lingmix.cli.analysis_settings import Analysis, Place
 from lingmix.cli.data_settings import Augmentation, Data
+from lingmix.cli.export_settings import ExportKeys
 from lingmix.cli.language_settings import Languages, Pairs
 from lingmix.cli.networks import Encoder, Loss, Optimizer, Text
 from lingmix.cli.planted_settings import Planted
@@ -187,12 +188,17 @@ class Analyze(Command):
     planted: Planted | None
 
 
+class Export(ExportKeys, Command):
+    pass
+
+
 class Sync(Command):
     tracking: TrackingOfRuns
 
 
 class Sweeps(Command):
     name: Text | None  # type: ignore[assignment]
+    format: Literal["table", "json"]
 
 
 COMMANDS: dict[str, type[Command]] = {
@@ -202,6 +208,7 @@ COMMANDS: dict[str, type[Command]] = {
     "augment": Augment,
     "audit": Audit,
     "analyze": Analyze,
+    "export": Export,
     "sync": Sync,
     "sweeps": Sweeps,
 }

@@ -23,6 +23,7 @@ from lingmix.model.folder import (
 )
 from lingmix.model.hub import CHECKPOINT, ENCODER_FOLDER
 from lingmix.model.lora import saved_lora
+from lingmix.model.matryoshka import cut_to
 from lingmix.model.overrides import Overrides
 from lingmix.model.pooling import PoolingChoice
 from lingmix.model.proof import refuse_unfit_weights
@@ -89,6 +90,10 @@ class Encoder(nn.Module):
         if not isinstance(self.embedder, Transformer) or self.embedder.lora is None:
             return self
         return Encoder(self._model._replace(embedder=self.embedder.merge_lora()))
+
+    def cut_to(self, dimensions: int) -> "Encoder":
+        """Returns an encoder of the first `dimensions` of each vector (see `matryoshka.cut_to`)."""
+        return Encoder(cut_to(self._model, dimensions))
 
     def save(self, folder: Path) -> None:
         """Writes a folder that sentence-transformers can load, prompts and lengths included."""

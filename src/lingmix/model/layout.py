@@ -211,5 +211,6 @@ def _parsed(path: Path) -> Any:
 
 
 def write_json(value: object, path: Path) -> None:
+    """Writes a value as indented JSON; the folder is made where only it is missing."""
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False), encoding="utf-8")

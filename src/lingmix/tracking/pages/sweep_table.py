@@ -1,7 +1,10 @@
 """A table of recorded sweeps and the states of their cells."""
 
+import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 from mlflow import MlflowClient
@@ -28,29 +31,64 @@ MISSING = "missing"
 STATES = (COMPLETE, PRUNED, FAILED, RUNNING, INTERRUPTED, MISSING)
 
 
-def sweep_table(uri: str, *, name: str | None, output_dir: Path) -> str:
-    """Return a row for each sweep, the newest first, and commands that resume unfinished ones.
+class SweepRow(NamedTuple):
+    """A sweep: its experiment and name, the id of its run, how many of its cells are in each state,
+    and its command."""
 
-    Empty where no sweep is recorded. `name` is an experiment, or None for all. Raises InputError
-    where the experiment does not exist.
+    experiment: str
+    sweep: str
+    run_id: str
+    cells: dict[str, int]
+    command: str
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a cell is neither complete nor pruned."""
+        return self.cells[COMPLETE] + self.cells[PRUNED] < sum(self.cells.values())
+
+
+def sweep_rows(uri: str, *, name: str | None, output_dir: Path) -> list[SweepRow]:
+    """Return a row for each sweep, the newest first.
+
+    `name` is an experiment, or None for all. Raises InputError where the experiment does not exist.
     """
     client = open_store(uri)
-    rows, unfinished = [], []
+    rows = []
     for experiment in _experiments(client, name):
         folder = output_dir / "runs" / experiment.name
         best = _best(client, experiment.experiment_id)
         for parent in runs(client, experiment.experiment_id, f"tags.`{KIND}` = 'sweep'"):
             counts = Counter(_state(cell, best, folder) for cell in cell_hashes(parent))
-            figures = (str(counts[state] or "") for state in STATES)
-            rows.append((experiment.name, parent.info.run_name, *figures))
-            if counts[COMPLETE] + counts[PRUNED] < counts.total():
-                unfinished.append(parent.data.tags.get(COMMAND, ""))
+            rows.append(
+                SweepRow(
+                    experiment.name,
+                    parent.info.run_name,
+                    parent.info.run_id,
+                    {state: counts[state] for state in STATES},
+                    parent.data.tags.get(COMMAND, ""),
+                )
+            )
+    return rows
+
+
+def sweep_table(rows: Sequence[SweepRow]) -> str:
+    """Return the rows as text, and commands that resume unfinished sweeps; empty for no row."""
     if not rows:
         return ""
-    resume = [f"to resume: {command}" for command in dict.fromkeys(filter(None, unfinished))]
-    return "\n".join(
-        [format_table(("experiment", "sweep", *STATES), rows, figures=slice(2, None)), *resume]
-    )
+    shown = [
+        (row.experiment, row.sweep, *(str(row.cells[state] or "") for state in STATES))
+        for row in rows
+    ]
+    unfinished = dict.fromkeys(row.command for row in rows if row.unfinished and row.command)
+    head = ("experiment", "sweep", *STATES)
+    table = format_table(head, shown, figures=slice(2, None))
+    return "\n".join([table, *(f"to resume: {command}" for command in unfinished)])
+
+
+def sweep_json(rows: Sequence[SweepRow]) -> str:
+    """Return the rows as a JSON array of objects, for scripts."""
+    values = [row._asdict() | {"unfinished": row.unfinished} for row in rows]
+    return json.dumps(values, indent=2, ensure_ascii=False)
 
 
 def _experiments(client: MlflowClient, name: str | None) -> list[Experiment]:

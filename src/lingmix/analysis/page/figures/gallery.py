@@ -50,6 +50,8 @@ class Place(NamedTuple):
 def albums(
     runs: pl.DataFrame, summary: pl.DataFrame, *, set_name: str, steps: str
 ) -> Iterator[Album]:
+    """Yields the figures of each group of comparable runs of a set; `steps` says how long they
+    were trained."""
     both = zip(_groups(runs, set_name), groups(summary), strict=True)
     for (words, place, group), (_, means) in both:
         drawn = points(group, means)

@@ -1,0 +1,104 @@
+"""The card and the leaderboard's files say what the record says."""
+
+import json
+import re
+from types import SimpleNamespace
+
+import pytest
+from huggingface_hub import ModelCard
+from mteb.models import ModelMeta
+from mteb.results import TaskResult
+
+from lingmix.evaluation.metric_names import SETTINGS, on_test_set
+from lingmix.evaluation.metrics import METRICS
+from lingmix.publishing.leaderboard import mteb_language, task_results
+from lingmix.publishing.licences import licence_of
+from lingmix.publishing.origin import command_of
+
+
+@pytest.fixture(scope="module")
+def card(exported) -> ModelCard:
+    return ModelCard.load(exported[0] / "README.md")
+
+
+def test_the_cards_numbers_are_the_records(card, trained):
+    scores = trained.recorded.scores
+    labels = {metric.label: name for name, metric in METRICS.items()}
+    section = card.text.partition("### cldr_geography")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:2] == "| "]
+    head, _, *rows = rows
+    assert [row[0] for row in rows] == [*SETTINGS]
+    for setting, *cells in rows:
+        for label, cell in zip(head[-len(cells) :], cells, strict=True):
+            value, low, high = map(float, re.findall(r"-?[\d.]+", cell))
+            recorded = scores[on_test_set("cldr_geography", f"{setting}/{labels[label]}")]
+            assert value == pytest.approx(recorded, abs=5e-5)
+            assert low - 5e-4 <= recorded <= high + 5e-4
+
+
+def test_model_index_holds_each_metric_of_each_setting(card, trained):
+    found = {
+        on_test_set(one.dataset_type, f"{one.dataset_config}/{one.metric_type}"): one.metric_value
+        for one in card.data.eval_results
+    }
+    assert len(found) == len(SETTINGS) * len(METRICS)
+    assert found == {name: trained.recorded.scores[name] for name in found}
+    assert (card.data.language, card.data.library_name) == (["de", "en"], "sentence-transformers")
+
+
+def test_it_says_what_the_model_is_made_of_and_what_was_not_tested(card, trained):
+    for row in trained.recorded.run.inputs.dataset_inputs:
+        assert f"`{row.dataset.digest}`" in card.text
+    assert "| cldr | training | Unicode-3.0 |" in card.text
+    assert str(trained.recorded.path("model").parents[3]) not in card.text
+    assert "Any language but de, en." in card.text
+    assert "A query is encoded behind `query: `, up to " in card.text
+
+
+def test_the_command_is_without_what_only_says_where_it_ran(tmp_path):
+    given = ["output_dir=/home/me/runs", "tracking.uri=http://host", "languages=[en,de]", "+a.b=1"]
+    (tmp_path / "overrides.yaml").write_text(json.dumps(given))
+    recorded = SimpleNamespace(path=lambda name: tmp_path / name)
+    assert command_of(recorded) == "lingmix-train 'languages=[en,de]' +a.b=1"
+
+
+def test_licences_are_known_given_or_not_stated():
+    assert licence_of("mine", "read_pairs", {}) == "not stated"
+    assert licence_of("mine", "read_pairs", {"mine": "MIT"}) == "MIT"
+    assert licence_of("xquad_r", "fetch_xquad_r", {}) == "CC-BY-SA-4.0"
+
+
+def test_mteb_takes_the_fields_of_its_model_meta(exported, trained):
+    fields = json.loads((exported[0] / "mteb" / "model_meta.json").read_text())
+    meta = ModelMeta(loader=None, **fields)
+    assert meta.languages == ["deu-Latn", "eng-Latn"]
+    assert (meta.embed_dim, meta.use_instructions, meta.open_weights) == (16, True, True)
+    assert (meta.public_training_data, meta.training_datasets) == (True, {"cldr"})
+    missing = {"public_training_code", "adapted_from"}  # of a checkout without a remote
+    assert {key for key, value in fields.items() if value is None} <= missing
+
+
+def test_results_of_mtebs_sets_are_in_its_form(tmp_path):
+    languages = {"en": "eng_Latn", "de": "deu_Latn"}
+    nodes = {
+        "belebele": {"_target_": "x.read_belebele", "languages": languages, "revision": "b1"},
+        "beir_scifact": {"_target_": "x.fetch_beir"},
+        "own": {"_target_": "x.read_beir"},
+    }
+    scores = {}
+    for number, name in enumerate(["belebele/pair/en-de", "belebele/pair/de-de"]):
+        scores |= {f"test/{name}/{metric}": number / 10 for metric in METRICS}
+    scores |= {f"test/beir_scifact/pair/en-en/{metric}": 0.7 for metric in METRICS}
+    recorded = SimpleNamespace(config={"evaluation": nodes}, scores=scores)
+    found = {row["task_name"]: TaskResult.model_validate(row) for row in task_results(recorded)}
+    assert {*found} == {"BelebeleRetrieval", "SciFact"}
+    rows = {row["hf_subset"]: row for row in found["BelebeleRetrieval"].scores["test"]}
+    assert rows["deu_Latn-eng_Latn"]["main_score"] == 0.0
+    assert rows["deu_Latn-eng_Latn"]["languages"] == ["deu-Latn", "eng-Latn"]
+    assert rows["deu_Latn-deu_Latn"]["ndcg_at_10"] == 0.1
+    assert found["SciFact"].scores["test"][0]["hf_subset"] == "default"
+
+
+def test_languages_are_named_as_mteb_names_them():
+    names = {"en": "eng-Latn", "de": "deu-Latn", "zh": "zho-Hans", "ar": "arb-Arab", "xx": None}
+    assert {language: mteb_language(language) for language in names} == names
