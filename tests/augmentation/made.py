@@ -17,4 +17,6 @@ def draft(id: str = "a", titles: dict[str, str] | None = None, **texts: str) -> 
 
 
 def bench(corpus: Sequence[Draft] = (), **given) -> Bench:
-    return Bench(**{"corpus": corpus, "answers": None, "encode": None, "seed": 0, **given})
+    return Bench(
+        **{"corpus": corpus, "answers": None, "translate": None, "encode": None, "seed": 0, **given}
+    )

@@ -10,7 +10,8 @@ from lingmix.augmentation.requests import Answers
 from lingmix.data.items import Texts
 from lingmix.errors import InputError
 
-if TYPE_CHECKING:  # they import torch
+if TYPE_CHECKING:  # they import torch, or this module
+    from lingmix.augmentation.translators import Translator
     from lingmix.data.tokens import Role
     from lingmix.search.vectors import Vectors
 
@@ -78,6 +79,7 @@ class Bench(NamedTuple):
 
     corpus: Sequence[Draft]
     answers: Answers | None
+    translate: "Translator | None"
     encode: "Callable[[Sequence[str], Role], Vectors] | None"
     seed: int
 

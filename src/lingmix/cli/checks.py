@@ -61,8 +61,9 @@ def _light_nodes(values: Config) -> Iterator[tuple[str, Config, tuple[str, ...]]
         yield f"evaluation.{name}", node, ("name",)
     for name, node in values.get("steps", {}).items():
         yield f"steps.{name}", node, ()
-    if values.get("backend") is not None:
-        yield "backend", values["backend"], ("journal",)
+    for group in ("backend", "translator"):
+        if values.get(group) is not None:
+            yield group, values[group], ("journal",)
     for group in ("sampler", "search", "passages"):
         if values.get(group) is not None:
             yield group, values[group], ()

@@ -165,6 +165,10 @@ class Augment(Command):
     steps: Steps
     examples: dict[str, list[dict[str, str]]]
     backend: Node | None
+    translator: Node | None
+    encoder: Encoder | None
+    precision: EncodingPrecision
+    embeddings: Place | None
     estimate: bool
     journal: Place
     languages: Languages

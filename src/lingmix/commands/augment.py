@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
@@ -19,6 +20,9 @@ from lingmix.errors import InputError
 from lingmix.locks import exclusive
 from lingmix.signals import stoppable
 from lingmix.terminal import say
+
+if TYPE_CHECKING:
+    from lingmix.model.embed import CachedEncoder
 
 
 def augment(composed: DictConfig) -> str:
@@ -39,7 +43,13 @@ def augment(composed: DictConfig) -> str:
 def _made(config: Config, steps: Mapping[str, Step], journal: Journal, folder: Path) -> str:
     backend = None if config["backend"] is None else build(config["backend"])(journal=journal)
     corpus, taken = _passages(config)
-    bench = Bench(corpus=corpus, answers=backend, encode=None, seed=config["seed"])
+    translator = (
+        None if config["translator"] is None else build(config["translator"])(journal=journal)
+    )
+    encode = None if config["encoder"] is None else _encoder(config)
+    bench = Bench(
+        corpus=corpus, answers=backend, translate=translator, encode=encode, seed=config["seed"]
+    )
     if isinstance(backend, Endpoint):
         say(_estimate(taken, steps, backend))
     if config["estimate"]:
@@ -57,6 +67,14 @@ def _made(config: Config, steps: Mapping[str, Step], journal: Journal, folder: P
         lines.append(f"{journal.path}: {journal.spent} in all")
     lines.append(f"{folder / ITEMS}: {len(made.items):,} items of {len(taken):,} passages")
     return "\n".join(lines)
+
+
+def _encoder(config: Config) -> "CachedEncoder":
+    from lingmix.assembly.encoding import load_cached_encoder  # noqa: PLC0415 - seconds of imports
+    from lingmix.tracking.models import model_folder  # noqa: PLC0415
+
+    folder = model_folder(config["tracking"]["uri"], config["encoder"]["name"])
+    return load_cached_encoder(config, folder)
 
 
 def _passages(config: Config) -> tuple[list[Draft], list[Draft]]:
