@@ -63,6 +63,7 @@ def blocks() -> dict[str, str]:
         "centring": centring(),
         "pairs": pairs(),
         "negatives": negatives(),
+        "mixing": mixing(),
         "adaptive": adaptive(),
     }
 
@@ -131,13 +132,19 @@ def centring() -> str:
         values_N = mean_NT[:, at[one]] - mean_NT[:, at[other]]
         low, high = interval(values_N, 1 - (1 - LEVEL) / len(asked))
         found = Difference(mean_T[at[one]] - mean_T[at[other]], float(low), float(high))
-        rows.append([words, str(found), "told" if found.told else "cannot be told"])
+        rows.append([words, str(found), verdict(found, first.seeds_S)])
     head = (
         f"multilingual mAP; {len(first.seeds_S)} seed(s), {len(first.questions_Q)} questions",
         "difference",
         "",
     )
     return table(head, rows)
+
+
+def verdict(found: Difference, seeds: Sequence[int]) -> str:
+    if not found.told:
+        return "cannot be told"
+    return "told" if len(seeds) > 1 else "told over questions, not seeds"
 
 
 def pairs() -> str:
@@ -181,10 +188,26 @@ def negatives() -> str:
                     f"{alpha:g}",
                     len(shared),
                     figure(float(np.mean([masked[seed] for seed in shared]))),
-                    paired(differences, cells.height),
+                    paired(differences, cells.height, digits=4),
                 ]
             )
     return table(("cross-lingual batches", "alpha", "seeds", "masked", "masked less not"), rows)
+
+
+def mixing() -> str:
+    """Multilingual mAP of one language pair a batch less that of pairs mixed, with the mask."""
+    runs = RUNS.filter(pl.col("study") == "hybrid_negatives", pl.col("mask") == "True")
+    alphas = runs["alpha"].unique().sort()
+    rows = []
+    for alpha in alphas:
+        one, mixed = (
+            dict(runs.filter(homogeneous=kind, alpha=alpha).select("seed", "multilingual").rows())
+            for kind in ("True", "monolingual")
+        )
+        shared = sorted(one.keys() & mixed.keys())
+        differences = np.array([one[seed] - mixed[seed] for seed in shared])
+        rows.append([f"{alpha:g}", len(shared), paired(differences, len(alphas), digits=4)])
+    return table(("alpha", "seeds", "one language pair a batch less pairs mixed"), rows)
 
 
 def adaptive() -> str:
@@ -214,12 +237,13 @@ def adaptive() -> str:
     return table(("alpha", "seeds", "score", "seeds shared", "adaptive less constant"), rows)
 
 
-def paired(differences: np.ndarray, comparisons: int) -> str:
+def paired(differences: np.ndarray, comparisons: int, digits: int = 3) -> str:
+    mean = signed(float(differences.mean()), digits)
     if len(differences) == 1:
-        return f"{signed(float(differences.mean()))}, one seed: cannot be told"
+        return f"{mean}, one seed: cannot be told"
     level = 1 - (1 - LEVEL) / comparisons
     low, high = stats.ttest_1samp(differences, 0).confidence_interval(level)
-    return str(Difference(float(differences.mean()), float(low), float(high)))
+    return f"{mean} ({signed(float(low), digits)} to {signed(float(high), digits)})"
 
 
 def trained_alphas() -> list[float]:
@@ -306,8 +330,8 @@ def figure(value: float, digits: int = 3) -> str:
     return ("−" if value < 0 else "") + (text.removeprefix("0") if digits else text)
 
 
-def signed(value: float) -> str:
-    return ("+" if value >= 0 else "") + figure(value)
+def signed(value: float, digits: int = 3) -> str:
+    return ("+" if value >= 0 else "") + figure(value, digits)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
