@@ -298,7 +298,7 @@ def test_a_server_that_goes_away_during_a_sweep_misses_nothing_once_synced(serve
     with unreliable(server.uri) as proxy:
         uri = with_password(proxy.uri)
         proxy.arm(fault=GONE, at=1 + after, since=CELL_BEGINS)
-        sweep = Sweep(tmp_path, "away", *CELL, *quick, uri=uri)
+        sweep = Sweep(tmp_path, tmp_path.name, *CELL, *quick, uri=uri)
         status, said, wrong = sweep.run()
         assert status == 1
         assert "Traceback" not in wrong
