@@ -57,6 +57,7 @@ GROUPS = {
         "tracking",
     ],
     "audit": ["data", "augmentation", "evaluation", "tracking"],
+    "data": ["data", "augmentation", "evaluation", "tracking"],
     "analyze": ["analysis", "planted", "tracking"],
     "export": ["tracking"],
 }

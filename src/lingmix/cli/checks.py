@@ -32,10 +32,10 @@ def check_settings(values: Config, command: str) -> None:
             require_set_name(name)
     if command in ("train", "mine"):
         _refuse_lexical(values["encoder"])
-    if command in ("train", "mine", "audit"):
+    if command in ("train", "mine", "audit", "data"):
         _refuse_unlisted(values)
         _refuse_licences(values["data"])
-    if command in ("train", "audit"):
+    if command in ("train", "audit", "data"):
         _refuse_unmeasured(values)
     if command == "train":
         _refuse_untrainable(values)

@@ -187,6 +187,10 @@ class Audit(Command):
     folder: Place
 
 
+class DataCard(Audit):
+    pairs: Pairs
+
+
 class Analyze(Command):
     analysis: Analysis
     planted: Planted | None
@@ -211,6 +215,7 @@ COMMANDS: dict[str, type[Command]] = {
     "mine": Mine,
     "augment": Augment,
     "audit": Audit,
+    "data": DataCard,
     "analyze": Analyze,
     "export": Export,
     "sync": Sync,

@@ -1,0 +1,86 @@
+"""What training data consist of: texts, their lengths and repetitions, language pairs, domains.
+
+Columns are streamed: of each role and language no more is held than how many texts have a length.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from lingmix.data.columns.columns import Columns
+from lingmix.data.columns.numbering import Rows
+from lingmix.data.columns.shard import ROLES
+from lingmix.data.training_pairs import TrainingPairs
+
+LONGEST = 2**14
+"""Characters from which texts count as equally long."""
+
+
+class DataCard(NamedTuple):
+    """A row a role and language, a row a language pair, a row a domain.
+
+    `repeated` are texts whose form (`folded`) another text has had before, in whatever role and
+    language; `median` and `longest` are in characters.
+    """
+
+    texts: pl.DataFrame
+    pairs: pl.DataFrame
+    domains: pl.DataFrame
+
+
+def data_card(columns: Columns, pairs: TrainingPairs, *, items: Rows | None) -> DataCard:
+    """Describes the `items` that are trained on (see `scaled_items`), and the pairs that are."""
+    sizes = [(*pair, size) for pair, size in pairs.sizes.items()]
+    names = ["query_language", "passage_language", "pairs"]
+    return DataCard(
+        _texts(columns, items),
+        pl.DataFrame(
+            sizes, dict.fromkeys(names[:2], pl.String) | {"pairs": pl.Int64}, orient="row"
+        ),
+        _domains(columns, items),
+    )
+
+
+def _texts(columns: Columns, items: Rows | None) -> pl.DataFrame:
+    joined, form_T = columns.joined, columns.groups.form_T
+    languages = len(joined.languages)
+    count_SL = np.zeros((len(ROLES) * languages, LONGEST + 1), np.int64)
+    repeated_S = np.zeros(len(count_SL), np.int64)
+    stream = joined.columns("texts", "role", "language", "item")
+    for (begin, role, language, item), (_, text) in zip(stream, joined.keyed_texts(), strict=True):
+        trained = np.ones(len(item), np.bool_) if items is None else items[item] >= 0
+        slot = (role.astype(np.int64) * languages + language)[trained]
+        length = np.minimum(pc.utf8_length(text).to_numpy(zero_copy_only=False), LONGEST)[trained]
+        np.add.at(count_SL, (slot, length), 1)
+        place = begin + np.flatnonzero(trained)
+        np.add.at(repeated_S, slot[form_T[place] != place], 1)
+    rows = [
+        (
+            *(ROLES[slot // languages], joined.languages[slot % languages]),
+            *(int(count_L.sum()), int(repeated_S[slot]), _median(count_L)),
+            int(np.flatnonzero(count_L)[-1]),
+        )
+        for slot, count_L in enumerate(count_SL)
+        if count_L.any()
+    ]
+    names = ["role", "language", "texts", "repeated", "median", "longest"]
+    kinds = [pl.String, pl.String, *[pl.Int64] * 4]
+    return pl.DataFrame(rows, dict(zip(names, kinds, strict=True)), orient="row")
+
+
+def _median(count_L: NDArray[np.int64]) -> int:
+    """Of lengths that occur so often, the lower one of two."""
+    return int(np.searchsorted(np.cumsum(count_L), (count_L.sum() + 1) // 2))
+
+
+def _domains(columns: Columns, items: Rows | None) -> pl.DataFrame:
+    joined = columns.joined
+    kept_I = columns.item_I == np.arange(len(columns.item_I), dtype=np.int32)
+    if items is not None:
+        kept_I &= items >= 0
+    codes = np.concatenate([np.empty(0, np.uint16), *joined.column("items", "domain")])[kept_I]
+    counts = np.bincount(codes, minlength=len(joined.domains))
+    return pl.DataFrame({"domain": joined.domains, "items": counts}).filter(pl.col("items") > 0)
