@@ -10,7 +10,7 @@ from lingmix.analysis.page.figures.texts_of import texts_of_languages
 from lingmix.assembly.sources import load_columns
 from lingmix.atomic import atomic_file
 from lingmix.cli.config import Config, checked, evaluation_sets
-from lingmix.data.card import DataCard, data_card
+from lingmix.data.card import DataCard, data_card, write_card
 from lingmix.data.scales import scaled_items
 from lingmix.data.training_pairs import training_pairs
 from lingmix.leakage.audit import audit_leakage
@@ -38,7 +38,6 @@ def describe(composed: DictConfig) -> str:
         evaluation_sets=sets,
         near_duplicates=config["data"]["near_duplicates"],
     )
-    folder.mkdir(parents=True, exist_ok=True)
     _write(card, folder)
     write_overlaps(overlaps, folder)
     leakage = overlap_table(overlaps, [one.name for one in sets])
@@ -46,9 +45,7 @@ def describe(composed: DictConfig) -> str:
 
 
 def _write(card: DataCard, folder: Path) -> None:
-    for name, rows in card._asdict().items():
-        with atomic_file(folder / f"{name}.csv") as file:
-            rows.write_csv(file)
+    write_card(card, folder)
     with atomic_file(folder / "texts.svg") as file:
         file.write(texts_of_languages(card.texts).svg().encode())
 

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from lingmix.assembly.fit import fit, measure
 from lingmix.assembly.parts import Parts, prepare
 from lingmix.cli.config import Config, checked, command_line, overrides
+from lingmix.data.card import data_card, items_of, write_card
 from lingmix.evaluation.metric_names import TRAINED_ITEMS
 from lingmix.evaluation.score_table import headline
 from lingmix.evaluation.scores import SetScores
@@ -96,6 +97,7 @@ def record_scores(
     artifacts = empty_folder(work / "left")
     write_languages(artifacts, pairs.sizes, parts.sets, encoder.tokenize)
     write_overlaps(parts.overlaps, artifacts)
+    write_card(data_card(pairs.columns, pairs, items=items_of(pairs)), artifacts / "card")
     if (checkpoint := work / BRANCH).exists():
         shutil.copyfile(checkpoint, artifacts / BRANCH)
     scores = measure(parts, config=config, run_files=artifacts / "runs")

@@ -3,6 +3,7 @@
 Columns are streamed: of each role and language no more is held than how many texts have a length.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import polars as pl
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from lingmix.atomic import atomic_file
 from lingmix.data.columns.columns import Columns
 from lingmix.data.columns.numbering import Rows
 from lingmix.data.columns.shard import ROLES
@@ -42,6 +44,22 @@ def data_card(columns: Columns, pairs: TrainingPairs, *, items: Rows | None) -> 
         ),
         _domains(columns, items),
     )
+
+
+def items_of(pairs: TrainingPairs) -> Rows:
+    """The items that pairs are of, as `scaled_items` has them."""
+    item_I = pairs.columns.item_I
+    place_I = np.full(len(item_I), -1, np.int32)
+    place_I[pairs.item_N] = 0
+    return place_I[item_I]
+
+
+def write_card(card: DataCard, folder: Path) -> None:
+    """Writes a CSV file a table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in card._asdict().items():
+        with atomic_file(folder / f"{name}.csv") as file:
+            rows.write_csv(file)
 
 
 def _texts(columns: Columns, items: Rows | None) -> pl.DataFrame:
