@@ -185,7 +185,7 @@ def _refuse_without_table(values: Config) -> None:
 
 
 def _refuse_smaller_vocabulary(values: Config) -> None:
-    vocabulary = values.get("encoder", {}).get("vocabulary", "all")
+    vocabulary = (values.get("encoder") or {}).get("vocabulary", "all")
     if vocabulary != "all":
         raise InputError(
             f"encoder.vocabulary: is chosen for a training, got {vocabulary}; set it to all, or "
