@@ -1,5 +1,6 @@
 """Encodes with an exported folder as other tools do: by their own code, not by ours."""
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from lingmix.data.tokens import Role
 from lingmix.errors import library_failure
 from lingmix.model.encoder import Encoder
+from lingmix.model.transformer import quiet
 from lingmix.publishing.onnx_graph import EMBEDDING, INPUTS
 from lingmix.search.vectors import Vectors
 
@@ -24,7 +26,8 @@ def by_sentence_transformers(folder: Path) -> Encode:
     """Encodes with `SentenceTransformer`, which finds the prompts in the folder."""
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - an extra, and seconds
 
-    with library_failure(f"sentence-transformers cannot load {folder}"):
+    logging.getLogger("sentence_transformers").setLevel(logging.WARNING)
+    with library_failure(f"sentence-transformers cannot load {folder}"), quiet():
         model = SentenceTransformer(str(folder), device="cpu")
 
     def encode(texts: Sequence[str], role: Role) -> NDArray[np.float32]:
