@@ -56,8 +56,9 @@ def scale_not_found(answer: Answer) -> Iterator[str]:
 
 def _nouns(settings: Iterable[str]) -> str:
     scores = [NAMES[setting] for setting in settings if setting not in ENTROPIES]
-    others = [NAMES[setting] for setting in settings if setting in ENTROPIES]
-    return " and ".join([f"{', '.join(scores)} scores"] * bool(scores) + others)
+    others = [LABELS[ENTROPIES[setting]] for setting in settings if setting in ENTROPIES]
+    kinds = ((scores, "scores"), (others, "contrastive entropy"))
+    return " and ".join(f"{', '.join(names)} {kind}" for names, kind in kinds if names)
 
 
 def _test(answer: Answer) -> Row | None:
