@@ -5,7 +5,6 @@ import json
 import multiprocessing
 import os
 import signal
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -197,9 +196,9 @@ def test_vectors_that_are_not_finite_are_never_kept(load, tmp_path):
 NUMBERS = [str(number) for number in range(40)]
 
 
-def encode_slowly(folder, made, name, stop_at=None):
-    """Encodes `NUMBERS` in shards of 4, and writes which into the folder `made`; stops for ever
-    before it stores the shard of `stop_at`."""
+def encode_some(folder, made, name, stop_at=None, processes=1):
+    """Encodes `NUMBERS` in shards of 4, and writes which into the folder `made`; stores none before
+    all `processes` have one in hand, and stops for ever before that of `stop_at`."""
     embedding_shards.SHARD = 4
     store = opened(folder)
     keys = keys_of(NUMBERS)
@@ -209,12 +208,12 @@ def encode_slowly(folder, made, name, stop_at=None):
         if stop_at in part:
             (made / "stopped").touch()
             signal.pause()
-        time.sleep(0.02)
+        until(lambda: len({path.name.split()[-1] for path in made.iterdir()}) >= processes)
         store.add(keys[part], np.array([[number, 0, 1] for number in part], np.float32))
 
 
 def started(*arguments):
-    process = multiprocessing.get_context("fork").Process(target=encode_slowly, args=arguments)
+    process = multiprocessing.get_context("fork").Process(target=encode_some, args=arguments)
     process.start()
     return process
 
@@ -226,12 +225,13 @@ def times_encoded(made: Path) -> Counter[int]:
 @pytest.mark.parametrize("processes", [2, 4])
 def test_processes_share_the_shards_and_encode_each_text_once(tmp_path, processes):
     (made := tmp_path / "made").mkdir()
-    at_work = [started(tmp_path / "store", made, name) for name in range(processes)]
+    at_work = [
+        started(tmp_path / "store", made, name, None, processes) for name in range(processes)
+    ]
     for process in at_work:
         process.join()
         assert process.exitcode == 0
     assert times_encoded(made) == Counter(range(40))
-    assert len({path.name.split()[1] for path in made.iterdir()}) == processes
     vectors = opened(tmp_path / "store").vectors(keys_of(NUMBERS))
     assert vectors[np.arange(40)][:, 0].tolist() == list(range(40))
     assert not [*(tmp_path / "store" / "locks").iterdir()]

@@ -1,5 +1,8 @@
 """Packed texts get the vectors that each gets by itself."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from torch.nn.functional import normalize
@@ -142,6 +145,18 @@ def test_queries_keys_and_values_come_of_one_product(load):
     layer.attention.self.register_forward_hook(lambda *_: called.append(1))
     encoder(ragged(encoder.tokenize(LONG, "query")))
     assert not called
+
+
+def test_an_encoder_that_is_sent_to_another_process_or_copied_is_the_same(load):
+    """So does Lightning, where it starts a process a device."""
+    encoder = load("tiny").eval()
+    tokens = ragged(encoder.tokenize(LONG, "query"))
+    sent = pickle.loads(pickle.dumps(encoder))  # noqa: S301 - its own
+    for other in (sent, copy.deepcopy(encoder)):
+        assert torch.equal(other(tokens), encoder(tokens))
+        with torch.no_grad():
+            other.embedder.model.encoder.layer[0].attention.self.query.weight.zero_()
+        assert not torch.equal(other(tokens), encoder(tokens))
 
 
 def test_on_a_cpu_attention_is_eager(load):

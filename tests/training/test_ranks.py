@@ -157,7 +157,7 @@ def test_a_stopped_run_goes_on_to_the_metrics_of_one_process_and_is_then_complet
     [
         (
             ["trainer.devices=2", "sampler.alpha=7"],
-            "lingmix-train: sampler.alpha: must be in [0, 1], got 7",
+            "lingmix-train: sampler.alpha: must be in [0, 1], or null, got 7",
         ),
         (
             ["-m", "trainer.devices=2", "seed=0,1"],

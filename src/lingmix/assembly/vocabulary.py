@@ -6,6 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from lingmix.cli.config import Config, build
+from lingmix.cli.networks import vocabulary_of
 from lingmix.data.columns.columns import Columns
 from lingmix.data.columns.shard import QUERY
 from lingmix.data.evaluation_set import EvaluationSet
@@ -27,7 +28,7 @@ def fit_vocabulary(
     The texts in use are those of all training data, whatever the run's scale, languages and pairs,
     so that the cells of a sweep share a vocabulary and tokens, and of `sets`.
     """
-    vocabulary = config["encoder"].get("vocabulary", "all")
+    vocabulary = vocabulary_of(config["encoder"])
     if vocabulary == "all":
         return encoder, lambda trained: trained
     ids = keep_ids_in_use(

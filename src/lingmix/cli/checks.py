@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lingmix.cli.arguments import check_arguments
-from lingmix.cli.networks import LOAD_ENCODER
+from lingmix.cli.networks import LOAD_ENCODER, vocabulary_of
 from lingmix.cli.schema import check
 from lingmix.cli.settings import COMMANDS
 from lingmix.errors import InputError
@@ -185,7 +185,7 @@ def _refuse_without_table(values: Config) -> None:
 
 
 def _refuse_smaller_vocabulary(values: Config) -> None:
-    vocabulary = (values.get("encoder") or {}).get("vocabulary", "all")
+    vocabulary = vocabulary_of(values.get("encoder") or {})
     if vocabulary != "all":
         raise InputError(
             f"encoder.vocabulary: is chosen for a training, got {vocabulary}; set it to all, or "

@@ -1,5 +1,6 @@
 """The settings of encoders, losses and optimizers, of Lingmix and of users."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from annotated_types import Interval, MinLen
@@ -83,6 +84,12 @@ class Lexical(Settings):
 
 class CustomEncoder(Node):
     name: Text
+
+
+def vocabulary_of(encoder: Mapping[str, Any]) -> str:
+    """Return `encoder.vocabulary`; an encoder of a user may mean another thing by that name."""
+    ours = encoder.get("_target_") == LOAD_ENCODER
+    return encoder.get("vocabulary", "all") if ours else "all"
 
 
 def _encoder(node: Any) -> str:

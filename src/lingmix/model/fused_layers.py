@@ -1,6 +1,6 @@
 """Layers of BERT's form whose queries, keys and values come of one matrix product."""
 
-from types import MethodType
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ def fuse_layers(model: nn.Module) -> None:
     all else that they do. Models of another form are left as they are."""
     for layer in getattr(getattr(model, "encoder", None), "layer", ()):
         if hasattr(getattr(layer, "attention", None), "self"):
-            layer.forward = MethodType(_forward, layer)
+            layer.forward = partial(_forward, layer)  # a method would be pickled by its name
 
 
 def _forward(layer: Any, hidden_1TD: Tensor, *rest: Any, **options: Any) -> Any:
