@@ -62,5 +62,5 @@ def test_the_licence_of_a_public_set_is_printed(configure):
     from lingmix.commands.data import _licences
 
     assert _licences(checked(configure("data", "data=mkqa"), "data")) == (
-        "licence of mkqa: CC BY-SA 3.0"
+        "licence of mkqa: CC-BY-SA-3.0"
     )

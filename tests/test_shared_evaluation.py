@@ -123,7 +123,7 @@ def test_a_launcher_starts_processes_that_share_one_evaluation(output_dir, model
     [
         (["processes=2"], r"^processes: are started by a launcher, with -m, got 2"),
         (["processes=2", "embeddings=null"], r"^processes: .* a folder, and embeddings is null"),
-        (["processes=2", "encoder=bm25"], r"^processes: .* and this encoder is lexical"),
+        (["processes=2", "encoder=bm25"], r"^processes: .* and encoder is lexical"),
         (["processes=0"], r"^processes: must be a whole number of at least 1, got 0"),
     ],
 )

@@ -12,7 +12,7 @@ from mteb.results import TaskResult
 from lingmix.evaluation.metric_names import SETTINGS, on_test_set
 from lingmix.evaluation.metrics import METRICS
 from lingmix.publishing.leaderboard import mteb_language, task_results
-from lingmix.publishing.licences import licence_of
+from lingmix.publishing.licences import licence_of_evaluation, licence_of_training
 from lingmix.publishing.origin import command_of
 
 
@@ -63,9 +63,12 @@ def test_the_command_is_without_what_only_says_where_it_ran(tmp_path):
 
 
 def test_licences_are_known_given_or_not_stated():
-    assert licence_of("mine", "read_pairs", {}) == "not stated"
-    assert licence_of("mine", "read_pairs", {"mine": "MIT"}) == "MIT"
-    assert licence_of("xquad_r", "fetch_xquad_r", {}) == "CC-BY-SA-4.0"
+    assert licence_of_training("mine", {}, {}) == "not stated"
+    assert licence_of_training("mine", {}, {"mine": "MIT"}) == "MIT"
+    assert licence_of_training("questions", {"mkqa": "CC-BY-SA-3.0"}, {}) == "CC-BY-SA-3.0"
+    assert licence_of_training("opus", {"a": "MIT", "b": "BSD"}, {}) == "a: MIT; b: BSD"
+    assert licence_of_evaluation("xquad_r", "fetch_xquad_r", {}) == "CC-BY-SA-4.0"
+    assert licence_of_evaluation("mine", "read_beir", {"mine": "MIT"}) == "MIT"
 
 
 def test_mteb_takes_the_fields_of_its_model_meta(exported, trained):

@@ -78,19 +78,13 @@ class Endpoint:
 
     def estimate(self, requests: Sequence[Request]) -> Cost:
         """Return the most that those without an answer can cost, without attempts that fail."""
-        open_keys = {one.key: one for one in requests if self._journal.answer(one.key) is None}
         whole = Cost()
-        for one in open_keys.values():
+        for one in self._unanswered(requests).values():
             whole = whole.plus(self._most(one))
         return whole
 
     def __call__(self, requests: Sequence[Request]) -> list[Answer]:
-        keys = [one.key for one in requests]
-        unanswered = {
-            key: one
-            for key, one in zip(keys, requests, strict=True)
-            if self._journal.answer(key) is None
-        }
+        unanswered = self._unanswered(requests)
         failures: dict[str, str] = {}
         executor = ThreadPoolExecutor(self._concurrency)
         try:
@@ -105,7 +99,10 @@ class Endpoint:
             self._stopped.set()
             executor.shutdown(wait=True, cancel_futures=True)
             self._stopped.clear()
-        return [self._answer(key, failures) for key in keys]
+        return [self._answer(one.key, failures) for one in requests]
+
+    def _unanswered(self, requests: Sequence[Request]) -> dict[str, Request]:
+        return {one.key: one for one in requests if self._journal.answer(one.key) is None}
 
     def _answer(self, key: str, failures: Mapping[str, str]) -> Answer:
         record = self._journal.answer(key)

@@ -216,18 +216,18 @@ def _refuse_sharded(values: Config) -> None:
             )
 
 
+def unshared_where(values: Config) -> str | None:
+    """Return why processes cannot share the encoding of an evaluation; None where they can."""
+    if "lexical" in values["encoder"]:
+        return "encoder is lexical"
+    return "embeddings is null" if values["embeddings"] is None else None
+
+
 def _refuse_unshared(values: Config) -> None:
-    """Raise InputError for processes that could not share the encoding."""
-    if values["processes"] == 1:
-        return
-    for wrong, reason in (
-        ("lexical" in values["encoder"], "this encoder is lexical"),
-        (values["embeddings"] is None, "embeddings is null"),
-    ):
-        if wrong:
-            raise InputError(
-                f"processes: share the encoding through a folder, and {reason}; set processes=1"
-            )
+    if values["processes"] > 1 and (where := unshared_where(values)):
+        raise InputError(
+            f"processes: share the encoding through a folder, and {where}; set processes=1"
+        )
 
 
 def _refuse_uncentered(values: Config) -> None:

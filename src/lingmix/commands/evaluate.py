@@ -7,6 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from lingmix.assembly.encoding import load_cached_encoder
+from lingmix.cli.checks import unshared_where
 from lingmix.cli.config import (
     Config,
     build,
@@ -42,7 +43,7 @@ def evaluate(composed: DictConfig) -> str:
     Further processes, which a launcher has started or the user, share the encoding; one records.
     """
     config = checked(composed, "evaluate")
-    if where := one_process_where(config):
+    if where := unshared_where(config):
         refuse_several("evaluate", where=where)
     if sharing_rank():
         with following():
@@ -55,10 +56,10 @@ def evaluate(composed: DictConfig) -> str:
     identity = identify(config)
     join = None if where else partial(encode_texts, config)
     with run_folder(config, identity.hash, join=join) as work:
-        return evaluate_alone(config, identity, work=work)
+        return evaluate_and_record(config, identity, work=work)
 
 
-def evaluate_alone(config: Config, identity: RunIdentity, *, work: Path) -> str:
+def evaluate_and_record(config: Config, identity: RunIdentity, *, work: Path) -> str:
     """Score and record in the run's folder `work`, which is locked; return a table."""
     name = f"evaluate {config['encoder']['name']}"
     if complete := find_complete(config, identity, work=work):
@@ -85,13 +86,6 @@ def evaluate_alone(config: Config, identity: RunIdentity, *, work: Path) -> str:
         )
     texts = f"\n{encode.encoded} texts encoded, {encode.cached} from the cache" if encode else ""
     return f"{name}\n{score_table(scores)}{texts}{pending_note(work)}"
-
-
-def one_process_where(config: Config) -> str | None:
-    """Return why processes cannot share the encoding; None where they can."""
-    if "lexical" in config["encoder"]:
-        return "encoder is lexical"
-    return "embeddings is null" if config["embeddings"] is None else None
 
 
 def encode_texts(config: Config) -> None:

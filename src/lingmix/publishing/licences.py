@@ -1,9 +1,9 @@
-"""Licences of data sets, by the readers that come with Lingmix; SPDX names where there are."""
+"""Licences of data sets. Those of training data stand in their choice, as `data.licences`; of
+evaluation sets they are known by their reader. SPDX names where there are."""
 
 from collections.abc import Mapping
 
-KNOWN = {
-    "read_cldr": "Unicode-3.0",
+EVALUATED = {
     "cldr_evaluation_set": "Unicode-3.0",
     "fetch_xquad_r": "CC-BY-SA-4.0",
     "read_mlqa_r": "CC-BY-SA-3.0",
@@ -16,6 +16,15 @@ KNOWN = {
 NOT_STATED = "not stated"
 
 
-def licence_of(name: str, reader: str, given: Mapping[str, str]) -> str:
-    """Returns the licence that is given for a data set by its name, else the known one."""
-    return given.get(name) or KNOWN.get(reader, NOT_STATED)
+def licence_of_evaluation(name: str, reader: str, given: Mapping[str, str]) -> str:
+    """Returns the licence that is given for an evaluation set by its name, else the known one."""
+    return given.get(name) or EVALUATED.get(reader, NOT_STATED)
+
+
+def licence_of_training(name: str, stated: Mapping[str, str], given: Mapping[str, str]) -> str:
+    """Returns the licence that is given for a file by its name, else that of the only set that is
+    `stated`, or those of all."""
+    if len(stated) == 1:
+        return given.get(name) or next(iter(stated.values()))
+    listed = "; ".join(f"{one}: {licence}" for one, licence in stated.items())
+    return given.get(name) or listed or NOT_STATED

@@ -7,20 +7,26 @@ from pathlib import Path
 
 import yaml
 
-from lingmix.publishing.licences import licence_of
+from lingmix.publishing.licences import licence_of_evaluation, licence_of_training
+from lingmix.tracking.deciding import decides
 from lingmix.tracking.generation import HARDWARE
-from lingmix.tracking.identity import CODE, HASH, VERSIONS, decides
+from lingmix.tracking.identity import CODE, HASH, VERSIONS
 from lingmix.tracking.recorded_run import RecordedRun
 from lingmix.tracking.secrets import mask_secrets
 
 
 def data_rows(recorded: RecordedRun, licences: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
     """Yields a row a data set: name, use, licence, digest, and where it is from."""
+    stated = recorded.config["data"].get("licences", {})
     for row in recorded.inputs:
         data = row.dataset
         reader = json.loads(data.profile or "{}").get("reader", "")
         use = next((tag.value for tag in row.tags if tag.key == "mlflow.data.context"), "")
-        licence = licence_of(data.name, reader, licences)
+        licence = (
+            licence_of_training(data.name, stated, licences)
+            if use == "training"
+            else licence_of_evaluation(data.name, reader, licences)
+        )
         yield data.name, use, licence, f"`{data.digest}`", _origin(data.source_type, data.source)
 
 

@@ -5,7 +5,7 @@ Two runs are the same, and have the same hash, if these are equal:
 - every key of the configuration that can change a result, whatever way it is written: 1 is 1.0, the
   order of `languages` and `pairs` is none, and listing all of them is `all` where the sources name
   their languages. Keys that say where a result is written and how it is shown do not count
-  (`DECIDES_NOTHING`), nor does `augmentation.seed` where nothing is augmented;
+  (`deciding.DECIDES_NOTHING`), nor does `augmentation.seed` where nothing is augmented;
 - what is read: a file or folder counts by what it holds and not by where it lies (see `contents`),
   a checkpoint by its weights and the encoder beside it, a Hugging Face model by its commit,
   embedded data by the version of the package that brings it;
@@ -26,6 +26,7 @@ from typing import Any
 from lingmix.model.hub import CHECKPOINT, ENCODER_FOLDER, RUNS, commit_of
 from lingmix.tracking.code import code_version, git_tags
 from lingmix.tracking.contents import content_digest, is_path
+from lingmix.tracking.deciding import decides
 from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.secrets import mask_all_secrets
 from lingmix.tracking.store.limits import TAG_LENGTH
@@ -38,23 +39,6 @@ ASKED, CODE, DATA, RAN = "lingmix.asked", "lingmix.code", "lingmix.data", "lingm
 CONTENTS, VERSIONS = "lingmix.contents", "lingmix.versions"
 """Tags: a digest of the settings, the code that a run counts as, a digest of what it reads, the
 code that ran it; digests of what is read by key, and the versions of libraries."""
-
-DECIDES_NOTHING = (
-    "name",
-    "output_dir",
-    "data_dir",
-    "download_dir",
-    *("embeddings", "processes"),
-    "tracking",
-    "noise_scale_window",
-    "checkpoint",
-    "run_files",
-    *("data.allow_overlap", "data.near_duplicates", "data.licences", "data.excluded_licences"),
-    "trainer.enable_progress_bar",
-    "trainer.enable_model_summary",
-    "trainer.log_every_n_steps",
-)
-"""Keys that change no result: where it is written, how it is shown and what is allowed."""
 
 EMBEDDED = {"lingmix.data.sources.cldr": "babel"}
 """Sources whose data are part of a package, and the package."""
@@ -74,12 +58,6 @@ class RunIdentity:
     @property
     def hash(self) -> str:
         return self.tags[HASH]
-
-
-def decides(key: str) -> bool:
-    """Whether the value of a dotted key can change a run's result."""
-    free = any(key == name or key.startswith(f"{name}.") for name in DECIDES_NOTHING)
-    return not free and not key.endswith(".download_dir")  # revisions and checksums decide
 
 
 def config_hash(config: Mapping[str, Any]) -> str:

@@ -8,9 +8,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from lingmix.evaluation.metric_names import TEST, TRAINED_ITEMS, parsed
+from lingmix.tracking.deciding import decides
 from lingmix.tracking.generation import generation, is_generation
 from lingmix.tracking.history import complete_runs, newest_generation
-from lingmix.tracking.identity import decides
 from lingmix.tracking.lifecycle import KIND
 from lingmix.tracking.pair_scores import with_pair_scores
 

@@ -286,10 +286,10 @@ def test_a_column_or_a_file_that_is_not_there_ends_in_one_line(hub):
 
 
 def test_a_licence_that_is_excluded_is_refused_by_name(configure):
-    config = configure("audit", "data=mkqa", "data.excluded_licences=['cc by-sa 3.0']")
+    config = configure("audit", "data=mkqa", "data.excluded_licences=[cc-by-sa-3.0]")
     with pytest.raises(InputError) as caught:
         check_settings(resolved(config), "audit")
     assert str(caught.value) == (
-        "data.excluded_licences: mkqa is under CC BY-SA 3.0, which is excluded; choose other data, "
+        "data.excluded_licences: mkqa is under CC-BY-SA-3.0, which is excluded; choose other data, "
         "or take the licence from the list"
     )

@@ -9,7 +9,7 @@ from statistics import fmean
 from mlflow.entities import Run
 
 from lingmix.evaluation.metric_names import BEST_SCORE, SETTINGS, setting_maps
-from lingmix.tracking.identity import decides
+from lingmix.tracking.deciding import decides
 from lingmix.tracking.lifecycle import KIND
 from lingmix.tracking.store.limits import cut
 
