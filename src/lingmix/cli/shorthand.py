@@ -13,7 +13,7 @@ from lingmix.errors import InputError
 SHORTHAND = {
     "data": (
         *("path", "folder", "split", "language", "domain"),
-        *("repo", "revision", "files", "query", "passage", "title", "id"),
+        *("repo", "revision", "files", "query", "passage", "title", "id", "most"),
     ),
     "evaluation": ("folder", "split", "language", "other_languages_only"),
 }

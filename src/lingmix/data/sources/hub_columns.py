@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 
 from lingmix.data.download import hub_file
 from lingmix.data.files import Row, read_rows
@@ -20,22 +21,22 @@ def read_hub_columns(
     title: str | None,
     id: str | None,
     domain: str,
+    most: int | None = None,
 ) -> Iterator[Item]:
-    """Makes an item of each row. `files` are by language pair (`de-en`), or by language where a
-    query and its passage have the same. `query`, `passage`, `title` and `id` are columns; a title
-    is put before its passage, and without ids rows are numbered."""
+    """Makes an item of each row, of the first `most` of a language pair. `files` are by language
+    pair (`de-en`), or by language where a query and its passage have the same. `query`, `passage`,
+    `title` and `id` are columns; a title is put before its passage, and without ids rows are
+    numbered."""
     named = [name for name in (query, passage, title, id) if name]
     form = f"rows with the columns {', '.join(named)}"
     for languages, paths in files.items():
         pair = _pair(languages)
-        number = 0
-        for path in paths:
-            place = hub_file(path, repo=repo, revision=revision)
-            for row in read_rows(path=place, fields=named, form=form):
-                number += 1
-                own = row.identifier(id) if id else str(number)
-                listed = Pair(row.text(query), _passage(row, passage, title), pair)
-                yield item_of_pairs(id=f"{languages}:{own}", domain=domain, listed=[listed])
+        places = (hub_file(path, repo=repo, revision=revision) for path in paths)
+        rows = (row for place in places for row in read_rows(path=place, fields=named, form=form))
+        for number, row in enumerate(islice(rows, most), 1):
+            own = row.identifier(id) if id else str(number)
+            listed = Pair(row.text(query), _passage(row, passage, title), pair)
+            yield item_of_pairs(id=f"{languages}:{own}", domain=domain, listed=[listed])
 
 
 def _pair(languages: str) -> LanguagePair:

@@ -32,6 +32,11 @@ class Passages:
             return self.ids.positions(ids)
         return {id: position for position, id in enumerate(self.ids) if id in ids}
 
+    def texts_of(self, ids: Collection[str]) -> dict[str, str]:
+        """Returns the text of each id that is in the corpus."""
+        positions = self.positions(ids)
+        return dict(zip(positions, self.at([*positions.values()]).texts, strict=True))
+
     def at(self, positions: Sequence[int]) -> "Passages":
         ids, texts, languages = (
             tuple(column.take(np.asarray(positions)))

@@ -1,16 +1,18 @@
 """MIRACL as its authors publish it: topics and TREC judgements, and a corpus of JSON lines."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from lingmix.data.download import hub_file
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.files import read_rows
+from lingmix.data.items import Item
 from lingmix.data.languages import published_languages
-from lingmix.data.sources.judgements import Judgement, Query, judged_set
+from lingmix.data.sources.judgements import Judgement, Passages, Query, judged_set
 from lingmix.data.sources.stored_corpus import Rows, stored_passages, titled_text
 from lingmix.data.sources.trec_files import read_judgements, read_topics
+from lingmix.errors import InputError
 
 CORPUS_FORM = "a MIRACL corpus, rows of docid, title, text"
 FILES = {
@@ -18,6 +20,8 @@ FILES = {
     "id": 3, "ja": 14, "ko": 3, "ru": 20, "sw": 1, "te": 2, "th": 2, "yo": 1, "zh": 10,
 }  # fmt: skip
 """The number of corpus files of each language, of 500,000 passages each and fewer in the last."""
+UNTRAINED = ("de", "yo")
+"""Languages that have no training queries."""
 
 
 def read_miracl(
@@ -46,19 +50,66 @@ def read_miracl(
         for language in languages
         for judgement in _judgements(file("qrels", language), language)
     ]
-    folder = Path(download_dir) / "miracl" / corpus_revision
-    passages = stored_passages(
-        {
-            folder / f"{language}.arrow": (language, partial(_corpus, language, corpus_revision))
-            for language in languages
-        }
-    )
     return judged_set(
         name=name,
         queries=queries,
-        passages=passages,
+        passages=_passages(languages, corpus_revision, download_dir),
         judgements=judgements,
         judged_only=judged_only,
+    )
+
+
+def read_miracl_items(
+    *,
+    languages: Sequence[str],
+    revision: str,
+    corpus_revision: str,
+    negatives: int,
+    download_dir: str | Path,
+) -> Iterator[Item]:
+    """Makes an item of each training query with its relevant passages, and the first `negatives` of
+    those that the judges saw and that are not relevant."""
+    trained = [language for language in FILES if language not in UNTRAINED]
+    for language in published_languages(
+        languages, of="MIRACL's training data", published=trained, within=None
+    ):
+        file = partial(_file, split="train", revision=revision)
+        judged: dict[str, list[Judgement]] = {}
+        for judgement in _judgements(file("qrels", language), language):
+            judged.setdefault(judgement.queries[0], []).append(judgement)
+        wanted = {one.passages[0] for found in judged.values() for one in found}
+        texts = _passages([language], corpus_revision, download_dir).texts_of(wanted)
+        for row in read_topics(file("topics", language)):
+            id = f"{language}:{row.identifier('id')}"
+            graded = [(_text(one, texts), one.grade) for one in judged.pop(id, [])]
+            right = tuple(text for text, grade in graded if grade > 0)
+            wrong = tuple(text for text, grade in graded if grade <= 0)[:negatives]
+            if right:
+                yield Item(
+                    id=f"miracl:{id}",
+                    domain="wikipedia",
+                    queries={language: (row.text("text"),)},
+                    passages={language: right},
+                    negatives={language: wrong} if wrong else {},
+                )
+        for id, found in judged.items():
+            raise InputError(f"{found[0].place}: query {id!r} is judged, but no query has that id")
+
+
+def _text(judgement: Judgement, texts: Mapping[str, str]) -> str:
+    (id,) = judgement.passages
+    if id not in texts:
+        raise InputError(f"{judgement.place}: passage {id!r} is judged, but no passage has that id")
+    return texts[id]
+
+
+def _passages(languages: Sequence[str], revision: str, download_dir: str | Path) -> Passages:
+    folder = Path(download_dir) / "miracl" / revision
+    return stored_passages(
+        {
+            folder / f"{language}.arrow": (language, partial(_corpus, language, revision))
+            for language in languages
+        }
     )
 
 
