@@ -123,30 +123,27 @@ def test_two_nodes_record_the_one_run_of_one_process(output_dir, alone):
     assert_alike(history(output_dir, "two-nodes"), alone)
 
 
-@pytest.mark.parametrize(
-    ("strategy", "start"),
-    [("auto", forked), pytest.param("summed_fsdp", started, marks=pytest.mark.chaos)],
-)
+@pytest.mark.parametrize("strategy", ["auto", pytest.param("summed_fsdp", marks=pytest.mark.chaos)])
 def test_a_stopped_run_goes_on_to_the_metrics_of_one_process_and_is_then_complete(
-    output_dir, alone, strategy, start
+    output_dir, alone, strategy
 ):
     name = f"two-processes-{strategy}"
     overrides = ("trainer.devices=2", f"trainer.strategy={strategy}", f"name={name}")
     work = output_dir / "runs" / name / config_hash(resolved(composed(output_dir, *overrides)))
-    process = start(output_dir, *overrides)
+    process = forked(output_dir, *overrides)
     until(lambda: [*work.glob("state-*.ckpt")], process=process)
     process.send_signal(signal.SIGTERM)
     status, said, wrong = ended(process)
     assert status != 0
     assert "stopped by SIGTERM at step" in said, wrong
     assert list(work.glob("state-*.ckpt"))
-    status, said, wrong = ended(start(output_dir, *overrides))
+    status, said, wrong = ended(forked(output_dir, *overrides))
     assert status == 0, wrong
     assert said.count("mAP monolingual") == 2, "once for each of two sets"
     assert_alike(history(output_dir, name), alone)
     assert list(work.parent.iterdir()) == []
     if strategy == "auto":
-        status, said, wrong = ended(start(output_dir, *overrides))
+        status, said, wrong = ended(forked(output_dir, *overrides))
         assert (status, wrong) == (0, "")
         (line,) = said.splitlines()
         assert "complete already" in line
