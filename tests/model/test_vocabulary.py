@@ -12,6 +12,7 @@ from lingmix.errors import InputError
 from lingmix.model.tokenizer import UNLIMITED, RoleTokenizer
 from lingmix.model.vocabulary import (
     ids_in_use,
+    ids_of_pieces,
     keep_ids_in_use,
     restored,
     smaller_tokenizer,
@@ -76,6 +77,15 @@ def test_the_pieces_left_out_come_back_as_they_were(load, folder, tmp_path):
     left_out = np.setdiff1d(np.arange(len(before)), ids)
     assert torch.equal(table[left_out], before[left_out])
     assert_close(table[ids], before[ids] + 0.01)
+
+
+def test_a_smaller_tokenizer_names_the_pieces_that_it_was_left_with(load, folder, tmp_path):
+    smaller, ids = trimmed(load(folder), tmp_path)
+    smaller.save(tmp_path / "smaller")
+    read, whole = (load(tmp_path / name).tokenizer.tokenizer for name in ("smaller", "whole"))
+    assert ids_of_pieces(read, whole=whole).tolist() == ids.tolist()
+    with pytest.raises(InputError, match=r"vocabulary: the encoder that the run began with now"):
+        ids_of_pieces(whole, whole=read)
 
 
 def test_single_characters_and_the_worst_piece_are_kept_with_those_in_use():

@@ -8,6 +8,8 @@ import pytest
 from mlflow import MlflowClient
 from sentence_transformers import SentenceTransformer
 
+from lingmix.assembly.vocabulary import exported_vocabulary
+from lingmix.cli.config import resolved
 from lingmix.commands.export import export
 from lingmix.errors import InputError
 from lingmix.model.embed import encode_texts
@@ -58,6 +60,35 @@ def test_a_cut_is_in_the_model_itself(trained, tmp_path):
     expected = cut / np.linalg.norm(cut, axis=1, keepdims=True)
     model = SentenceTransformer(str(tmp_path / "cut"), device="cpu")
     np.testing.assert_allclose(model.encode_query(TEXTS), expected, atol=1e-5)
+
+
+def test_a_vocabulary_of_the_runs_texts_changes_nothing_that_it_measures(trained, tmp_path):
+    asked = [f"folder={tmp_path / 'used'}", "vocabulary=used", "limit=0.0001"]
+    export(trained.configured("export", "run=best", *asked))
+    assert "only the token pieces that its run" in (tmp_path / "used/README.md").read_text()
+
+
+def test_pieces_that_no_text_of_a_run_uses_are_left_out_and_come_back(trained, tmp_path):
+    text = "Der Yen ist die Währung von Japan."
+    item = {"id": "1", "domain": "", "queries": {"de": [text]}, "passages": {"de": [text]}}
+    (tmp_path / "items.jsonl").write_text(json.dumps(item))
+    began = (
+        *("encoder=pretrained", f"encoder.name={trained.recorded.path('model')}"),
+        *("data=items", f"data.path={tmp_path / 'items.jsonl'}"),
+        *("languages=[de]", "~evaluation.cldr_currency", "encoder.vocabulary=used"),
+    )
+    config = resolved(trained.configured("train", *began))
+    whole = load_encoder_of(trained.recorded)
+    size, before = whole.embedder.vocabulary, whole.fingerprint()
+    vectors = encode_texts(whole, [text], "query", batch_tokens=4096, precision="32-true")
+    smaller = exported_vocabulary(whole, "used", config, output_dir=tmp_path)
+    assert smaller.embedder.vocabulary < size
+    same = encode_texts(smaller, [text], "query", batch_tokens=4096, precision="32-true")
+    np.testing.assert_array_equal(same, vectors)
+    restored = exported_vocabulary(smaller, "restored", config, output_dir=tmp_path)
+    assert restored.fingerprint() == before
+    with pytest.raises(InputError, match=r"vocabulary: restored is for a run .* got one with all"):
+        exported_vocabulary(restored, "restored", trained.recorded.config, output_dir=tmp_path)
 
 
 def test_a_form_that_is_not_equal_is_refused_and_leaves_nothing(trained, tmp_path):

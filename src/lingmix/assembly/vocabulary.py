@@ -1,18 +1,21 @@
-"""The vocabulary that a run trains with: all pieces of an encoder, or those that its texts use."""
+"""The vocabulary of a run and of its export: all pieces of an encoder, or those of its texts."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
+from typing import Literal
 
-from lingmix.cli.config import Config, build
+from lingmix.assembly.sources import load_columns
+from lingmix.cli.config import Config, build, evaluation_sets
 from lingmix.cli.networks import vocabulary_of
 from lingmix.data.columns.columns import Columns
 from lingmix.data.columns.shard import QUERY
 from lingmix.data.evaluation_set import EvaluationSet
 from lingmix.data.tokens import ROLE_MASKS, Role
+from lingmix.errors import InputError
 from lingmix.model.encoder import Encoder
-from lingmix.model.vocabulary import keep_ids_in_use, restored, with_vocabulary
+from lingmix.model.vocabulary import Ids, ids_of_pieces, keep_ids_in_use, restored, with_vocabulary
 
 
 def fit_vocabulary(
@@ -31,17 +34,50 @@ def fit_vocabulary(
     vocabulary = vocabulary_of(config["encoder"])
     if vocabulary == "all":
         return encoder, lambda trained: trained
-    ids = keep_ids_in_use(
-        encoder,
-        _texts(columns, sets),
-        digest=_digest(columns, sets),
-        folder=cache / "vocabularies",
-    )
+    ids = _ids_in_use(encoder, columns, sets, cache=cache, key="encoder.vocabulary")
     smaller = with_vocabulary(encoder, ids)
     if vocabulary == "used":
         return smaller, lambda trained: trained
     whole = partial(build(config["encoder"]), texts=(), cache=cache, seed=config["seed"])
     return smaller, lambda trained: restored(trained, ids, whole=whole())
+
+
+def exported_vocabulary(
+    encoder: Encoder, asked: Literal["used", "restored"], config: Config, *, output_dir: Path
+) -> Encoder:
+    """Returns the encoder that a run of this configuration has recorded, which is used up, with the
+    pieces of the run's texts alone, or `restored`: with those again that the training left out.
+
+    Raises InputError where the texts, or the encoder that the run began with, are not as they were.
+    """
+    cache = output_dir / "cache"
+    if asked == "used":
+        development = config["data"]["development"]
+        nodes = config["evaluation"] | ({"development": development} if development else {})
+        sets = evaluation_sets(nodes, languages=config["languages"])
+        columns = load_columns(config | {"output_dir": str(output_dir)})
+        ids = _ids_in_use(encoder, columns, sets, cache=cache, key="vocabulary")
+        return with_vocabulary(encoder, ids)
+    if (trained := vocabulary_of(config["encoder"])) != "used":
+        raise InputError(
+            "vocabulary: restored is for a run with encoder.vocabulary=used, got one with "
+            f"{trained}, which has all pieces; leave it null"
+        )
+    whole = build(config["encoder"])(texts=(), cache=cache, seed=config["seed"]).eval()
+    ids = ids_of_pieces(encoder.tokenizer.tokenizer, whole=whole.tokenizer.tokenizer)
+    return restored(encoder, ids, whole=whole)
+
+
+def _ids_in_use(
+    encoder: Encoder, columns: Columns, sets: Sequence[EvaluationSet], *, cache: Path, key: str
+) -> Ids:
+    return keep_ids_in_use(
+        encoder,
+        _texts(columns, sets),
+        digest=_digest(columns, sets),
+        folder=cache / "vocabularies",
+        key=key,
+    )
 
 
 def _texts(columns: Columns, sets: Sequence[EvaluationSet]) -> Iterator[tuple[Role, Sequence[str]]]:

@@ -15,6 +15,7 @@ class ExportKeys(Settings):
     folder: Place | None
     forms: list[Literal["onnx", "onnx_int8", "openvino"]]
     dimensions: Count | None
+    vocabulary: Literal["used", "restored"] | None
     limit: NotNegative
     license: Text | None
     data_licenses: dict[str, Text] | None

@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 from omegaconf import DictConfig
 
 from lingmix.assembly.parts import entropy_temperature
+from lingmix.assembly.vocabulary import exported_vocabulary
 from lingmix.cli.config import Config, checked, evaluation_sets
 from lingmix.evaluation.evaluator import evaluate_encoder
 from lingmix.publishing.card import Asked, write_card
@@ -27,7 +28,7 @@ from lingmix.tracking.recorded_run import Best, RecordedRun
 from lingmix.tracking.store.client import open_store
 from lingmix.tracking.store.local import require_store
 
-DECIDING = ("forms", "dimensions", "limit", "license", "data_licenses", "push")
+DECIDING = ("forms", "dimensions", "vocabulary", "limit", "license", "data_licenses", "push")
 """Keys that decide what is in the folder."""
 
 
@@ -70,15 +71,22 @@ def write(
 ) -> list[Compared]:
     """Write the model in its forms, the card and the leaderboard's files, once each form is as good
     as the record says."""
-    recorded = best.recorded
+    recorded, vocabulary = best.recorded, config["vocabulary"]
     with unfinished_folder(folder) as unfinished:
         encoder = load_encoder_of(recorded)
+        if vocabulary is not None:
+            encoder = exported_vocabulary(
+                encoder, vocabulary, recorded.config, output_dir=Path(config["output_dir"])
+            )
         if config["dimensions"] is not None:
             encoder = encoder.cut_to(config["dimensions"])
         compared = prove(write_forms(encoder, unfinished, config["forms"]), recorded)
         refuse_unequal(compared, config["limit"])
         write_record(unfinished, asked, compared, recorded.scores)
-        facts = model_facts(encoder, recorded.config["encoder"])
+        node = recorded.config["encoder"]
+        facts = model_facts(
+            encoder, node if vocabulary is None else node | {"vocabulary": vocabulary}
+        )
         said = Asked(
             config["push"] or folder.name, config["license"], config["data_licenses"] or {}
         )

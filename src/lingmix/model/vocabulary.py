@@ -30,11 +30,19 @@ Ids = NDArray[np.int64]
 
 
 def keep_ids_in_use(
-    encoder: Encoder, texts: Iterable[tuple[Role, Sequence[str]]], *, digest: str, folder: Path
+    encoder: Encoder,
+    texts: Iterable[tuple[Role, Sequence[str]]],
+    *,
+    digest: str,
+    folder: Path,
+    key: str = "encoder.vocabulary",
 ) -> Ids:
-    """The ids to keep, ascending, found once for a tokenizer and texts (their digest)."""
+    """The ids to keep, ascending, found once for a tokenizer and texts (their digest).
+
+    Raises InputError, which names the setting `key`, for pieces that cannot be left out.
+    """
     tokenizer = encoder.tokenizer
-    _refuse_others(encoder)
+    _refuse_others(encoder, key)
     folder.mkdir(parents=True, exist_ok=True)
     name = blake2b(f"{tokenizer.fingerprint}:{digest}".encode(), digest_size=20).hexdigest()
 
@@ -44,12 +52,12 @@ def keep_ids_in_use(
     return keep(folder / f"{name}.npy", read=np.load, write=write)
 
 
-def _refuse_others(encoder: Encoder) -> None:
+def _refuse_others(encoder: Encoder, key: str) -> None:
     kind = type(encoder.tokenizer.tokenizer.model).__name__
     if not isinstance(encoder.embedder, Transformer) or kind != "Unigram":
         raise InputError(
-            "encoder.vocabulary: used is for transformers with a Unigram tokenizer, such as XLM-R "
-            f"and E5, got {kind} pieces; set encoder.vocabulary=all"
+            f"{key}: used is for transformers with a Unigram tokenizer, such as XLM-R and E5, got "
+            f"{kind} pieces; keep all of them"
         )
 
 
@@ -87,6 +95,27 @@ def with_vocabulary(encoder: Encoder, id_K: Ids) -> Encoder:
         table.weight.detach()[torch.from_numpy(id_K)], freeze=False, padding_idx=table.padding_idx
     )
     return _with_table(encoder, smaller, smaller_tokenizer(encoder.tokenizer.tokenizer, id_K))
+
+
+def ids_of_pieces(smaller: Tokenizer, *, whole: Tokenizer) -> Ids:
+    """Returns the ids that the pieces of a smaller tokenizer have in the one it was made of.
+
+    Raises InputError where it was made of another one.
+    """
+    pieces = smaller.get_vocab()
+    ids = [whole.token_to_id(piece) for piece in sorted(pieces, key=pieces.__getitem__)]
+    known = np.array([-1 if piece is None else piece for piece in ids], np.int64)
+    ascending = (np.diff(known, prepend=-1) > 0).all()
+    try:
+        fits = ascending and smaller_tokenizer(whole, known).to_str() == smaller.to_str()
+    except KeyError:  # a special token that `smaller` lacks
+        fits = False
+    if not fits:
+        raise InputError(
+            "vocabulary: the encoder that the run began with now has other pieces than then; leave "
+            "it null, or set back what encoder.name of the run names"
+        )
+    return known
 
 
 def restored(encoder: Encoder, id_K: Ids, *, whole: Encoder) -> Encoder:

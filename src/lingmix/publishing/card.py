@@ -58,10 +58,7 @@ def write_card(
         name=f"{asked.repo} ({recorded.name})",
         repo=asked.repo,
         languages=languages,
-        dimension=facts.dimension,
-        prompts=facts.prompts,
-        lengths=facts.lengths,
-        base_model=facts.base_model,
+        facts=facts,
         run_id=recorded.id,
         version=tags.get(CODE, "").partition("-")[0],
         date=datetime.fromtimestamp(run.info.end_time / 1000, UTC).date(),
@@ -185,6 +182,11 @@ def untested(
     longest = max((length for length in facts.lengths.values() if length), default=None)
     if longest:
         yield f"Texts of more than {longest} tokens, which are cut."
+    if facts.trimmed:
+        yield (
+            "Texts of other words: it has only the token pieces that its run's texts use, and "
+            "splits others into more of them, down to characters, or to unknown ones."
+        )
     yield "Other seeds of the same training; harm that texts it finds may do."
 
 

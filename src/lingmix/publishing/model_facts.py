@@ -11,7 +11,8 @@ from lingmix.model.transformer import Transformer
 
 class ModelFacts(NamedTuple):
     """`parameters` counts all, `embedding_parameters` those of the token embeddings; a length of
-    None cuts nothing; `base_model` is where a training began, None for nothing."""
+    None cuts nothing; `base_model` is where a training began, None for nothing; a `trimmed` model
+    has the token pieces of its run's texts alone."""
 
     dimension: int
     parameters: int
@@ -19,6 +20,7 @@ class ModelFacts(NamedTuple):
     prompts: Mapping[Role, str]
     lengths: Mapping[Role, int | None]
     base_model: str | None
+    trimmed: bool
 
 
 def model_facts(encoder: Encoder, node: Mapping[str, Any]) -> ModelFacts:
@@ -34,6 +36,7 @@ def model_facts(encoder: Encoder, node: Mapping[str, Any]) -> ModelFacts:
         prompts=encoder.tokenizer.roles.prompts,
         lengths=encoder.tokenizer.roles.max_length,
         base_model=_base_model(node),
+        trimmed=node.get("vocabulary") == "used",
     )
 
 
