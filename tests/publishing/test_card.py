@@ -1,17 +1,18 @@
-"""The card and the leaderboard's files say what the record says."""
+"""The card says what the record says, and mteb finds it so."""
 
 import json
 import re
 from types import SimpleNamespace
 
 import pytest
+from benchmarks.harness.mteb_pairs import evaluate_pairs, splits_of
 from huggingface_hub import ModelCard
 from mteb.models import ModelMeta
-from mteb.results import TaskResult
+from sentence_transformers import SentenceTransformer
 
+from lingmix.cli.config import evaluation_sets
 from lingmix.evaluation.metric_names import SETTINGS, on_test_set
 from lingmix.evaluation.metrics import METRICS
-from lingmix.publishing.leaderboard import mteb_language, task_results
 from lingmix.publishing.licences import licence_of_evaluation, licence_of_training
 from lingmix.publishing.origin import command_of
 
@@ -71,6 +72,16 @@ def test_licences_are_known_given_or_not_stated():
     assert licence_of_evaluation("mine", "read_beir", {"mine": "MIT"}) == "MIT"
 
 
+def test_mtebs_evaluator_finds_what_the_run_recorded(exported, trained):
+    config, scores = trained.recorded.config, trained.recorded.scores
+    (of,) = evaluation_sets(config["evaluation"], languages=config["languages"])
+    found = evaluate_pairs(SentenceTransformer(str(exported[0]), device="cpu"), splits_of(of))
+    assert {*map(str, found)} == {"en-en", "en-de", "de-en", "de-de"}
+    for pair, ndcg in found.items():
+        recorded = scores[on_test_set(of.name, f"pair/{pair}/ndcg_at_10")]
+        assert ndcg == pytest.approx(recorded, abs=1e-5)
+
+
 def test_mteb_takes_the_fields_of_its_model_meta(exported, trained):
     fields = json.loads((exported[0] / "mteb" / "model_meta.json").read_text())
     meta = ModelMeta(loader=None, **fields)
@@ -79,29 +90,3 @@ def test_mteb_takes_the_fields_of_its_model_meta(exported, trained):
     assert (meta.public_training_data, meta.training_datasets) == (True, {"cldr"})
     missing = {"public_training_code", "adapted_from"}  # of a checkout without a remote
     assert {key for key, value in fields.items() if value is None} <= missing
-
-
-def test_results_of_mtebs_sets_are_in_its_form(tmp_path):
-    languages = {"en": "eng_Latn", "de": "deu_Latn"}
-    nodes = {
-        "belebele": {"_target_": "x.read_belebele", "languages": languages, "revision": "b1"},
-        "beir_scifact": {"_target_": "x.fetch_beir"},
-        "own": {"_target_": "x.read_beir"},
-    }
-    scores = {}
-    for number, name in enumerate(["belebele/pair/en-de", "belebele/pair/de-de"]):
-        scores |= {f"test/{name}/{metric}": number / 10 for metric in METRICS}
-    scores |= {f"test/beir_scifact/pair/en-en/{metric}": 0.7 for metric in METRICS}
-    recorded = SimpleNamespace(config={"evaluation": nodes}, scores=scores)
-    found = {row["task_name"]: TaskResult.model_validate(row) for row in task_results(recorded)}
-    assert {*found} == {"BelebeleRetrieval", "SciFact"}
-    rows = {row["hf_subset"]: row for row in found["BelebeleRetrieval"].scores["test"]}
-    assert rows["deu_Latn-eng_Latn"]["main_score"] == 0.0
-    assert rows["deu_Latn-eng_Latn"]["languages"] == ["deu-Latn", "eng-Latn"]
-    assert rows["deu_Latn-deu_Latn"]["ndcg_at_10"] == 0.1
-    assert found["SciFact"].scores["test"][0]["hf_subset"] == "default"
-
-
-def test_languages_are_named_as_mteb_names_them():
-    names = {"en": "eng-Latn", "de": "deu-Latn", "zh": "zho-Hans", "ar": "arb-Arab", "xx": None}
-    assert {language: mteb_language(language) for language in names} == names

@@ -4,7 +4,7 @@ Of the sets that mteb has, those whose task is the same are written: BEIR's, MIR
 the metrics those that both have: mteb's mAP is cut, ours is not.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,18 +53,28 @@ ALPHA_3 = {
 } | {"zh": "zho", "fa": "fas", "ar": "arb", "sw": "swh"}
 """ISO 639-3 by ISO 639-1; CLDR lists several for some, of which mteb takes these."""
 
+MIRACL_NAMES = {"ar": "ara-Arab", "sw": "swa-Latn"}
+"""Languages that mteb names otherwise in MIRACL than elsewhere."""
+
+ENGLISH = "eng_Latn"
+"""Of two different languages, one is English in mteb's Belebele."""
+
 
 def write_mteb(
     folder: Path, recorded: RecordedRun, facts: ModelFacts, *, repo: str, license: str | None
 ) -> None:
     """Writes `mteb/model_meta.json`, and a file of results for each task that is mteb's too."""
     meta = model_meta(recorded, facts, repo=repo, license=license)
-    results = {result["task_name"]: result for result in task_results(recorded)}
     place = folder / FOLDER
     place.mkdir()
     write_json(meta, place / "model_meta.json")
-    for task, result in results.items():
-        write_json(result, place / "results" / f"{task}.json")
+    write_results(place / "results", recorded)
+
+
+def write_results(folder: Path, recorded: RecordedRun) -> None:
+    """Writes a file of results for each task that is mteb's too."""
+    for result in _task_results(recorded):
+        write_json(result, folder / f"{result['task_name']}.json")
 
 
 def model_meta(
@@ -111,7 +121,7 @@ def mteb_language(language: str) -> str | None:
     return f"{code}-{likely.split('_')[1]}" if likely and code else None
 
 
-def task_results(recorded: RecordedRun) -> Iterator[dict[str, Any]]:
+def _task_results(recorded: RecordedRun) -> Iterator[dict[str, Any]]:
     """Yields mteb's `TaskResult` of each set that it has, from the scores of language pairs."""
     evaluation, scores = recorded.config["evaluation"], recorded.scores
     for name, node in evaluation.items():
@@ -145,18 +155,23 @@ def _rows(
         if ours and isinstance(pair, LanguagePair):
             pairs.setdefault(pair, {})[metric] = scores[str(name)]
     for pair, values in pairs.items():
-        names = [*filter(None, map(mteb_language, dict.fromkeys(reversed(pair))))]
-        yield {
-            "hf_subset": _subset(task, pair, node),
-            "languages": names,
-            "main_score": values[MAIN],
-            **values,
-        }
+        if subset := _subset(task, pair, node):
+            name, languages = subset
+            row = {"hf_subset": name, "languages": languages, "main_score": values[MAIN]}
+            yield row | values
 
 
-def _subset(task: str, pair: Sequence[str], node: Mapping[str, Any]) -> str:
-    """mteb names Belebele's pairs by FLORES codes, the passage's first."""
+def _subset(
+    task: str, pair: LanguagePair, node: Mapping[str, Any]
+) -> tuple[str, list[str | None]] | None:
+    """A language pair's name in a task of mteb and its languages, None where it has it not. Pairs
+    of Belebele are named by FLORES codes, the passage's first."""
     query, passage = pair
     if task == "BelebeleRetrieval":
-        return f"{node['languages'][passage]}-{node['languages'][query]}"
-    return query if task == "MIRACLRetrieval" else "default"
+        codes = [node["languages"][passage], node["languages"][query]]
+        if query != passage and ENGLISH not in codes:
+            return None
+        return "-".join(codes), [code.replace("_", "-") for code in codes]
+    if task == "MIRACLRetrieval":
+        return query, [MIRACL_NAMES.get(query) or mteb_language(query)]
+    return "default", [mteb_language(query)]
