@@ -222,7 +222,7 @@ def test_language_preference_may_be_wanted_or_not(recorded) -> None:
             ASKED.preference, monolingual=0, crosslingual=0, language_preference=weight
         )
         [found] = recorded.answers(replace(ASKED, preference=preference))
-        assert f"choose alpha {alpha}: " in found.said[0]
+        assert found.said[0].startswith(f"Choose alpha {alpha}: ")
 
 
 def test_contrastive_entropies_have_laws_where_they_were_measured(recorded) -> None:

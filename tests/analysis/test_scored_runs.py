@@ -2,6 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from lingmix.analysis.question_scores import with_questions
 from lingmix.analysis.scored_runs import RANKING, grid, scored_runs
 from lingmix.errors import InputError
 
@@ -18,6 +19,14 @@ def table(*scores: float, rankings: list[tuple[str, ...]] = RANKINGS) -> pl.Data
     return pl.DataFrame(rankings, schema=RANKING, orient="row").with_columns(
         pl.Series("score", scores, dtype=pl.Float32)
     )
+
+
+def test_ids_that_differ_in_the_language_alone_are_of_one_question() -> None:
+    rows = [("en:17", "en"), ("de:17", "de"), ("17-en", "en"), ("17-de", "de"), ("17-es", "en")]
+    scores = pl.LazyFrame(rows, schema=["query_id", "query_language"], orient="row").with_columns(
+        setting=pl.lit("multilingual"), passage_language=pl.lit(None, pl.String)
+    )
+    assert with_questions(scores).collect()["question"].to_list() == ["17"] * 4 + ["17-es"]
 
 
 def test_a_questions_score_is_what_it_adds_to_the_macro_average() -> None:

@@ -84,6 +84,9 @@ def test_a_text_of_most_of_the_same_letters_is_nearly_the_same():
     assert (found.kind, found.field, found.is_leak) == ("near", "queries.en", True)
     assert 0.5 < found.similarity < 1
     assert str(found).startswith("item 'a' queries.en is nearly rivers query 'en:5725b33f")
+    assert str(found).endswith(
+        f"({MISSPELT!r} and {QUESTION!r}, similarity {found.similarity:.2f})"
+    )
 
 
 def test_near_duplicates_are_looked_for_where_that_is_asked():

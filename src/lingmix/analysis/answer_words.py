@@ -61,8 +61,9 @@ def _recommendation(answer: Answer, preference: Preference) -> Iterator[str]:
     sure = best["best"] >= CONFIDENT and not one_seed
     low, high = score(best["utility_low"]), score(best["utility_high"])
     if rivals > 1:
+        choose = "Choose" if best["scale"] == 0 else f"At scale {scale_name(best['scale'])}, choose"
         yield (
-            f"At scale {scale_name(best['scale'])}, choose alpha {best['alpha']:g}: "
+            f"{choose} alpha {best['alpha']:g}: "
             f"{preference.words(label_of(answer.metric))} is {score(best['utility'])} "
             f"({answer.level:.0%} interval {low} to {high}), "
             f"{'the' if sure else 'possibly the'} highest of {rivals} alphas "

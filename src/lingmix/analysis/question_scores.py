@@ -1,7 +1,8 @@
 """The table of scores: one row a ranking of a question, made of MLflow and `per_query.parquet`.
 
 The sampling unit is the question. Its translations are questions of one name, as the ids of
-queries are `<language>:<name>`; an id of another form is a question of its own.
+queries are `<language>:<name>` or `<name>-<language>`; an id of another form is a question of its
+own.
 """
 
 from pathlib import Path
@@ -91,6 +92,9 @@ def with_questions(scores: pl.LazyFrame) -> pl.LazyFrame:
         "setting",
         pl.when(passage.is_not_null()).then(query + "-" + passage).alias("pair"),
         query.alias("language"),
-        pl.col("query_id").str.strip_prefix(query + ":").alias("question"),
+        pl.col("query_id")
+        .str.strip_prefix(query + ":")
+        .str.strip_suffix("-" + query)
+        .alias("question"),
         pl.exclude("setting", "query_id", "query_language", "passage_language"),
     )

@@ -56,13 +56,17 @@ def resolved(config: DictConfig) -> Config:
         "pytorch_lightning",
         "lightning",
         "lightning_fabric",
-        "bm25s",
         "filelock",
         "faiss",
     ):
         logging.getLogger(chatty).setLevel(logging.ERROR)
+    logging.getLogger("bm25s").addFilter(_is_error)  # its import sets its level
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
     return values_of(config.copy())
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
 
 
 def values_of(config: DictConfig) -> Config:

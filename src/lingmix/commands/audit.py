@@ -13,6 +13,10 @@ from lingmix.leakage.overlap import leaks
 from lingmix.leakage.report import overlap_table, write_overlaps
 from lingmix.terminal import say
 
+UNLESS = (
+    ", or set data.near_duplicates=null, or a higher similarity, if they only resemble each other"
+)
+
 
 def audit(composed: DictConfig) -> str:
     """Write the overlaps, a row each, and return how many there are of each kind; exit with status
@@ -33,5 +37,9 @@ def audit(composed: DictConfig) -> str:
     if found := leaks(overlaps, allowed=data["allow_overlap"]):
         say(report)
         texts = len({(one.source, one.item_id, one.field, one.text) for one in found})
-        sys.exit(f"lingmix-audit: {texts} training texts leak, the first: {found[0]}")
+        equal = any(one.kind != "near" for one in found)
+        sys.exit(
+            f"lingmix-audit: {texts} training texts leak, the first: {found[0]}; leave out of "
+            f"training what leakage.csv lists as a leak{'' if equal else UNLESS}"
+        )
     return report

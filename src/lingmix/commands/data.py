@@ -51,14 +51,16 @@ def _write(card: DataCard, folder: Path) -> None:
 
 
 def _tables(card: DataCard) -> list[str]:
-    return [_table(card.texts, 2), _table(card.pairs, 2), _table(card.domains, 1)]
+    texts = f"{_table(card.texts, 2)}\nmedian and longest: characters"
+    return [texts, _table(card.pairs, 2), _table(card.domains, 1)]
 
 
 def _table(rows: pl.DataFrame, names: int) -> str:
     """Its first columns are names, the others figures."""
     head = [column.replace("_", " ") for column in rows.columns]
     texts = [
-        [f"{value:,}" if isinstance(value, int) else value for value in row] for row in rows.rows()
+        [f"{value:,}" if isinstance(value, int) else value or "(none)" for value in row]
+        for row in rows.rows()
     ]
     return format_table(head, texts, figures=slice(names, None))
 

@@ -75,9 +75,12 @@ class Overlap(NamedTuple):
         return self.role == "query" or (self.role == "relevant passage" and as_query)
 
     def __str__(self) -> str:
+        texts = repr(_shortened(self.text))
+        if self.kind == "near":
+            texts += f" and {_shortened(self.evaluation_text)!r}, similarity {self.similarity:.2f}"
         return (
             f"item {self.item_id!r} {self.field} {_IS[self.kind]} {self.evaluation_set} "
-            f"{self.role} {self.evaluation_id!r} ({_shortened(self.text)!r})"
+            f"{self.role} {self.evaluation_id!r} ({texts})"
         )
 
 

@@ -52,7 +52,7 @@ def overlap_table(overlaps: Sequence[Overlap], sets: Sequence[str]) -> str:
             counts = [len({one.evaluation_id for one in found if one.kind == of}) for of in kinds]
             leaked = len({one.evaluation_id for one in found if one.is_leak})
             rows.append((name, role, *map(str, (*counts, leaked))))
-    head = ("set", "texts", *kinds, "leaked")
+    head = ("set", "role", *kinds, "leaked")
     return format_table(head, rows, figures=slice(2, None))
 
 
