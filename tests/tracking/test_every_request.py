@@ -141,9 +141,10 @@ def undisturbed(place, proxy, server) -> Callable[[str], tuple[str, list[str]]]:
 
     def of(which: str) -> tuple[str, list[str]]:
         if which not in known:
-            scenario, at = SCENARIOS[which], patient(place(f"{which}-undisturbed-000"))
+            scenario, at = SCENARIOS[which], place(f"{which}-undisturbed-000")
             prepared(scenario, at, proxy)
             proxy.repair()
+            at = patient(at)
             scenario.act(at)
             requests = [*proxy.requests]
             if scenario.act in SWEEPS:
