@@ -155,9 +155,9 @@ def _rows(
         if ours and isinstance(pair, LanguagePair):
             pairs.setdefault(pair, {})[metric] = scores[str(name)]
     for pair, values in pairs.items():
-        if subset := _subset(task, pair, node):
-            name, languages = subset
-            row = {"hf_subset": name, "languages": languages, "main_score": values[MAIN]}
+        if found := _subset(task, pair, node):
+            subset, languages = found
+            row = {"hf_subset": subset, "languages": languages, "main_score": values[MAIN]}
             yield row | values
 
 

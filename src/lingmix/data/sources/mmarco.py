@@ -100,8 +100,8 @@ def read_mmarco_items(
     ]
     while part := dict(islice(asked, PART)):
         passages = dict.fromkeys(id for one in part.values() for ids in one for id in ids)
-        named = zip(stored, (part, passages), strict=True)
-        yield from _items(part, *(_texts(columns, ids, triples) for columns, ids in named))
+        queries, corpora = stored
+        yield from _items(part, _texts(queries, part, triples), _texts(corpora, passages, triples))
 
 
 def _asked(path: Path, *, negatives: int, most: int | None) -> dict[str, _Asked]:
