@@ -1,12 +1,6 @@
-"""Rebuilds every number and the figure of the text from the scores.
+"""Every number and the figure of the text, from the scores; `studies/rebuild.py` writes them."""
 
-    python studies/hybrid-batches/answers.py
-
-writes the blocks of README.md that begin with `<!-- answers.py: NAME -->`, and front.svg.
-"""
-
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +12,7 @@ from scipy import stats
 
 from lingmix.analysis.inference.crossed import interval, resampled
 from lingmix.analysis.inference.grid import Grid
+from lingmix.analysis.table import TextTable, ranged, score, signed, text_table
 
 HERE = Path(__file__).parent
 RUNS = pl.read_parquet(HERE / "scores" / "runs.parquet")
@@ -48,14 +43,14 @@ class Difference(NamedTuple):
     high: float
 
     def __str__(self) -> str:
-        return f"{signed(self.mean)} ({signed(self.low)} to {signed(self.high)})"
+        return ranged({"": self.mean, "_low": self.low, "_high": self.high}, "", number=signed)
 
     @property
     def told(self) -> bool:
         return self.low > 0 or self.high < 0
 
 
-def blocks() -> dict[str, str]:
+def blocks() -> dict[str, TextTable]:
     return {
         "planted": planted(),
         "levels": levels(),
@@ -68,37 +63,37 @@ def blocks() -> dict[str, str]:
     }
 
 
-def planted() -> str:
+def planted() -> TextTable:
     """How often the design of question (a) would tell, by seeds."""
     rows = [
-        [row["law"], row["seeds"], figure(row["rejected"]), figure(row["held"])]
+        [row["law"], row["seeds"], score(row["rejected"]), score(row["held"])]
         for row in PLANTED.iter_rows(named=True)
     ]
     head = ("planted law", "seeds", "additive law rejected", "interval of the best alpha holds it")
-    return table(head, rows)
+    return table_of(head, rows)
 
 
-def levels() -> str:
+def levels() -> TextTable:
     rows = [
         [
             said(row),
             row["runs"],
-            *(figure(row[s]) for s in SETTINGS),
-            figure(row["rank_distance"], 0),
+            *(score(row[s]) for s in SETTINGS),
+            score(row["rank_distance"], 0),
         ]
         for row in means().iter_rows(named=True)
     ]
-    return table(
+    return table_of(
         ("", "runs", "monolingual", "cross-lingual", "multilingual", "rank distance"), rows
     )
 
 
-def bias() -> str:
+def bias() -> TextTable:
     rows = [
-        [said(row), *(figure(row[b], 1 if abs(row[b]) > 10 else 3) for b in BIAS)]
+        [said(row), *(score(row[b], 1 if abs(row[b]) > 10 else 3) for b in BIAS)]
         for row in means().iter_rows(named=True)
     ]
-    return table(("", *(name.replace("_", " ") for name in BIAS)), rows)
+    return table_of(("", *(name.replace("_", " ") for name in BIAS)), rows)
 
 
 def means() -> pl.DataFrame:
@@ -108,7 +103,7 @@ def means() -> pl.DataFrame:
     return mean.sort("set", pl.col("alpha").fill_null(9), descending=[False, True])
 
 
-def centring() -> str:
+def centring() -> TextTable:
     """Multilingual mAP: what training gains, plain and centred, by question and seed; all intervals
     of a block hold together (Bonferroni)."""
     grids = {name: grid(name, "multilingual") for name in (PLAIN, CENTRED)}
@@ -138,7 +133,7 @@ def centring() -> str:
         "difference",
         "",
     )
-    return table(head, rows)
+    return table_of(head, rows)
 
 
 def verdict(found: Difference, seeds: Sequence[int]) -> str:
@@ -147,7 +142,7 @@ def verdict(found: Difference, seeds: Sequence[int]) -> str:
     return "told" if len(seeds) > 1 else "told over questions, not seeds"
 
 
-def pairs() -> str:
+def pairs() -> TextTable:
     """What each language pair gains over the encoder as it comes, at the first alpha trained."""
     alphas = trained_alphas()
     names = QUESTIONS["pair"].drop_nulls().unique().sort().to_list()
@@ -165,10 +160,10 @@ def pairs() -> str:
             mean = drawn.mean_AC[a, 0] - drawn.mean_AC[b, 0]
             row.append(str(Difference(float(mean), float(low), float(high))))
         rows.append(row)
-    return table(("pair", *(f"{alpha_name(a)} instead of none" for a in alphas)), rows)
+    return table_of(("pair", *(f"{alpha_name(a)} instead of none" for a in alphas)), rows)
 
 
-def negatives() -> str:
+def negatives() -> TextTable:
     """Multilingual mAP with the mask of false negatives less that without it, paired by seed."""
     runs = RUNS.filter(pl.col("study") == "hybrid_negatives")
     cells = runs.group_by("homogeneous", "alpha").len().sort("homogeneous", "alpha")
@@ -187,14 +182,14 @@ def negatives() -> str:
                     BATCHES[homogeneous],
                     f"{alpha:g}",
                     len(shared),
-                    figure(float(np.mean([masked[seed] for seed in shared]))),
+                    score(float(np.mean([masked[seed] for seed in shared]))),
                     paired(differences, cells.height, digits=4),
                 ]
             )
-    return table(("cross-lingual batches", "alpha", "seeds", "masked", "masked less not"), rows)
+    return table_of(("cross-lingual batches", "alpha", "seeds", "masked", "masked less not"), rows)
 
 
-def mixing() -> str:
+def mixing() -> TextTable:
     """Multilingual mAP of one language pair a batch less that of pairs mixed, with the mask."""
     runs = RUNS.filter(pl.col("study") == "hybrid_negatives", pl.col("mask") == "True")
     alphas = runs["alpha"].unique().sort()
@@ -207,16 +202,16 @@ def mixing() -> str:
         shared = sorted(one.keys() & mixed.keys())
         differences = np.array([one[seed] - mixed[seed] for seed in shared])
         rows.append([f"{alpha:g}", len(shared), paired(differences, len(alphas), digits=4)])
-    return table(("alpha", "seeds", "one language pair a batch less pairs mixed"), rows)
+    return table_of(("alpha", "seeds", "one language pair a batch less pairs mixed"), rows)
 
 
-def adaptive() -> str:
+def adaptive() -> TextTable:
     """The mean of four scores, of both settings on both sets; adaptive less constant, by seed."""
-    score = pl.mean_horizontal("monolingual", "crosslingual").mean().alias("score")
+    mean_of_four = pl.mean_horizontal("monolingual", "crosslingual").mean().alias("score")
     of_run = (
         RUNS.filter(pl.col("study") == "hybrid_adaptive")
         .group_by("sampler", "alpha", "seed")
-        .agg(score, pl.len())
+        .agg(mean_of_four, pl.len())
         .filter(pl.col("len") == 2)
     )
     moving = dict(of_run.filter(pl.col("sampler") == "adaptive").select("seed", "score").rows())
@@ -228,13 +223,13 @@ def adaptive() -> str:
         shared = sorted(scores.keys() & moving.keys())
         differences = np.array([moving[seed] - scores[seed] for seed in shared])
         rows.append(
-            [f"{alpha:g}", len(scores), figure(float(np.mean([*scores.values()])))]
+            [f"{alpha:g}", len(scores), score(float(np.mean([*scores.values()])))]
             + ([len(shared), paired(differences, len(alphas))] if shared else [0, "-"])
         )
     if moving:
-        mean = figure(float(np.mean([*moving.values()])))
+        mean = score(float(np.mean([*moving.values()])))
         rows.append(["adaptive", len(moving), mean, "", ""])
-    return table(("alpha", "seeds", "score", "seeds shared", "adaptive less constant"), rows)
+    return table_of(("alpha", "seeds", "score", "seeds shared", "adaptive less constant"), rows)
 
 
 def paired(differences: np.ndarray, comparisons: int, digits: int = 3) -> str:
@@ -325,35 +320,9 @@ def alpha_name(alpha: float) -> str:
     return "no training" if alpha == UNTRAINED else f"alpha {alpha:g}"
 
 
-def figure(value: float, digits: int = 3) -> str:
-    text = f"{abs(value):,.{digits}f}"
-    return ("−" if value < 0 else "") + (text.removeprefix("0") if digits else text)
+def table_of(head: Sequence[str], rows: Sequence[Sequence[object]]) -> TextTable:
+    return text_table(tuple(head), (map(str, row) for row in rows))
 
 
-def signed(value: float, digits: int = 3) -> str:
-    return ("+" if value >= 0 else "") + figure(value, digits)
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
-
-
-def rebuilt(text: str) -> str:
-    """The text with its blocks, each of which ends at the first empty line after its table."""
-    found = blocks()
-
-    def filled(match: re.Match[str]) -> str:
-        return f"{match[1]}\n\n{found[match[2]]}\n"
-
-    return re.sub(r"(<!-- answers\.py: (\w+) -->)\n\n(?:\|.*\n)*", filled, text)
-
-
-def named(text: str) -> Iterator[str]:
-    return (match[1] for match in re.finditer(r"<!-- answers\.py: (\w+) -->", text))
-
-
-if __name__ == "__main__":
-    page = HERE / "README.md"
-    page.write_text(rebuilt(page.read_text("utf-8")), "utf-8")
-    front().save(HERE / "front.svg")
+def figures() -> dict[str, alt.Chart]:
+    return {"front.svg": front()}
