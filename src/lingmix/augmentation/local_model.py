@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
 
 from lingmix.augmentation.batches import fingerprint, in_batches
 from lingmix.augmentation.journal import Journal
 from lingmix.augmentation.requests import Answer, Request, digest
 from lingmix.errors import library_failure
 from lingmix.ranges import Count, NotNegative
+
+if TYPE_CHECKING:  # seconds of imports
+    import torch
 
 CUT_OFF = "cut off"
 
@@ -70,11 +74,7 @@ class LocalModel:
         with library_failure(
             f"backend.model: {self._model} cannot be read as a {self._kind} model"
         ):
-            tokenizer = AutoTokenizer.from_pretrained(
-                self._model,
-                padding_side="left" if self._kind == "causal" else "right",
-                **self._source,
-            )
+            tokenizer = AutoTokenizer.from_pretrained(self._model, **self._source)
             model = kinds[self._kind].from_pretrained(
                 self._model, dtype="float32", use_safetensors=True, **self._source
             )
@@ -95,22 +95,25 @@ class LocalModel:
         tokenizer, model = self._loaded
         texts = [self._text(tokenizer, one.payload["messages"]) for one in asked]
         special = not tokenizer.chat_template  # a template writes them itself
-        tokens = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=special)
+        prompts = tokenizer(texts, add_special_tokens=special)["input_ids"]
         temperature = self._settings["temperature"]
         sampling = (
             {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
         )
         with torch.inference_mode(), torch.random.fork_rng():
             torch.manual_seed(int(digest([one.key for one in asked])[:15], 16))
+            begun = _begun(model, prompts) if self._kind == "causal" else {}
+            place = begun["past_key_values"].get_seq_length() if begun else 0
+            given = _padded(prompts, tokenizer, place if self._kind == "causal" else None)
             made = model.generate(
-                input_ids=tokens["input_ids"],
-                attention_mask=tokens["attention_mask"],
+                **given,
+                **begun,
                 max_new_tokens=self._settings["max_tokens"],
                 pad_token_id=tokenizer.pad_token_id,
                 **sampling,
             )
         if self._kind == "causal":
-            made = made[:, tokens["input_ids"].shape[1] :]
+            made = made[:, given["input_ids"].shape[1] :]
         ends = {*_ids(model.generation_config.eos_token_id), *_ids(tokenizer.pad_token_id)}
         return [
             Answer(
@@ -119,6 +122,42 @@ class LocalModel:
             )
             for row in made
         ]
+
+
+def _begun(model: Any, prompts: Sequence[Sequence[int]]) -> dict[str, Any]:
+    """What the model makes of the tokens that all prompts begin with, instruction and examples,
+    computed once for all of them. Nothing for models that do not attend to all that came before,
+    in which padding between the tokens would count."""
+    import torch  # noqa: PLC0415 - seconds of imports
+    from transformers.cache_utils import DynamicCache, DynamicLayer  # noqa: PLC0415
+
+    cache = DynamicCache(config=model.config)
+    beginnings = zip(*(one[:-1] for one in prompts), strict=False)
+    shared = [ids[0] for ids in takewhile(lambda ids: len({*ids}) == 1, beginnings)]
+    if (
+        not shared
+        or model._is_stateful
+        or any(type(one) is not DynamicLayer for one in cache.layers)
+    ):
+        return {}
+    model.base_model(input_ids=torch.tensor([shared]), past_key_values=cache, use_cache=True)
+    cache.batch_repeat_interleave(len(prompts))
+    return {"past_key_values": cache}
+
+
+def _padded(
+    prompts: Sequence[Sequence[int]], tokenizer: Any, place: int | None
+) -> dict[str, "torch.Tensor"]:
+    """Rows of one length, with padding after `place` tokens; at the end where that is None."""
+    import torch  # noqa: PLC0415 - seconds of imports
+
+    longest = max(map(len, prompts))
+    rows, masks = [], []
+    for one in prompts:
+        at, gap = len(one) if place is None else place, longest - len(one)
+        rows.append([*one[:at], *[tokenizer.pad_token_id] * gap, *one[at:]])
+        masks.append([1] * at + [0] * gap + [1] * (len(one) - at))
+    return {"input_ids": torch.tensor(rows), "attention_mask": torch.tensor(masks)}
 
 
 def _ids(value: int | list[int] | None) -> list[int]:
