@@ -26,6 +26,9 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        """Does nothing where it runs."""
+        if self.runs:
+            return
         command = [
             *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"),
             *("--port", str(self._port), "--workers", "1"),
