@@ -60,7 +60,7 @@ def test_a_run_records_what_was_asked_for_and_what_came_out(configure, trained, 
     assert (folder / "model" / "modules.json").exists()
     assert (folder / "config.yaml").exists()
     assert pl.read_parquet(folder / "leakage.parquet")["leak"].sum() == 0
-    assert run.data.metrics["audit/cldr_currency/leaked"] == 0
+    assert run.data.metrics["train/leaked/cldr_currency"] == 0
     card = pl.read_csv(folder / "card" / "domains.csv")
     assert card["items"].sum() == run.data.metrics["train/items"]
 

@@ -143,10 +143,10 @@ def test_the_report_has_a_row_an_overlap_leaks_first(tmp_path):
         ("a", False, "normalised", "relevant passage", "source 0"),
     ]
     assert audit_metrics(overlaps, ["rivers", "seas"]) == {
-        "audit/rivers/leaked": 1,
-        "audit/rivers/shared_passages": 1,
-        "audit/seas/leaked": 0,
-        "audit/seas/shared_passages": 0,
+        "train/leaked/rivers": 1,
+        "train/shared_passages/rivers": 1,
+        "train/leaked/seas": 0,
+        "train/shared_passages/seas": 0,
     }
     lines = overlap_table(overlaps, ["rivers"]).splitlines()
     assert [line.split() for line in lines[1:3]] == [

@@ -63,7 +63,7 @@ def audit_metrics(overlaps: Iterable[Overlap], sets: Iterable[str]) -> dict[str,
         found = ids.setdefault((one.evaluation_set, one.is_leak), set())
         found.add((one.role, one.evaluation_id))
     return {
-        f"audit/{name}/{what}": float(len(ids.get((name, leak), ())))
+        f"train/{what}/{name}": float(len(ids.get((name, leak), ())))
         for name in sets
         for what, leak in (("leaked", True), ("shared_passages", False))
     }
