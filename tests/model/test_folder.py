@@ -140,6 +140,13 @@ def test_saving_replaces_a_model_and_nothing_else(load, tmp_path):
     assert (other / "chapter.txt").read_text() == "years of work"
 
 
+def test_whoever_reads_the_settings_reads_the_weights(load, tmp_path):
+    """A server often runs as another user than the one that trained."""
+    load("tiny").save(tmp_path / "model")
+    modes = {path.stat().st_mode for path in (tmp_path / "model").iterdir() if path.is_file()}
+    assert len(modes) == 1
+
+
 def test_saved_tokenizers_name_a_class_that_older_transformers_know(load, tmp_path):
     load("tiny").save(tmp_path / "model")
     settings = json.loads((tmp_path / "model" / "tokenizer_config.json").read_text())

@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 
 import lingmix
 from lingmix.errors import InputError
-from lingmix.publishing.registry import EXAMPLE, register, save_served
+from lingmix.publishing.registry import EXAMPLE, described, register, save_served
 from lingmix.tracking.lifecycle import COMPLETE, STATE
 from tests.publishing.conftest import MAP
 
@@ -72,11 +72,27 @@ def test_the_registry_has_a_version_that_says_which_run_it_is_of(trained, export
     assert register(*arguments) == "models:/retriever/2"
     version = client.get_model_version("retriever", "2")
     assert (version.run_id, version.status) == (trained.recorded.id, "READY")
+    assert version.tags == {
+        "lingmix.run": trained.recorded.id,
+        "lingmix.languages": "de, en",
+        "lingmix.dimension": "16",
+    }
     assert "Language bias" in version.description
+    assert (
+        'load_model("models:/retriever/1")' in client.get_registered_model("retriever").description
+    )
     after = client.get_run(trained.recorded.id)
     assert after.data.to_dictionary() == before
     assert after.info.end_time == trained.recorded.run.info.end_time
     assert after.data.tags[STATE] == COMPLETE
+
+
+def test_a_version_is_described_by_what_is_true_outside_its_folder():
+    """MLflow has not the folder's figures, and shows tags and signature below the text."""
+    parts = ["---\na: 1\n---\n\n# name\n\nFirst.\n", "Use\n\ncode", "Scores\n\n![a](a.png)\n"]
+    parts += ["Not tested\n\n- much", "Training\n\n- long"]
+    said = described("\n## ".join(parts))
+    assert said == "First.\n\n## Scores\n\n\n## Not tested\n\n- much"
 
 
 class Served:

@@ -222,6 +222,9 @@ def _write(folder: Path, model: Model) -> None:
         for n, (kind, path) in enumerate(modules)
     ]
     write_json(rows, folder / "modules.json")
+    readable = (folder / "modules.json").stat().st_mode
+    for weights in folder.rglob("*.safetensors"):  # written for their owner alone
+        weights.chmod(readable)
 
 
 def _lengths(

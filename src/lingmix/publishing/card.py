@@ -194,8 +194,8 @@ def _changes(compared: Sequence[Compared], metrics: Collection[str]) -> str:
     rows = ["| form | set | setting | metric | recorded | exported | change |", "|---" * 7 + "|"]
     rows += [
         f"| {one.form} | {row.set} | {row.score.scope} | {METRICS[row.score.metric].label} | "
-        f"{row.recorded:.4f} | {row.exported:.4f} | {row.change.mean:+.4f} "
-        f"{_bounds(row.change, '+.4f')} |"
+        f"{row.recorded:.4f} | {row.exported:.4f} | {row.change.mean:+z.4f} "
+        f"{_bounds(row.change, '+z.4f')} |"
         for one in compared
         for row in one.changes
         if row.score.metric in metrics

@@ -91,8 +91,9 @@ def _of_questions(files: Sequence[Path], set_name: str, score: ScoreName) -> Int
 
 
 def recorded_interval(per_query: Path, set_name: str, score: ScoreName) -> Interval:
-    """Returns a recorded macro average with its interval over questions."""
-    return _of_questions([per_query], set_name, score)
+    """Returns a recorded macro average with its interval over questions, within [0, 1]."""
+    mean, low, high = _of_questions([per_query], set_name, score)
+    return Interval(mean, max(low, 0.0), min(high, 1.0))
 
 
 def interval(value_Q: np.ndarray) -> Interval:
@@ -133,8 +134,8 @@ def change_table(compared: Sequence[Compared]) -> str:
                 METRICS[row.score.metric].label,
                 f"{row.recorded:.4f}",
                 f"{row.exported:.4f}",
-                f"{row.change.mean:+.5f}",
-                f"[{row.change.low:+.5f}, {row.change.high:+.5f}]",
+                f"{row.change.mean:+z.5f}",
+                f"[{row.change.low:+z.5f}, {row.change.high:+z.5f}]",
             )
             for row in (*shown, *([] if worst in shown else [worst]))
         ]

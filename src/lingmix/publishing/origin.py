@@ -52,6 +52,10 @@ def command_of(recorded: RecordedRun) -> str:
     return shlex.join(["lingmix-train", *map(mask_secrets, deciding)])
 
 
+def _in_words(key: str, value: str) -> str:
+    return "all" if (key, value) == ("augmentation.scale", "None") else value
+
+
 def training_rows(recorded: RecordedRun) -> dict[str, str]:
     """Returns settings, hardware, code and libraries of a training by their labels."""
     tags, params = recorded.run.data.tags, recorded.run.data.params
@@ -65,7 +69,7 @@ def training_rows(recorded: RecordedRun) -> dict[str, str]:
         "pairs",
     )
     return {
-        **{f"`{key}`": f"`{params[key]}`" for key in shown if key in params},
+        **{f"`{key}`": f"`{_in_words(key, params[key])}`" for key in shown if key in params},
         "hardware": tags.get(HARDWARE, "not recorded"),
         "time": f"{(info.end_time - info.start_time) / 60_000:.1f} minutes, evaluation included",
         "code": tags.get("mlflow.source.git.commit") or tags.get(CODE, "not recorded"),

@@ -20,6 +20,7 @@ from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import COMPLETE, KIND, STATE
 from lingmix.tracking.models import LONGEST
 from lingmix.tracking.pages.sweep_run import cell_hashes
+from lingmix.tracking.secrets import mask_secrets
 
 
 class RecordedRun(NamedTuple):
@@ -79,7 +80,8 @@ def recorded_run(client: MlflowClient, run_id: str) -> RecordedRun:
         ) from error
     if run.info.lifecycle_stage == "deleted":
         raise InputError(
-            f"run: {run_id} is deleted; `mlflow runs restore --run-id {run_id}` brings it back"
+            f"run: {run_id} is deleted; `MLFLOW_TRACKING_URI={mask_secrets(client.tracking_uri)} "
+            f"mlflow runs restore --run-id {run_id}` brings it back"
         )
     if kind := run.data.tags.get(KIND):
         raise InputError(f"run: {run_id} is of kind {kind}, which has no model; name a training")
