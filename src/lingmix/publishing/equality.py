@@ -116,7 +116,7 @@ def refuse_unequal(compared: Sequence[Compared], limit: float) -> None:
             raise InputError(
                 f"limit: {one.form} changes {worst.name} by {worst.change.mean:+.4f} "
                 f"[{low:+.4f}, {high:+.4f}], from {worst.recorded:.4f} to {worst.exported:.4f}, "
-                f"more than {limit:g}; set a greater limit, or leave the form out"
+                f"more than {limit:g}; set a greater limit, or leave out the form or the cut"
             )
 
 

@@ -1,5 +1,6 @@
 """Uploads an exported folder to the Hugging Face Hub."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ def require_hub(repo: str) -> HfApi:
     token = os.environ.get(TOKEN)
     if not token:
         raise InputError(f"push: needs a token with the right to write; set {TOKEN} to it")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request
     api = HfApi(endpoint=os.environ.get(ENDPOINT) or None, token=token)
     with _one_line(api, "the token is not taken"):
         api.whoami()

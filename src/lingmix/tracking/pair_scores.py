@@ -3,7 +3,6 @@
 import json
 import logging
 import math
-import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
@@ -37,7 +36,6 @@ def with_pair_scores(
     They are read from a run's artifact where the run has not recorded them as metrics. Logs a
     warning where artifacts are missing or take longer than `READING`.
     """
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar for each file
     largest = _largest_scales(rows)
     deadline = time.monotonic() + READING
     filled, unread = [], 0

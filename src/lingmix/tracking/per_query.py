@@ -1,7 +1,6 @@
 """Where the scores of a run's queries are on this machine, and what it knows of languages."""
 
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +25,6 @@ def per_query_files(client: MlflowClient, cells: pl.DataFrame, downloads: Path) 
     A file in a store on this machine is read where it is, another is fetched into `downloads`
     once, as is `LANGUAGES` beside it: the artifacts of a complete run do not change.
     """
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar for each file
     files = {}
     for run_id, uri in cells.select("run_id", "artifact_uri").iter_rows():
         folder = _local_folder(uri)

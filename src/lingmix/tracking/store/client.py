@@ -62,6 +62,7 @@ def open_store(uri: str) -> MlflowClient:
     for chatty in ("alembic", "mlflow.store.db.utils"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)  # their errors are raised as well
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar for each file
     # MLflow would itself make a run once more where the answer was lost: two for one training
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     expose_response_headers()
