@@ -18,6 +18,7 @@ from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.store import client as store
 from lingmix.tracking.store.bounded import UnavailableError
 from lingmix.tracking.store.client import experiment_of, open_store, require_reachable
+from tests.commands import PRELOADED
 
 
 def _open(uri: str, folder) -> str:
@@ -26,7 +27,9 @@ def _open(uri: str, folder) -> str:
 
 def test_many_processes_can_open_a_fresh_store_together(tmp_path):
     uri = f"sqlite:///{tmp_path}/new/mlflow.db"
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    with context.Pool(4) as pool:
         ids = pool.starmap(_open, [(uri, tmp_path)] * 4)
     assert len(set(ids)) == 1
     assert MlflowClient(uri).get_experiment(ids[0]).artifact_location.startswith("file://")
