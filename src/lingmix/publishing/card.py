@@ -195,7 +195,7 @@ def _changes(compared: Sequence[Compared], metrics: Collection[str]) -> str:
     rows += [
         f"| {one.form} | {row.set} | {row.score.scope} | {METRICS[row.score.metric].label} | "
         f"{row.recorded:.4f} | {row.exported:.4f} | {row.change.mean:+z.4f} "
-        f"{_bounds(row.change, '+z.4f')} |"
+        f"{_bounds(row.change, '+.4f')} |"
         for one in compared
         for row in one.changes
         if row.score.metric in metrics

@@ -135,7 +135,7 @@ def change_table(compared: Sequence[Compared]) -> str:
                 f"{row.recorded:.4f}",
                 f"{row.exported:.4f}",
                 f"{row.change.mean:+z.5f}",
-                f"[{row.change.low:+z.5f}, {row.change.high:+z.5f}]",
+                f"[{row.change.low:+.5f}, {row.change.high:+.5f}]",
             )
             for row in (*shown, *([] if worst in shown else [worst]))
         ]
