@@ -67,6 +67,17 @@ def test_encoding_many_texts_keeps_their_order_and_the_encoders_mode(load, kind)
         encoder.train()
 
 
+@pytest.mark.parametrize("dropout", [False, True])
+def test_a_trained_model_has_its_dropout_in_training_where_asked_for(load, bert_folder, dropout):
+    """Also after texts were encoded in the middle of the training."""
+    encoder = load(bert_folder, dropout=dropout)
+    assert encoder.embedder.model.config.hidden_dropout_prob == 0.1
+    for _ in range(2):
+        encode_texts(encoder, TEXTS, "query", batch_tokens=64, precision="32-true")
+        first, second = (encoder(ragged(encoder.tokenize(TEXTS, "query"))) for _ in range(2))
+        assert torch.equal(first, second) is not dropout
+
+
 def test_encoding_in_bf16_is_asked_for_and_near(load):
     encoder = load("tiny")
     exact, half = (
@@ -159,6 +170,7 @@ def test_a_transformers_gradient_is_made_sparse_without_other_values(load):
             marks=pytest.mark.skipif(is_flash_attn_2_available(), reason="flash-attn is here"),
         ),
         ({"texts": ()}, "training texts and there are none"),
+        ({"dropout": True}, "encoder.dropout: tiny has encoder.scratch.dropout; leave it false"),
         ({"prompts": {"query": "q"}}, "encoder.prompts: must name query and passage"),
         ({"max_length": {"query": 2, "passage": 9}}, "encoder.max_length.query: must be 3"),
     ],

@@ -47,6 +47,7 @@ class Model(Node, extra="forbid"):
     compile: bool
     lora: Lora | None
     vocabulary: Literal["all", "used", "restored"] = "all"
+    dropout: bool = False
     trust_remote_code: bool
 
 

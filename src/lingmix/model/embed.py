@@ -13,6 +13,7 @@ from lingmix.errors import InputError
 from lingmix.model.embedding_shards import ShardedEmbeddings
 from lingmix.model.embedding_store import EmbeddingStore, Keys, VectorStore, first_of_each, keys_of
 from lingmix.model.encoder import Encoder
+from lingmix.model.evaluation_mode import evaluation_mode
 from lingmix.progress import with_progress
 from lingmix.search.vectors import Vectors
 
@@ -108,25 +109,21 @@ def encode_texts(
     lengths_N = np.diff(starts_N)
     device = next(encoder.parameters()).device
     dtype = AUTOCAST.get(precision)
-    training = encoder.training
-    encoder.eval()
-    try:
-        with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=bool(dtype)):
-            batches = list(_batches(lengths_N, batch_tokens))
-            for rows_B in with_progress(
-                batches,
-                f"Encoding {len(texts):,} texts",
-                total=int(lengths_N.sum()),
-                size=lambda rows_B: int(lengths_N[rows_B].sum()),
-            ):
-                parts = [ids_T[starts_N[row] : starts_N[row + 1]] for row in rows_B]
-                tokens = Tokens(
-                    torch.from_numpy(np.concatenate(parts, dtype=np.int64)).to(device),
-                    torch.from_numpy(lengths_N[rows_B]).to(device),
-                )
-                vectors_ND[rows_B] = encoder(tokens).cpu().numpy()
-    finally:
-        encoder.train(training)
+    autocast = torch.autocast(device.type, dtype, enabled=bool(dtype))
+    with evaluation_mode(encoder), torch.inference_mode(), autocast:
+        batches = list(_batches(lengths_N, batch_tokens))
+        for rows_B in with_progress(
+            batches,
+            f"Encoding {len(texts):,} texts",
+            total=int(lengths_N.sum()),
+            size=lambda rows_B: int(lengths_N[rows_B].sum()),
+        ):
+            parts = [ids_T[starts_N[row] : starts_N[row + 1]] for row in rows_B]
+            tokens = Tokens(
+                torch.from_numpy(np.concatenate(parts, dtype=np.int64)).to(device),
+                torch.from_numpy(lengths_N[rows_B]).to(device),
+            )
+            vectors_ND[rows_B] = encoder(tokens).cpu().numpy()
     return vectors_ND
 
 

@@ -116,19 +116,19 @@ def load_encoder(
     lora: Mapping[str, Any] | None,
     trust_remote_code: bool,
     vocabulary: Vocabulary = "all",
+    dropout: bool = False,
 ) -> Encoder:
     """Loads what `conf/encoder` names, with its whole vocabulary. `static` and `tiny` start from
     scratch, with one learned from `texts`; any other name is a folder, a checkpoint of a training
     (`.ckpt`) or a model on Hugging Face.
 
     A folder defines its pooling, prompts and lengths; arguments that are not None override it.
-    Raises InputError for what cannot be loaded, or would be loaded differently from what its files
-    say.
+    Raises InputError for what cannot be loaded, or otherwise than its files say.
     """
     _refuse_choices(pooling, attention, lora, vocabulary)
     overrides = Overrides(prompts, pooling, max_length, attention)
     if name in SCRATCH_KEYS:
-        _refuse_trained(name, revision, lora, vocabulary)
+        _refuse_trained(name, revision, lora, vocabulary, dropout=dropout)
         tokenizers = Path(cache) / "tokenizers"
         model = from_scratch(name, scratch, overrides, texts=texts, cache=tokenizers, seed=seed)
         encoder = Encoder(model)
@@ -136,13 +136,20 @@ def load_encoder(
         encoder = _trained(
             name, revision, overrides, lora=lora, seed=seed, trust_remote_code=trust_remote_code
         )
+    if dropout:  # Transformers loads in evaluation mode, which a training keeps
+        _transformer(encoder, "dropout").model.train()
     if compile:
         _transformer(encoder, "compile").compile_model()
     return encoder
 
 
 def _refuse_trained(
-    name: str, revision: str | None, lora: Mapping[str, Any] | None, vocabulary: Vocabulary
+    name: str,
+    revision: str | None,
+    lora: Mapping[str, Any] | None,
+    vocabulary: Vocabulary,
+    *,
+    dropout: bool,
 ) -> None:
     """Raises InputError for what an encoder from scratch lacks."""
     refuse_revision(revision, name)
@@ -152,6 +159,8 @@ def _refuse_trained(
         raise InputError(
             f"encoder.vocabulary: must be all for {name}, which learns its own, got {vocabulary}"
         )
+    if dropout:
+        raise InputError(f"encoder.dropout: {name} has encoder.scratch.dropout; leave it false")
 
 
 def _refuse_choices(

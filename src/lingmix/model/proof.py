@@ -1,14 +1,13 @@
 """Checks, when a model is loaded, whether texts of one batch leave each other's states alone."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from lingmix.data.tokens import Tokens
 from lingmix.errors import InputError, library_failure
+from lingmix.model.evaluation_mode import evaluation_mode
 from lingmix.model.fused_layers import fuse_layers
 from lingmix.model.micro_batches import split
 from lingmix.model.packed import implementation
@@ -34,7 +33,7 @@ def prove(transformer: Transformer, *, name: str) -> None:
     Raises InputError where texts cannot be encoded, all get the same states, or a text's states
     depend on the texts beside it. Leaves the random state as it was.
     """
-    with torch.no_grad(), torch.random.fork_rng(devices=[]), _evaluating(transformer.model):
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), evaluation_mode(transformer.model):
         with library_failure(f"encoder.name: {name} cannot encode texts"):
             tokens = _texts(transformer)
             transformer.set_attention(on_cpu=True)
@@ -102,13 +101,3 @@ def _texts(transformer: Transformer) -> Tokens:
 
 def _difference(states_TD: Tensor, expected_TD: Tensor) -> float:
     return float(((states_TD - expected_TD).norm(dim=-1) / expected_TD.norm(dim=-1)).max())
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(training)
