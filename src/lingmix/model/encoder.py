@@ -120,9 +120,9 @@ def load_encoder(
 ) -> Encoder:
     """Loads what `conf/encoder` names, with its whole vocabulary. `static` and `tiny` start from
     scratch, with one learned from `texts`; any other name is a folder, a checkpoint of a training
-    (`.ckpt`) or a model on Hugging Face.
+    (`.ckpt`) or a model on Hugging Face, whose pooling, prompts and lengths stand where these
+    arguments are None.
 
-    A folder defines its pooling, prompts and lengths; arguments that are not None override it.
     Raises InputError for what cannot be loaded, or otherwise than its files say.
     """
     _refuse_choices(pooling, attention, lora, vocabulary)
