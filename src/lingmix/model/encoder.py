@@ -121,9 +121,7 @@ def load_encoder(
     """Loads what `conf/encoder` names, with its whole vocabulary. `static` and `tiny` start from
     scratch, with one learned from `texts`; any other name is a folder, a checkpoint of a training
     (`.ckpt`) or a model on Hugging Face, whose pooling, prompts and lengths stand where these
-    arguments are None.
-
-    Raises InputError for what cannot be loaded, or otherwise than its files say.
+    arguments are None. Raises InputError for what cannot be loaded as its files say.
     """
     _refuse_choices(pooling, attention, lora, vocabulary)
     overrides = Overrides(prompts, pooling, max_length, attention)
