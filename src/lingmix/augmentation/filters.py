@@ -1,6 +1,6 @@
 """Filters of queries by their text alone, and by their passage."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -33,6 +33,15 @@ class Length:
         return ("too long", str(length)) if length > self._most else None
 
 
+def copied_run(query: str, texts: Iterable[str], *, most_share: float) -> str | None:
+    """Return a run of more than that share of the query that stands in one of the texts, up to case
+    and width, if there is one."""
+    query = folded(query)
+    size = int(most_share * len(query)) + 1
+    runs = [query[begin : begin + size] for begin in range(len(query) - size + 1)]
+    return next((run for text in map(folded, texts) for run in runs if run in text), None)
+
+
 class Copied:
     """Drops queries of which a run of more than `most_share` stands in a passage of their item, up
     to case and width."""
@@ -44,13 +53,9 @@ class Copied:
         return keep_queries(drafts, self._judge)
 
     def _judge(self, draft: Draft, language: str, text: str) -> Reason | None:
-        query = folded(text)
-        size = int(self._share * len(query)) + 1
-        runs = [query[begin : begin + size] for begin in range(len(query) - size + 1)]
-        passages = [folded(one) for texts in draft.passages.values() for one in texts]
-        for passage in passages:
-            if found := next((run for run in runs if run in passage), None):
-                return "copied from the passage", found
+        passages = (one for texts in draft.passages.values() for one in texts)
+        if found := copied_run(text, passages, most_share=self._share):
+            return "copied from the passage", found
         return None
 
 

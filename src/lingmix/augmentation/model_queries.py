@@ -4,9 +4,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from lingmix.augmentation.drafts import Bench, Draft, Outcome, Rejected, required
+from lingmix.augmentation.filters import copied_run
 from lingmix.augmentation.prompts import Message, Prompt
 from lingmix.augmentation.requests import Answer, Answers, Request
 from lingmix.ranges import Count
+
+MOST_REPEATED = 0.6
+"""Of a query that may stand in what the model was told, in one run: two questions of one pattern
+(why does milk not go bad) share less."""
 
 
 class _Asked(NamedTuple):
@@ -19,7 +24,7 @@ class ModelQueries:
     """Asks a model for a query in each of `languages` (None: in those of the passages).
 
     A passage in the query's language is shown if there is one, else the first that the draft has.
-    An answer that cannot be read is sent back once with the reason.
+    An answer that cannot be read, or that repeats an example, is sent back once with the reason.
     """
 
     def __init__(
@@ -47,20 +52,23 @@ class ModelQueries:
         made, rejected = [*drafts], []
         asked = self._conversations(drafts, answers)
         found = answers([self._request(one.messages, answers) for one in asked])
-        read = [self._read(answer, answers) for answer in found]
+        read = [
+            self._read(answer, answers, one.messages[:-1])
+            for one, answer in zip(asked, found, strict=True)
+        ]
         again = [
             number
             for number, (_, reason) in enumerate(read)
             if reason and (found[number].text or not found[number].failure)
         ]
+        complaints = [self._complaint(found[number], read[number][1], answers) for number in again]
         repairs = [
-            self._request(
-                self._repair(asked[number], found[number], read[number][1], answers), answers
-            )
-            for number in again
+            self._request([*asked[number].messages, *complaint], answers)
+            for number, complaint in zip(again, complaints, strict=True)
         ]
-        for number, answer in zip(again, answers(repairs), strict=True):
-            read[number] = self._read(answer, answers)
+        for number, complaint, answer in zip(again, complaints, answers(repairs), strict=True):
+            said = [*asked[number].messages[:-1], complaint[-1]]
+            read[number] = self._read(answer, answers, said)
         for one, (query, reason) in zip(asked, read, strict=True):
             if reason:
                 kind, _, detail = reason.partition(": ")
@@ -83,17 +91,18 @@ class ModelQueries:
     def _request(self, messages: Sequence[Message], answers: Answers) -> Request:
         return answers.request(messages, self._prompt.schema() if answers.structured else None)
 
-    def _read(self, answer: Answer, answers: Answers) -> tuple[str, str]:
-        """The query, or the reason why there is none."""
+    def _read(self, answer: Answer, answers: Answers, said: Sequence[Message]) -> tuple[str, str]:
+        """The query, or the reason why there is none; `said` is what the model was told besides the
+        passage, which very small models repeat."""
         if answer.failure:
             return "", answer.failure
         try:
-            return self._prompt.read(answer.text, structured=answers.structured), ""
+            query = self._prompt.read(answer.text, structured=answers.structured)
         except ValueError as error:
             return "", f"cannot be read: {error}"
+        if copied_run(query, (one["content"] for one in said), most_share=MOST_REPEATED):
+            return "", "repeats its prompt"
+        return query, ""
 
-    def _repair(
-        self, asked: _Asked, answer: Answer, reason: str, answers: Answers
-    ) -> list[Message]:
-        further = self._prompt.complaint(answer.text, reason, structured=answers.structured)
-        return [*asked.messages, *further]
+    def _complaint(self, answer: Answer, reason: str, answers: Answers) -> list[Message]:
+        return self._prompt.complaint(answer.text, reason, structured=answers.structured)
