@@ -89,7 +89,7 @@ def read_mmarco_items(
     triples = hub_file(TRIPLES, repo=REPO, revision=revision)
     asked = iter(_asked(triples, negatives=negatives, most=most).items())
     folder = Path(download_dir) / "mmarco" / revision
-    stored = [
+    queries, corpora = (
         {
             language: stored_passages(
                 {folder / f"{kind}{language}.arrow": (language, partial(rows, language, revision))}
@@ -97,11 +97,10 @@ def read_mmarco_items(
             for language in languages
         }
         for kind, rows in (("queries-", _queries), ("", _corpus))
-    ]
+    )
     while part := dict(islice(asked, PART)):
-        passages = dict.fromkeys(id for one in part.values() for ids in one for id in ids)
-        queries, corpora = stored
-        yield from _items(part, _texts(queries, part, triples), _texts(corpora, passages, triples))
+        ids = dict.fromkeys(id for one in part.values() for ids in one for id in ids)
+        yield from _items(part, _texts(queries, part, triples), _texts(corpora, ids, triples))
 
 
 def _asked(path: Path, *, negatives: int, most: int | None) -> dict[str, _Asked]:
