@@ -186,7 +186,7 @@ def test_the_samplers_are_values_of_alpha_and_nothing_else(configure, choice, al
 @pytest.mark.parametrize(("command", "choice"), of("augmentation"))
 def test_every_augmentation_is_a_domain_of_the_default_data(composed, command, choice):
     values = composed(command, choice)
-    columns = columns_of(*build(values["data"]["train"]))
+    columns = columns_of(*build([*values["data"]["sets"].values()]))
     domains = columns.joined.domains
     assert domains == ["currency", "geography"]
     place_I = scaled_items(columns, **values["augmentation"] | {"scale": 0})

@@ -127,7 +127,7 @@ def test_a_training_with_the_pieces_in_use_scores_as_with_all(
 ):
     quick = [one for one in QUICK if "scratch" not in one]
     about = [*quick, "encoder=pretrained", f"encoder.name={hugging_face_folder}"]
-    about += ["trainer.precision=32-true", "data.train.0.languages=[en,de]"]
+    about += ["trainer.precision=32-true", "data.sets.cldr.languages=[en,de]"]
     scores, sizes = [], []
     for vocabulary in ("all", "used", "restored"):
         about_it = (f"encoder.vocabulary={vocabulary}", f"name='pieces: {vocabulary}'")

@@ -175,6 +175,6 @@ def test_what_is_read_is_not_written_over_by_another_name_of_it(
             (tmp_path / "all").symlink_to(tmp_path)
             link = tmp_path / "all" / "pairs.jsonl"
     config = configured("data=pairs", f"data.path={read}", f"path={link}")
-    with pytest.raises(InputError, match=r"^path: .* is read by data.train.0.path=.*;"):
+    with pytest.raises(InputError, match=r"^path: .* is read by data.sets.pairs.path=.*;"):
         mine_negatives(config)
     assert read.read_text() == '{"query": "a", "passage": "b"}\n'

@@ -109,7 +109,7 @@ def test_a_tilde_is_the_home_folder_in_every_path(
     )
     assert config["output_dir"] == f"{tmp_path}/runs"
     assert config["tracking"]["uri"] == f"sqlite:///{tmp_path}/mlflow.db"
-    assert config["data"]["train"][0]["path"] == f"{tmp_path}/pairs.jsonl"
+    assert config["data"]["sets"]["pairs"]["path"] == f"{tmp_path}/pairs.jsonl"
     assert config["evaluation"]["beir"]["folder"] == f"{tmp_path}/set"
     assert config["encoder"]["name"] == str(tmp_path)
     assert config["tracking"]["note"] == "a ~/b"

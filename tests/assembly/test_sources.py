@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from lingmix.assembly.sources import load_columns
+from lingmix.cli.config import checked, resolved
+from lingmix.data.named_sources import named_sources
 from lingmix.errors import InputError
 from lingmix.tracking import contents
 
@@ -85,3 +87,27 @@ def test_a_corpus_larger_than_the_disk_is_refused_with_the_arithmetic(tmp_path, 
         InputError, match=r"huge.jsonl \(9,313.2 GiB of text, twice over\) need 18,6"
     ):
         loaded(tmp_path, str(path))
+
+
+def test_each_choice_of_data_brings_its_set_and_its_licence(configure):
+    data = resolved(configure("train", "data=[mkqa,mintaka]"))["data"]
+    assert [*named_sources(data)] == ["data.sets.mkqa", "data.sets.mintaka"]
+    assert data["licences"] == {"mkqa": "CC-BY-SA-3.0", "mintaka": "CC-BY-4.0"}
+
+
+def test_a_list_of_sources_stands_in_place_of_sets(configure):
+    listed = f"data.train=[{{_target_: {READER}, path: a}}]"
+    data = resolved(configure("train", listed))["data"]
+    assert named_sources(data) == {"data.train.0": {"_target_": READER, "path": "a"}}
+    with pytest.raises(InputError, match=r"^data.sets: must have a source, got none"):
+        checked(configure("train", "~data.sets.cldr"), "train")
+
+
+def test_a_set_has_ids_of_its_own(configure, tmp_path):
+    paths = [write(tmp_path / f"{name}.jsonl", name) for name in ("eins", "zwei")]
+    more = f"+data.sets.more={{_target_: {READER}, path: {paths[1]}}}"
+    config = configure("train", "data=pairs", f"data.path={paths[0]}", more)
+    columns = load_columns(resolved(config) | {"output_dir": str(tmp_path / "output")})
+    assert [*columns.item_ids] == ["a", "a"]
+    assert columns.item_I.tolist() == [0, 1]
+    assert columns.joined.groups().tolist() == [0, 1]

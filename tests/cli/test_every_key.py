@@ -123,7 +123,7 @@ def test_a_key_of_a_choice_is_valid_or_refused_in_one_line(command, choice):
 
 
 KEYS = {
-    "train": ["seed", "languages", "data.train", "data.train.0", "data.train.0.languages.1"],
+    "train": ["seed", "languages", "data.train", "data.sets.cldr", "data.sets.cldr.languages.1"],
     "evaluate": ["evaluation", "encoder.name", "output_dir"],
     "mine": ["mining.count", "path"],
     "augment": ["steps", "steps.titles", "passages.path", "languages"],

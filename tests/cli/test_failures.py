@@ -30,7 +30,7 @@ def test_what_lightning_refuses_is_told_in_its_words(key, value, told):
     [
         (["encoder=pretrained"], "encoder.name: must be given, got ???; write encoder.name=..."),
         (["seed=${nope}"], "seed: interpolation key 'nope' not found"),
-        (["data.train.1.path=x"], "data.train.1: list index out of range"),
+        (["data.sets.cldr.languages.20.x=1"], "data.sets.cldr.languages.20: list index out of"),
         (["sampler={alhpa: 1}"], "there is no key sampler.alhpa; the nearest is sampler.alpha"),
         (["languages.0=en"], "there is no key languages.0; `lingmix-train --cfg job` shows all"),
         (["seed=[0"], "seed=[0: must be KEY=VALUE as Hydra reads it (no viable alternative"),

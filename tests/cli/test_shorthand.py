@@ -19,7 +19,7 @@ READERS = {"pairs": "pair_rows.read_pairs", "items": "item_rows.read_items"}
 def test_a_path_is_all_that_own_data_need(configure, command, form, given, path):
     config = resolved(configure(command, f"data={form}", f"data.path={given}", "encoder.name=x"))
     reader = f"lingmix.data.sources.{READERS[form]}"
-    assert config["data"]["train"] == [{"_target_": reader, "path": path}]
+    assert config["data"]["sets"] == {form: {"_target_": reader, "path": path}}
     assert "path" not in config["data"]
     assert config["augmentation"] == {"domain": None, "scale": 0, "seed": 0}
 
@@ -92,7 +92,7 @@ def test_own_files_of_settings_say_what_differs_alone(configure, tmp_path):
     config = resolved(
         configure("train", "data=faq", "evaluation=faq", f"hydra.searchpath=[file://{tmp_path}]")
     )
-    assert config["data"]["train"][0]["path"] == "faq.jsonl"
+    assert config["data"]["sets"]["pairs"]["path"] == "faq.jsonl"
     assert config["data"]["negatives"] == 2
     assert config["data"]["allow_overlap"] == []
     assert config["evaluation"]["faq"]["folder"] == "faq"

@@ -68,7 +68,7 @@ def test_a_grid_of_values_is_composed_once_and_hashed_as_if_each_cell_were(train
         ([VALUES[0], ["optimizer=adamw"], ["loss=infonce", "loss=margin"]], 2),
         ([["experiment=xquad_r_static"], VALUES[1]], 1),
         ([["sampler={alpha:0.1}", "sampler={alpha:0.2}"], VALUES[3]], 2),
-        ([["data.train.0.domains=[geography]", "data.train.0.domains=[currency]"]], 1),
+        ([["data.sets.cldr.domains=[geography]", "data.sets.cldr.domains=[currency]"]], 1),
         ([["trainer.callbacks={}"], ["~evaluation.cldr_geography", "depth=5"]], 2),
         ([["seed=1", "seed=2"], ["seed=3"]], 2),
         ([["sampler.alpha=0.5", "sampler.alpha=0.7"], ["sampler={alpha:0.1}"]], 2),

@@ -25,8 +25,8 @@ from tests.rounds import ROUNDS
 CELL = [
     *STATIC,
     "languages=[en,de]",
-    "data.train.0.domains=[geography]",
-    "data.train.0.languages=[en,de]",
+    "data.sets.cldr.domains=[geography]",
+    "data.sets.cldr.languages=[en,de]",
     "augmentation=none",
     "data.development=null",
     "~evaluation.cldr_currency",

@@ -150,6 +150,7 @@ def load_training_pairs(
         items=items,
         languages=None if languages == "all" else languages,
         pairs=config["pairs"],
+        by_set=config["sampler"].get("set_exponent") is not None,
     )
     return pairs, overlaps
 

@@ -12,6 +12,7 @@ import lingmix.data
 from lingmix.cli.arguments import locate
 from lingmix.cli.config import Config, build
 from lingmix.data.columns.columns import Columns, Source, keep_columns
+from lingmix.data.named_sources import named_sources
 from lingmix.tracking.identity import deciding_values
 
 PACKED = {".gz": 5, ".zst": 5, ".parquet": 5}
@@ -27,7 +28,7 @@ def load_columns(config: Config) -> Columns:
     data = config["data"]
     sources = [
         _source(part, group, output_dir=config["output_dir"])
-        for group, node in enumerate(data["train"])
+        for group, node in enumerate(named_sources(data).values())
         for part in ([node] if data["expand_pairs"] else _split_paths(node))
     ]
     folder = Path(config["output_dir"]) / "cache" / "columns"

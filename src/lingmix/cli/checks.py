@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lingmix.cli.arguments import check_arguments
+from lingmix.cli.data_checks import check_data
 from lingmix.cli.networks import LOAD_ENCODER, vocabulary_of
 from lingmix.cli.schema import check
 from lingmix.cli.settings import COMMANDS
+from lingmix.data.named_sources import named_sources
 from lingmix.errors import InputError
 from lingmix.evaluation.metric_names import CONTRASTIVE_ENTROPY, EXCESS_SHARE
 from lingmix.evaluation.metrics import METRICS
@@ -33,10 +35,7 @@ def check_settings(values: Config, command: str) -> None:
     if command in ("train", "mine"):
         _refuse_lexical(values["encoder"])
     if command in ("train", "mine", "audit", "data"):
-        _refuse_unlisted(values)
-        _refuse_licences(values["data"])
-    if command in ("train", "audit", "data"):
-        _refuse_unmeasured(values)
+        check_data(values, measured=command != "mine")
     if command == "train":
         _refuse_untrainable(values)
     else:
@@ -52,9 +51,9 @@ def check_settings(values: Config, command: str) -> None:
 def _light_nodes(values: Config) -> Iterator[tuple[str, Config, tuple[str, ...]]]:
     """Nodes whose targets import quickly: key, node, and the arguments that the code adds. Others
     are checked against their signatures when they are built."""
-    data = values.get("data", {"train": [], "development": None})
-    for position, source in enumerate(data["train"]):
-        yield f"data.train.{position}", source, ()
+    data = values.get("data", {"development": None})
+    for key, source in named_sources(data).items():
+        yield key, source, ()
     if data["development"] is not None:
         yield "data.development", data["development"], ("name",)
     for name, node in values.get("evaluation", {}).items():
@@ -102,39 +101,6 @@ def _refuse_unknown_metrics(pair_metrics: Mapping[str, Sequence[str] | str]) -> 
 def _refuse_lexical(encoder: Config) -> None:
     if "lexical" in encoder:
         raise InputError(f"encoder: {encoder['name']} gives no vectors; name a model")
-
-
-def _refuse_unlisted(values: Config) -> None:
-    """Raise InputError for languages that no source lists, where all sources list theirs."""
-    sources, languages = values["data"]["train"], values["languages"]
-    if languages == "all" or not all("languages" in source for source in sources):
-        return
-    listed = sorted({language for source in sources for language in source["languages"]})
-    if unknown := [language for language in languages if language not in listed]:
-        raise InputError(
-            f"languages: must be among those of data.train, {', '.join(listed)}, got "
-            f"{', '.join(unknown)}"
-        )
-
-
-def _refuse_licences(data: Config) -> None:
-    for name, licence in data["licences"].items():
-        if licence.casefold() in map(str.casefold, data["excluded_licences"]):
-            raise InputError(
-                f"data.excluded_licences: {name} is under {licence}, which is excluded; choose "
-                "other data, or take the licence from the list"
-            )
-
-
-def _refuse_unmeasured(values: Config) -> None:
-    data, sets = values["data"], [*values["evaluation"]]
-    if data["development"] is not None:
-        sets += ["development", *(f"development/{name}" for name in sets)]
-    if unknown := [name for name in data["allow_overlap"] if name not in sets]:
-        raise InputError(
-            f"data.allow_overlap: must be among the sets of this run, {', '.join(sets)}, got "
-            f"{', '.join(unknown)}"
-        )
 
 
 def _refuse_untrainable(values: Config) -> None:

@@ -79,6 +79,8 @@ def values_of(config: DictConfig) -> Config:
     plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     written: Any = OmegaConf.to_container(config)
     plain = without_shorthand(_at_home(plain), written)
+    if "data" in plain and plain["data"].get("train") is not None:
+        plain["data"]["sets"] = {}  # of a choice that the list stands in place of
     if plain.get("name") is not None:
         plain["name"] = require_experiment_name(plain["name"])
     return plain

@@ -10,7 +10,10 @@ from lingmix.ranges import CountOrZero, Seed
 
 
 class Data(Settings):
-    train: Annotated[list[Node], MinLen(1), Rule("a list of sources, each with its _target_")]
+    sets: dict[str, Node]
+    train: (
+        Annotated[list[Node], MinLen(1), Rule("a list of sources, each with its _target_")] | None
+    )
     development: Node | None
     development_score: Text
     expand_pairs: bool

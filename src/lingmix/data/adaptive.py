@@ -41,6 +41,8 @@ class AdaptiveSchedule(HybridSchedule):
         homogeneous: Homogeneous,
         min_size: Count,
         seed: int,
+        set_exponent: Share | None = None,
+        size_cap: Count | None = None,
     ) -> None:
         require_number("sampler.rate", rate, "at least 0 and finite", lambda one: one >= 0)
         require_number("sampler.least", least, "in (0, 0.5]", lambda one: 0 < one <= 0.5)
@@ -60,6 +62,8 @@ class AdaptiveSchedule(HybridSchedule):
             homogeneous=homogeneous,
             min_size=min_size,
             seed=seed,
+            set_exponent=set_exponent,
+            size_cap=size_cap,
         )
         self._rate, self._least = rate, least
         self._moves = [(0, alpha)]

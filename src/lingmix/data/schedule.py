@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lingmix.data.items import LanguagePair
 from lingmix.data.pass_orders import PassOrders, Slice, seeded
+from lingmix.data.shares import shares
 from lingmix.data.training_pairs import TrainingPairs
 from lingmix.errors import InputError, require_int, require_number
 from lingmix.ranges import Count, Share
@@ -37,6 +38,11 @@ class HybridSchedule:
     `homogeneous`, else once for each of its rows. "monolingual" makes monolingual batches
     homogeneous and mixes language pairs in cross-lingual ones.
 
+    With `set_exponent`, a set is drawn first, with probability proportional to its pairs **
+    `set_exponent`, and then one of its language pairs; a homogeneous batch is of one set. Without
+    it sets are one. Beyond `size_cap` pairs a language pair of a set counts as no larger (arXiv
+    1910.10683, section 3.5.2).
+
     A pass over a language pair visits each of its rows at most once, in a new order each time;
     what is left at its end is too little for a batch and waits for the next order. A language pair
     smaller than a homogeneous batch gives batches of all its rows (`short`); in a mixed batch the
@@ -60,24 +66,33 @@ class HybridSchedule:
         homogeneous: Homogeneous,
         min_size: Count,
         seed: int,
+        set_exponent: Share | None = None,
+        size_cap: Count | None = None,
     ) -> None:
         _refuse_alpha(alpha, alpha_end, alpha_schedule)
-        _refuse_batches(batch_size, homogeneous, size_exponent, min_size, pairs=len(pairs))
+        _refuse_batches(batch_size, homogeneous, min_size, pairs=len(pairs))
         self.batch_size = batch_size
         self._alpha = (alpha, alpha if alpha_end is None else alpha_end)
         self._alpha_schedule, self._steps = alpha_schedule, steps
         self._seed, self._language_pairs = seed, pairs.language_pairs
+        self._several_sets = len({*pairs.language_pairs}) < len(pairs.language_pairs)
         self._one_pair = {True: homogeneous is not False, False: homogeneous is True}
         self._orders = PassOrders(pairs.start_Y, pairs.size_Y, seed=seed)
         self._size_Y = size_Y = pairs.size_Y
         monolingual_Y = np.array([pair.monolingual for pair in pairs.language_pairs])
         kept_Y = size_Y >= min_size
         self.left_out, self.short = self._small(kept_Y, monolingual_Y)
-        weight_Y = np.where(kept_Y, size_Y**size_exponent, 0.0)
-        self._probability = {
-            kind: _probabilities(weight_Y * (monolingual_Y == kind), needed=needed, kind=kind)
-            for kind, needed in ((True, max(self._alpha) > 0), (False, min(self._alpha) < 1))
-        }
+        self._probability = {}
+        for kind, needed in ((True, max(self._alpha) > 0), (False, min(self._alpha) < 1)):
+            self._probability[kind] = shares(
+                np.where(kept_Y & (monolingual_Y == kind), size_Y, 0),
+                pairs.set_Y,
+                size_exponent=size_exponent,
+                size_cap=size_cap,
+                set_exponent=set_exponent,
+            )
+            if needed and not self._probability[kind].any():
+                raise _nothing_to_draw("monolingual" if kind else "cross-lingual")
         self._plans: list[tuple[Slice, ...]] = []
         self._begin()
 
@@ -100,10 +115,11 @@ class HybridSchedule:
         return self._orders.rows(self.plan(step))
 
     def drawn(self, step: int) -> Pass | None:
-        """What a homogeneous batch is part of; None for a mixed one."""
+        """What a homogeneous batch is part of; None for a mixed one, and where passes are over a
+        set's part of a language pair."""
         part = self.plan(step)[0]
         pair = self._language_pairs[part.language_pair]
-        if not self._one_pair[pair.monolingual]:
+        if self._several_sets or not self._one_pair[pair.monolingual]:
             return None
         return Pass(str(pair), part.pass_number, int(self._size_Y[part.language_pair]))
 
@@ -190,10 +206,9 @@ def _refuse_alpha(alpha: float, alpha_end: float | None, alpha_schedule: AlphaSc
 
 
 def _refuse_batches(
-    batch_size: int, homogeneous: Homogeneous, size_exponent: float, min_size: int, *, pairs: int
+    batch_size: int, homogeneous: Homogeneous, min_size: int, *, pairs: int
 ) -> None:
     require_int("sampler.min_size", min_size, at_least=1)
-    _refuse_outside("size_exponent", size_exponent)
     if type(homogeneous) is not bool and homogeneous != "monolingual":
         raise InputError(
             f"sampler.homogeneous: must be true, false or monolingual, got {homogeneous!r}"
@@ -209,16 +224,10 @@ def _refuse_outside(key: str, value: float) -> None:
     require_number(f"sampler.{key}", value, "in [0, 1]", lambda one: 0 <= one <= 1)
 
 
-def _probabilities(
-    weight_Y: NDArray[np.float64], *, needed: bool, kind: bool
-) -> NDArray[np.float64]:
-    total = weight_Y.sum()
-    if needed and not total:
-        name = "monolingual" if kind else "cross-lingual"
-        raise InputError(
-            f"sampler.alpha: {name} batches are asked for and no {name} language pair is left to "
-            f"draw from; choose sampler={'crosslingual' if kind else 'monolingual'} (alpha "
-            f"{0 if kind else 1} throughout), set data.expand_pairs=true, widen `languages` or "
-            "`pairs`, or lower sampler.min_size"
-        )
-    return weight_Y / total if total else weight_Y
+def _nothing_to_draw(kind: str) -> InputError:
+    other, alpha = ("crosslingual", 0) if kind == "monolingual" else ("monolingual", 1)
+    return InputError(
+        f"sampler.alpha: {kind} batches are asked for and no {kind} language pair is left to draw "
+        f"from; choose sampler={other} (alpha {alpha} throughout), set data.expand_pairs=true, "
+        "widen `languages` or `pairs`, or lower sampler.min_size"
+    )

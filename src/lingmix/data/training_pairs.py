@@ -1,5 +1,6 @@
 """Which query is trained on with which passage, as rows of the columns."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from itertools import product
@@ -24,18 +25,24 @@ class TrainingPairs:
     Texts are known by their row in `texts`, equal ones by the same. `groups` says which passages
     are known to answer a query. `row_N` are the pairs' rows in the columns. Of a batch ask by
     position with `queries`, `passages` and `negatives`; `query_N` and the like are of all pairs,
-    and take memory.
+    and take memory. Where sets are told apart, a language pair stands once for each set that has
+    it, and `set_Y` has the sets' numbers, else zeros.
     """
 
     def __init__(
-        self, columns: Columns, language_pairs: Sequence[LanguagePair], rows: Sequence[Rows]
+        self,
+        columns: Columns,
+        language_pairs: Sequence[LanguagePair],
+        rows: Sequence[Rows],
+        sets: Sequence[int],
     ) -> None:
-        """`rows` has those of each language pair."""
+        """`rows` and `sets` have those of each language pair."""
         self.columns = columns
         self.language_pairs = tuple(language_pairs)
         self.row_N = np.concatenate(rows)
         self.size_Y = np.array([len(one) for one in rows], dtype=np.int64)
         self.start_Y = np.cumsum(self.size_Y) - self.size_Y
+        self.set_Y = np.array(sets, dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.row_N)
@@ -55,8 +62,11 @@ class TrainingPairs:
 
     @property
     def sizes(self) -> dict[LanguagePair, int]:
-        """Pairs by language pair."""
-        return dict(zip(self.language_pairs, self.size_Y.tolist(), strict=True))
+        """Pairs by language pair, of all sets."""
+        sizes = Counter[LanguagePair]()
+        for pair, size in zip(self.language_pairs, self.size_Y.tolist(), strict=True):
+            sizes[pair] += size
+        return dict(sizes)
 
     def queries(self, position_B: NDArray[np.int64]) -> Rows:
         return self.columns.query_N[self.row_N[position_B]]
@@ -158,24 +168,27 @@ def training_pairs(
     items: Rows | None,
     languages: Sequence[str] | None,
     pairs: Sequence[str] | str,
+    by_set: bool = False,
 ) -> TrainingPairs:
     """The pairs of the columns whose language pair is wanted, of the `items` that are.
 
     `items` is the place of each row of an item, see `scaled_items`: pairs of a language pair are in
     the order of their items. `languages` None stands for all there are, and so does `pairs` "all".
+    With `by_set`, pairs of one language pair and of two sets are told apart.
     """
     if isinstance(languages, str):
         raise InputError(f"languages: write `all` or a list such as [en, de], got {languages!r}")
     wanted = _wanted_pairs(columns, languages=languages, pairs=pairs)
-    found: dict[LanguagePair, Rows] = {}
+    set_I = columns.joined.groups() if by_set else np.zeros_like(columns.item_I)
+    found: dict[tuple[LanguagePair, int], Rows] = {}
     for pair in wanted:
         rows = columns.rows_of.get(pair, range(0))
         rows_N = np.arange(rows.start, rows.stop, dtype=np.int32)
         if items is not None:
             place_N = items[columns.pair_item_N[rows_N]]
             rows_N = rows_N[np.argsort(place_N, kind="stable")[np.count_nonzero(place_N < 0) :]]
-        if len(rows_N):
-            found[pair] = rows_N
+        set_N = set_I[columns.pair_item_N[rows_N]]
+        found |= {(pair, int(one)): rows_N[set_N == one] for one in np.unique(set_N)}
     if not found:
         kept = columns.item_I if items is None else columns.item_I[items >= 0]
         count = len(np.unique(kept))
@@ -183,7 +196,8 @@ def training_pairs(
             f"training data: none of its {count} items has a pair in {_shown(wanted)}; "
             "widen `languages` or `pairs`"
         )
-    return TrainingPairs(columns, [*found], [*found.values()])
+    language_pairs, sets = zip(*found, strict=True)
+    return TrainingPairs(columns, language_pairs, [*found.values()], sets)
 
 
 def _wanted_pairs(

@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
+from lingmix.data.named_sources import named_sources
 from lingmix.tracking.flat_config import leaves
 from lingmix.tracking.identity import EMBEDDED, deciding_values
 from lingmix.tracking.secrets import mask_all_secrets, mask_secrets
@@ -53,7 +54,7 @@ def log_inputs(client: MlflowClient, run_id: str, logged: list[Input]) -> None:
 
 def _sources(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], str]]:
     data = config.get("data", {})
-    for node in data.get("train", ()):
+    for node in named_sources(data).values():
         for source in _split_paths(node):
             yield _name(source), source, "training"
     if development := data.get("development"):

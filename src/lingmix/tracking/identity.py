@@ -40,6 +40,9 @@ CONTENTS, VERSIONS = "lingmix.contents", "lingmix.versions"
 """Tags: a digest of the settings, the code that a run counts as, a digest of what it reads, the
 code that ran it; digests of what is read by key, and the versions of libraries."""
 
+TRAINING = ("data.sets.", "data.train.")
+"""What the keys of sources of training data begin with."""
+
 EMBEDDED = {"lingmix.data.sources.cldr": "babel"}
 """Sources whose data are part of a package, and the package."""
 
@@ -143,7 +146,7 @@ def _choices(values: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(values.get(key), list)
     }
     sources = _languages(values)
-    training = [some for node, some in sources.items() if node.startswith("data.train.")]
+    training = [some for node, some in sources.items() if node.startswith(TRAINING)]
     known = _union(training or sources.values())
     within = {*listed["languages"]} if "languages" in listed else known
     if within and {*listed.get("pairs", ())} == {f"{a}-{b}" for a in within for b in within}:

@@ -94,7 +94,7 @@ def test_an_item_of_miracl_has_what_its_judges_found(hub, tmp_path):
 
 
 def webfaq(hub: Path, _: Path, rows: list[dict[str, Any]], most: int | None = None) -> list[Item]:
-    node = yaml.safe_load((CONF / "data" / "webfaq.yaml").read_text("utf-8"))["train"][0]
+    node = yaml.safe_load((CONF / "data" / "webfaq.yaml").read_text("utf-8"))["sets"]["webfaq"]
     content = io.BytesIO()
     pl.DataFrame(rows).write_parquet(content)
     hub_put(hub, node["repo"], node["revision"], "data/ell.parquet", content.getvalue())

@@ -33,12 +33,12 @@ class Joined:
         }
         if self.count("pairs") >= MOST:
             raise InputError(
-                f"data.train: has {self.count('pairs'):,} pairs, and they must be fewer than "
+                f"data.sets: have {self.count('pairs'):,} pairs, and they must be fewer than "
                 f"{MOST:,}; leave sources out"
             )
         if self.count("texts") + 2 * self.count("items") >= MOST:
             raise InputError(
-                f"data.train: has {self.count('texts'):,} texts of {self.count('items'):,} items, "
+                f"data.sets: have {self.count('texts'):,} texts of {self.count('items'):,} items, "
                 f"and texts and twice the items must be fewer than {MOST:,}; leave sources out"
             )
 
@@ -99,6 +99,11 @@ class Joined:
     @cached_property
     def item_ids(self) -> TextColumn:
         return self._mapped("items", "id")
+
+    def groups(self) -> NDArray[np.int32]:
+        """The number of the sources that each row of an item shares ids with: its set."""
+        counts = [one.names.rows["items"] for one in self.shards]
+        return np.repeat(np.array([one.group for one in self.shards], np.int32), counts)
 
     def source_of(self, item: int) -> str:
         """What the row of an item was read from."""
