@@ -5,9 +5,10 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from socket import SHUT_RDWR, socket
+from threading import Event, Lock, Semaphore, Thread
 from typing import Any
 
 TOO_LATE = 0.6
@@ -27,12 +28,18 @@ FAILING = {
 
 
 class Server(ThreadingHTTPServer):
-    """`requests` has the key of each that came, `answered` of each whose answer was sent whole."""
+    """`requests` has the key of each that came, `answered` of each whose answer was sent whole.
+
+    Requests are held from the `holds_from`th on, until the server is dropped.
+    """
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.holds_from: int | None = None
+        self.held, self.dropped = Semaphore(0), Event()
+        self.connections: list[socket] = []
         self.url = f"http://127.0.0.1:{self.server_port}/v1"
         self.lock = Lock()
         self.requests: list[str] = []
@@ -41,6 +48,19 @@ class Server(ThreadingHTTPServer):
         self.keys: set[str | None] = set()
         self.retry_after = "0"
         self.written = 0
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections.append(request)
+        super().process_request(request, client_address)
+
+    def drop(self) -> None:
+        """Ends the server as a crash does: what is held gets no answer."""
+        self.shutdown()
+        self.server_close()
+        self.dropped.set()
+        for one in self.connections:
+            with suppress(OSError):  # it has ended by itself
+                one.shutdown(SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that is killed closes its connections."""
@@ -61,6 +81,12 @@ class Handler(BaseHTTPRequestHandler):
             self.server.times.append(time.monotonic())
             self.server.keys.add(self.headers["Authorization"])
             attempt = Counter(self.server.requests)[key]
+            number = len(self.server.requests)
+        if self.server.holds_from is not None and number >= self.server.holds_from:
+            self.server.held.release()
+            self.server.dropped.wait()
+            self.close_connection = True
+            return
         said = [one["content"] for one in body["messages"] if one["role"] == "user"]
         repair = said[-1].startswith("This cannot be read")
         passage = said[-2] if repair else said[-1]
@@ -102,8 +128,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    with Server() as server:
+def serving(port: int = 0) -> Iterator[Server]:
+    with Server(port) as server:
         Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
             yield server

@@ -4,17 +4,27 @@ import gzip
 import json
 import multiprocessing
 import os
+import re
 import signal
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from zlib import crc32
 
+import numpy as np
 import pytest
 
-from lingmix.augmentation.journal import NAME, Journal
-from lingmix.augmentation.pipeline import ITEMS, REJECTED, REPORT
+from lingmix.augmentation.journal import NAME, Journal, open_journal
+from lingmix.augmentation.pipeline import ITEMS, REJECTED, REPORT, run_steps
+from lingmix.augmentation.vector_filters import RoundTrip
+from lingmix.cli.config import build, resolved
 from lingmix.commands.augment import augment
 from lingmix.errors import InputError
 from tests.augmentation.endpoint_server import FAILING, FAULTS, Server, serving
+from tests.augmentation.made import bench, draft
 from tests.changes import watched
+from tests.events import until
 
 KEY = "sk-very-secret"
 PASSAGES = 2 * len(FAULTS) + 4
@@ -102,6 +112,39 @@ def test_run_again_it_sends_what_has_no_answer_and_nothing_else(command, server,
     assert result(tmp_path / "one") == first
 
 
+def test_a_server_restarted_in_mid_run_gets_again_what_was_under_way_and_nothing_else(
+    command, tmp_path
+):
+    path = tmp_path / "plain.jsonl"
+    rows_of = [{"_id": n, "lang": "en", "text": f"About topic t{n}"} for n in range(24)]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows_of))
+    given = [f"passages.path={path}", "backend.concurrency=3"]
+    given += ["backend.timeout=20", "backend.attempts=12"]
+    with serving() as first, ExitStack() as later, ThreadPoolExecutor(1) as beside:
+        first.holds_from = 9
+        config = command(first, *given)
+
+        def restart() -> Server:
+            assert all(first.held.acquire(timeout=20) for _ in range(3))
+            first.drop()
+            written = tmp_path / "one" / "journal" / NAME
+            until(lambda: b'"failed"' in written.read_bytes())  # there was no server
+            return later.enter_context(serving(first.server_port))
+
+        restarted = beside.submit(restart)
+        augment(config)
+        second = restarted.result()
+    under_way = {*first.requests} - {*first.answered}
+    assert len(under_way) == 3
+    assert Counter(first.requests + second.requests) == Counter(
+        {key: 1 + (key in under_way) for key in [*first.requests, *second.requests]}
+    )
+    found = journal(tmp_path / "one")
+    assert found.spent.requests == len(first.requests + second.requests) == 24 + 3
+    assert found.spent.written == first.written + second.written + 256 * len(under_way)
+    assert len(rows(tmp_path / "one" / ITEMS)) == 24
+
+
 class Kill:
     """Kills the process after the n-th time that a journal was synced."""
 
@@ -169,6 +212,36 @@ def test_an_estimate_sends_nothing_and_is_not_passed(command, server, tmp_path, 
     assert augment(command(server, "estimate=true")) == "nothing was sent: estimate=true"
     assert server.requests == []
     assert f"{PASSAGES} requests" in capsys.readouterr().out
+
+
+def words(texts, _):
+    """Unit vectors with a dimension a word, but for a few that share one."""
+    counts_TD = np.zeros((len(texts), 4096), np.float32)
+    for row, text in enumerate(texts):
+        for word in re.findall(r"\w+", text.lower()):
+            counts_TD[row, crc32(word.encode()) % 4096] += 1
+    return counts_TD / np.linalg.norm(counts_TD, axis=1, keepdims=True)
+
+
+def test_a_models_query_that_another_passage_answers_better_is_dropped(command, server, tmp_path):
+    """It asks `what is t<n>`; a passage has that in it and is of another topic."""
+    config = resolved(command(server))
+    texts = {"1": "topic t1: what t1 is", "2": "About topic t2", "3": "topic t3: what is t2"}
+    drafts = [draft(id, en=text) for id, text in texts.items()]
+    with open_journal(tmp_path / "journal") as kept:
+        endpoint = build(config["backend"])(journal=kept)
+        made = run_steps(
+            drafts,
+            {"queries": build(config["steps"]["queries"]), "round_trip": RoundTrip(depth=1)},
+            bench(drafts, answers=endpoint, encode=words),
+        )
+    assert {one.id: one.queries["en"] for one in made.items} == {
+        "1": ("what is t1",),
+        "3": ("what is t3",),
+    }
+    assert [(step, one.id, one.text, one.detail) for step, one in made.rejected] == [
+        ("round_trip", "2", "what is t2", "rank 3")
+    ]
 
 
 def test_the_key_is_sent_and_stands_nowhere(command, server, tmp_path, capsys):

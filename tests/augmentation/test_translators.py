@@ -13,6 +13,9 @@ from transformers import (
     MarianMTModel,
     MarianTokenizer,
     NllbTokenizer,
+    T5Config,
+    T5ForConditionalGeneration,
+    T5Tokenizer,
 )
 
 from lingmix.augmentation.journal import Journal
@@ -88,6 +91,28 @@ def nllb(spm, tmp_path_factory):
     return saved(folder, tokenizer, M2M100ForConditionalGeneration, of_m2m(len(tokenizer)))
 
 
+@pytest.fixture(scope="module")
+def madlad(spm, tmp_path_factory):
+    """T5 1.1, which a prefix of the source tells the language to write."""
+    _, pieces = spm
+    vocab = ["<pad>", "</s>", "<unk>", *pieces, "<2de>", "<2en>"]
+    tokenizer = T5Tokenizer(
+        vocab=[(piece, -float(n)) for n, piece in enumerate(vocab)],
+        extra_ids=0,
+        additional_special_tokens=vocab[-2:],
+    )
+    config = T5Config(
+        vocab_size=len(vocab),
+        **{"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2},
+        feed_forward_proj="gated-gelu",
+        tie_word_embeddings=False,
+        initializer_factor=5.0,
+        decoder_start_token_id=0,
+    )
+    folder = tmp_path_factory.mktemp("madlad")
+    return saved(folder, tokenizer, T5ForConditionalGeneration, config)
+
+
 def of_m2m(size):
     return M2M100Config(
         **SIZES,
@@ -136,7 +161,8 @@ def translator(tmp_path):
 
 
 NLLB = {"codes": {"en": "eng_Latn", "de": "deu_Latn"}, "target": "token"}
-KINDS = [("marian", {}), ("m2m100", {"target": "token"}), ("nllb", NLLB)]
+MADLAD = {"target": "prefix", "prefix": "<2{code}> "}
+KINDS = [("marian", {}), ("m2m100", {"target": "token"}), ("nllb", NLLB), ("madlad", MADLAD)]
 
 
 @pytest.mark.parametrize(("kind", "given"), KINDS)

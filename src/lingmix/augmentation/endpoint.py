@@ -151,7 +151,9 @@ class Endpoint:
             reply = self._transport.post(key, asked)
         except PassingError as error:
             if error.free:  # else it is charged at the most
-                self._settle({"failed": key, "reason": str(error)}, Cost(1).plus(most, -1))
+                self._settle(
+                    {"failed": key, "reason": str(error)}, Cost(int(error.sent)).plus(most, -1)
+                )
             raise
         cost = self._prices.cost(
             most.read if reply.read is None else reply.read,

@@ -25,9 +25,9 @@ class Journal:
     """The records of all requests to a model, in a folder; each is synced to disk when written.
 
     `{"sent": key, "cost": most}` precedes a request that is paid for, `{"failed": key, "cost":
-    change}` says that it was refused, `{"answer": key, ..., "cost": change}` has its answer. The
-    costs add up to what was spent; a request whose answer never came is charged at the most. A last
-    line that a crash cut short is removed; any other damage raises InputError.
+    change}` says that it was refused or reached no server, `{"answer": key, ..., "cost": change}`
+    has its answer. The costs add up to what was spent; a request whose answer never came is charged
+    at the most. A last line that a crash cut short is removed; any other damage raises InputError.
     """
 
     def __init__(self, folder: Path) -> None:

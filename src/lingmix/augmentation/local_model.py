@@ -112,15 +112,14 @@ class LocalModel:
                 pad_token_id=tokenizer.pad_token_id,
                 **sampling,
             )
-        if self._kind == "causal":
-            made = made[:, given["input_ids"].shape[1] :]
-        ends = {*_ids(model.generation_config.eos_token_id), *_ids(tokenizer.pad_token_id)}
+        written = given["input_ids"].shape[1] if self._kind == "causal" else 1  # the start token
+        ends = {*_ids(model.generation_config.eos_token_id)}
         return [
             Answer(
                 tokenizer.decode(row, skip_special_tokens=True).strip(),
-                "" if row[-1].item() in ends else CUT_OFF,
+                "" if ends.intersection(row) else CUT_OFF,
             )
-            for row in made
+            for row in made[:, written:].tolist()
         ]
 
 

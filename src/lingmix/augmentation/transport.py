@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 import requests as http
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from lingmix.augmentation.requests import Request
 from lingmix.errors import InputError
@@ -20,12 +21,16 @@ HOPELESS = (401, 403, 404, 405)
 
 
 class PassingError(Exception):
-    """A failure that may pass; `wait` is the server's word on when, `free` that it did no work."""
+    """A failure that may pass; `wait` is the server's word on when, `free` that it did no work, and
+    `sent` is false where nothing has reached it."""
 
-    def __init__(self, reason: str, *, wait: float | None = None, free: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, wait: float | None = None, free: bool = False, sent: bool = True
+    ) -> None:
         super().__init__(reason)
         self.wait = wait
         self.free = free
+        self.sent = sent
 
 
 class Reply(NamedTuple):
@@ -61,6 +66,10 @@ class Transport:
             response = session.post(
                 self._url, json=request.payload, headers=headers, timeout=self._timeout
             )
+        except http.ConnectionError as error:
+            unreached = _is_unreached(error)
+            reason = f"the connection broke ({type(error).__name__})"
+            raise PassingError(reason, free=unreached, sent=not unreached) from error
         except http.Timeout as error:
             raise PassingError(f"nothing came within {self._timeout:g} s") from error
         except http.RequestException as error:
@@ -104,6 +113,12 @@ def _secret(variable: str | None) -> str:
             "a server that asks for no key"
         )
     return secret
+
+
+def _is_unreached(error: http.ConnectionError) -> bool:
+    """Whether no connection was made, so that nothing was sent."""
+    cause = error.args[0] if error.args else None
+    return isinstance(getattr(cause, "reason", None), NewConnectionError | ConnectTimeoutError)
 
 
 def _retry_after(response: http.Response) -> float | None:
