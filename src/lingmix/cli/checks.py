@@ -32,8 +32,8 @@ def check_settings(values: Config, command: str) -> None:
         _refuse_unknown_metrics(values["tracking"]["pair_metrics"])
         for name in values["evaluation"]:
             require_set_name(name)
-    if command in ("train", "mine"):
-        _refuse_lexical(values["encoder"])
+    if command in ("train", "mine", "data"):
+        _refuse_lexical(values["encoder"] or {})
     if command in ("train", "mine", "audit", "data"):
         check_data(values, measured=command != "mine")
     if command == "train":

@@ -188,6 +188,7 @@ class Audit(Command):
 
 
 class DataCard(Audit):
+    encoder: Encoder | None
     pairs: Pairs
 
 

@@ -2,6 +2,7 @@
 sets."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 from omegaconf import DictConfig
@@ -9,13 +10,16 @@ from omegaconf import DictConfig
 from lingmix.analysis.page.figures.texts_of import texts_of_languages
 from lingmix.assembly.sources import load_columns
 from lingmix.atomic import atomic_file
-from lingmix.cli.config import Config, checked, evaluation_sets
-from lingmix.data.card import DataCard, data_card, write_card
+from lingmix.cli.config import Config, build, checked, evaluation_sets
+from lingmix.data.card import SAMPLE, DataCard, data_card, write_card
 from lingmix.data.scales import scaled_items
-from lingmix.data.training_pairs import training_pairs
+from lingmix.data.training_pairs import TrainingPairs, training_pairs
 from lingmix.leakage.audit import audit_leakage
 from lingmix.leakage.report import overlap_table, write_overlaps
 from lingmix.text_table import format_table
+
+if TYPE_CHECKING:  # it imports torch
+    from lingmix.data.tokens import Tokenize
 
 
 def describe(composed: DictConfig) -> str:
@@ -30,7 +34,8 @@ def describe(composed: DictConfig) -> str:
         languages=None if languages == "all" else languages,
         pairs=config["pairs"],
     )
-    card = data_card(columns, pairs, items=items)
+    tokenize = None if config["encoder"] is None else _tokenizer(config, pairs)
+    card = data_card(columns, pairs, items=items, tokenize=tokenize)
     sets = evaluation_sets(config["evaluation"], languages=languages)
     overlaps = audit_leakage(
         columns,
@@ -44,6 +49,20 @@ def describe(composed: DictConfig) -> str:
     return "\n\n".join([*_tables(card), _licences(config), leakage, str(folder)])
 
 
+def _tokenizer(config: Config, pairs: TrainingPairs) -> "Tokenize":
+    """Of the encoder, which one from scratch learns from the pairs, as in a training."""
+    from lingmix.model import unigram  # noqa: PLC0415 - seconds of imports
+    from lingmix.tracking.models import model_folder  # noqa: PLC0415
+
+    folder = model_folder(config["tracking"]["uri"], config["encoder"]["name"])
+    cache = Path(config["output_dir"]) / "cache"
+    encoder = build(config["encoder"] | {"name": folder})
+    tokenize: Tokenize = encoder(
+        texts=pairs.sample_texts(unigram.SAMPLE), cache=cache, seed=0
+    ).tokenize
+    return tokenize
+
+
 def _write(card: DataCard, folder: Path) -> None:
     write_card(card, folder)
     with atomic_file(folder / "texts.svg") as file:
@@ -52,6 +71,8 @@ def _write(card: DataCard, folder: Path) -> None:
 
 def _tables(card: DataCard) -> list[str]:
     texts = f"{_table(card.texts, 2)}\nmedian and longest: characters"
+    if "median_tokens" in card.texts.columns:
+        texts += f"; tokens: as the encoder reads them, of at most {SAMPLE:,} texts a row"
     return [texts, _table(card.pairs, 2), _table(card.domains, 1)]
 
 

@@ -97,7 +97,10 @@ def record_scores(
     artifacts = empty_folder(work / "left")
     write_languages(artifacts, pairs.sizes, parts.sets, encoder.tokenize)
     write_overlaps(parts.overlaps, artifacts)
-    write_card(data_card(pairs.columns, pairs, items=items_of(pairs)), artifacts / "card")
+    write_card(
+        data_card(pairs.columns, pairs, items=items_of(pairs), tokenize=encoder.tokenize),
+        artifacts / "card",
+    )
     if (checkpoint := work / BRANCH).exists():
         shutil.copyfile(checkpoint, artifacts / BRANCH)
     scores = measure(parts, config=config, run_files=artifacts / "runs")
