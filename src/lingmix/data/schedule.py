@@ -1,6 +1,7 @@
 """Which pairs share a batch: the hybrid batch schedule."""
 
 import logging
+from functools import partial
 from math import cos, pi
 from typing import Literal, NamedTuple, get_args
 
@@ -82,19 +83,29 @@ class HybridSchedule:
         monolingual_Y = np.array([pair.monolingual for pair in pairs.language_pairs])
         kept_Y = size_Y >= min_size
         self.left_out, self.short = self._small(kept_Y, monolingual_Y)
-        self._probability = {}
-        for kind, needed in ((True, max(self._alpha) > 0), (False, min(self._alpha) < 1)):
-            self._probability[kind] = shares(
-                np.where(kept_Y & (monolingual_Y == kind), size_Y, 0),
-                pairs.set_Y,
-                size_exponent=size_exponent,
-                size_cap=size_cap,
-                set_exponent=set_exponent,
-            )
-            if needed and not self._probability[kind].any():
-                raise _nothing_to_draw("monolingual" if kind else "cross-lingual")
+        share = partial(
+            shares, size_exponent=size_exponent, size_cap=size_cap, set_exponent=set_exponent
+        )
+        self._probability = {
+            kind: share(np.where(kept_Y & (monolingual_Y == kind), size_Y, 0), pairs.set_Y)
+            for kind in (True, False)
+        }
+        self._refuse_nothing_to_draw()
         self._plans: list[tuple[Slice, ...]] = []
         self._begin()
+
+    def _refuse_nothing_to_draw(self) -> None:
+        for name, kind, needed, other in (
+            ("monolingual", True, max(self._alpha) > 0, "crosslingual (alpha 0"),
+            ("cross-lingual", False, min(self._alpha) < 1, "monolingual (alpha 1"),
+        ):
+            if needed and not self._probability[kind].any():
+                raise InputError(
+                    f"sampler.alpha: {name} batches are asked for and no {name} language pair is "
+                    f"left to draw from; choose sampler={other} throughout), set "
+                    "data.expand_pairs=true, widen `languages` or `pairs`, or lower "
+                    "sampler.min_size"
+                )
 
     def alpha(self, step: int) -> float:
         """The probability that the batch of `step` is monolingual."""
@@ -222,12 +233,3 @@ def _refuse_batches(
 
 def _refuse_outside(key: str, value: float) -> None:
     require_number(f"sampler.{key}", value, "in [0, 1]", lambda one: 0 <= one <= 1)
-
-
-def _nothing_to_draw(kind: str) -> InputError:
-    other, alpha = ("crosslingual", 0) if kind == "monolingual" else ("monolingual", 1)
-    return InputError(
-        f"sampler.alpha: {kind} batches are asked for and no {kind} language pair is left to draw "
-        f"from; choose sampler={other} (alpha {alpha} throughout), set data.expand_pairs=true, "
-        "widen `languages` or `pairs`, or lower sampler.min_size"
-    )

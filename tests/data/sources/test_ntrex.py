@@ -103,7 +103,7 @@ def test_a_line_that_is_of_no_document_is_refused(source, tmp_path: Path) -> Non
 
 def test_the_evaluated_documents_of_the_choice_are_not_trained_on(configure) -> None:
     data = resolved(configure("train", "data=ntrex"))["data"]
-    (train,), development = data["train"], data["development"]
+    train, development = data["sets"]["ntrex"], data["development"]
     keys = ("url", "languages", "held_out", "download_dir")
     assert {key: train[key] for key in keys} == {key: development[key] for key in keys}
     assert len(train["held_out"]) == 23
