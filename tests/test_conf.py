@@ -20,6 +20,7 @@ from lingmix.cli.checks import check_settings
 from lingmix.cli.config import CONF, build, resolved
 from lingmix.cli.launching import check_launcher, check_study
 from lingmix.data.items import Item
+from lingmix.data.named_sources import named_sources
 from lingmix.data.scales import scaled_items
 from lingmix.evaluation.lexical import LEXICAL
 from lingmix.model.encoder import load_encoder
@@ -151,13 +152,13 @@ def of(*groups: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("command", "choice"), of("data", "data/development", "evaluation"))
 def test_every_source_is_read_or_takes_what_its_choice_says(composed, command, choice):
     values = composed(command, choice)
-    sources = {f"train {n}": node for n, node in enumerate(values.get("data", {}).get("train", ()))}
+    sources = named_sources(values.get("data", {}))
     if choice.startswith("evaluation"):
         sources = values["evaluation"]
     elif choice.startswith("data/"):
         sources = {"development": values["data"]["development"]}
     for name, node in sources.items():
-        named = {} if name.startswith("train ") else {"name": name}
+        named = {} if name.startswith("data.") else {"name": name}
         if ELSEWHERE.isdisjoint(node):
             read = build(node | named)
             assert len(read.queries) if named else next(iter(read))

@@ -33,6 +33,22 @@ def test_a_signal_that_arrives_in_a_finalizer_is_obeyed_after_it(number, capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_a_signal_of_which_a_library_makes_an_error_of_its_own_is_obeyed():
+    """Pydantic does while it makes a validator."""
+    with pytest.raises(StoppedError) as stopped, stoppable():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except StoppedError as error:
+            raise ValueError("must be valid") from error
+    assert stopped.value.number == signal.SIGTERM
+
+
+def test_an_error_after_a_signal_that_waits_for_a_safe_point_is_that_error():
+    with pytest.raises(ValueError, match="broken"), stoppable() as stop, stop.deferred():
+        signal.raise_signal(signal.SIGTERM)
+        raise ValueError("broken")
+
+
 def test_a_second_signal_does_not_break_into_what_is_being_put_away_but_ctrl_c_does():
     put_away = []
     with pytest.raises(StoppedError) as stopped, stoppable():

@@ -32,6 +32,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self.raised = False
         self._deferred = False
 
     def listen(self) -> None:
@@ -41,6 +42,7 @@ class Stop:
 
     def check(self) -> None:
         if self.number is not None:
+            self.raised = True
             raise StoppedError(self.number)
 
     @contextmanager
@@ -102,6 +104,10 @@ def stoppable() -> Iterator[Stop]:
     sys.unraisablehook = resend_unraisable
     try:
         yield stop
+    except Exception:
+        if stop.raised:  # and a library has made an error of its own of it
+            stop.check()
+        raise
     finally:
         sys.unraisablehook = hook
         for number, handler in before.items():
