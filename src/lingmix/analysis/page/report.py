@@ -2,8 +2,6 @@
 
 import base64
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from os import cpu_count
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from lingmix.analysis.metric_columns import pair_columns
 from lingmix.analysis.overview import facts, steps
-from lingmix.analysis.page.figures.figure import Figure, png
+from lingmix.analysis.page.figures.figure import png
 from lingmix.analysis.page.latex import latex
 from lingmix.analysis.page.script import page_script
 from lingmix.analysis.page.section import Section, section_of
@@ -49,14 +47,14 @@ def write_report(
     """
     trained = steps(results.cells) if results.cells.height else ""
     sections = [section_of(one, trained) for one in results.sets]
-    drawn = _drawn([one for section in sections for one in section.figures])
+    stills = {one.stem: one.svg() for section in sections for one in section.figures}
     html = _template().render(
         name=name,
         note=_note(trained),
         bias_note=bias_note(),
         facts=facts(results),
         sections=sections,
-        stills={stem: svg for stem, (svg, _) in drawn.items()},
+        stills=stills,
         missing=missing,
         left_out=left_out,
         commands=commands,
@@ -68,7 +66,7 @@ def write_report(
         PAGE: html.encode(),
         "table.csv": _numbers(results.sets).write_csv().encode(),
         "table.md": _markdown(sections, name, trained).encode(),
-        **dict(file for section in sections for file in _files(section, drawn)),
+        **dict(file for section in sections for file in _files(section, stills)),
     }
     _write(folder, contents)
     return [folder / file for file in contents]
@@ -83,23 +81,10 @@ def _write(folder: Path, contents: dict[str, bytes]) -> None:
             stream.write(contents[file])
 
 
-def _drawn(figures: Sequence[Figure]) -> dict[str, tuple[str, bytes]]:
-    """SVG and PNG of each, by its stem; the renderer lets go of Python's lock."""
-
-    def images(figure: Figure) -> tuple[str, bytes]:
-        svg = figure.svg()
-        return svg, png(svg)
-
-    with ThreadPoolExecutor(cpu_count()) as pool:
-        stems = [one.stem for one in figures]
-        return dict(zip(stems, pool.map(images, figures), strict=True))
-
-
-def _files(section: Section, drawn: dict[str, tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+def _files(section: Section, stills: dict[str, str]) -> Iterator[tuple[str, bytes]]:
     for figure in section.figures:
-        svg, pixels = drawn[figure.stem]
-        yield f"figures/{figure.stem}.svg", svg.encode()
-        yield f"figures/{figure.stem}.png", pixels
+        yield f"figures/{figure.stem}.svg", stills[figure.stem].encode()
+        yield f"figures/{figure.stem}.png", png(stills[figure.stem])
         yield f"figures/{figure.stem}.csv", figure.data.write_csv().encode()
     for table in section.exports:
         printed = latex(table.text, caption=table.caption, label=table.stem)
