@@ -221,6 +221,7 @@ def _run(output_dir: Path, *, store: str) -> Command:
     uri = f"sqlite:///{output_dir}/{store}.db"
     command = [
         *(sys.executable, "-m", "lingmix.train", "experiment=xquad_r_static"),
+        "data=parallel",
         *(f"output_dir={output_dir}", f"data_dir={DATA}", f"tracking.uri={uri}"),
         "trainer.enable_progress_bar=false",
     ]
