@@ -6,6 +6,7 @@ in which its answer begins, in every language.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -54,18 +55,11 @@ def sentence_set(
     passages: dict[str, str] = {}
     asked: list[_Asked] = []
     for language, file in files.items():
-        try:
-            for place, article, paragraph in _paragraphs(file.content, language):
-                found = split(paragraph, language)
+        with squad_form(file.place, form):
+            for article, p, paragraph in paragraphs(file.content):
+                found, place = split(paragraph, language), f"{language}:a{article:02}p{p}"
                 passages |= {f"{place}s{s}": one.text for s, one in enumerate(found)}
                 asked += _queries(paragraph, found, language, place, article)
-        except UnicodeEncodeError as error:
-            raise InputError(
-                f"{file.place}: it holds half of an escaped character "
-                f"({error.object[error.start]!a}); write the file as UTF-8"
-            ) from error
-        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise InputError(f"{file.place}: expected {form}, stopped at {error!r:.100}") from error
     unknown = set(articles or ()) - {one.article for one in asked}
     if unknown:
         raise InputError(f"{name}: articles {sorted(unknown)} are not in its files, count from 0")
@@ -91,11 +85,27 @@ def sentences_of_context(paragraph: Any, language: str) -> list[Sentence]:
     ]
 
 
-def _paragraphs(content: str | bytes, language: str) -> Iterator[tuple[str, int, Any]]:
+@contextmanager
+def squad_form(place: str, form: str) -> Iterator[None]:
+    """Raises InputError where what the block reads is not of the form."""
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{place}: it holds half of an escaped character "
+            f"({error.object[error.start]!a}); write the file as UTF-8"
+        ) from error
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise InputError(f"{place}: expected {form}, stopped at {error!r:.100}") from error
+
+
+def paragraphs(content: str | bytes) -> Iterator[tuple[int, int, Any]]:
+    """Yields the number of the article, that of the paragraph in it, and the paragraph. Raises
+    UnicodeEncodeError for half of an escaped character."""
     for a, article in enumerate(json.loads(content, object_pairs_hook=distinct)["data"]):
         for p, paragraph in enumerate(article["paragraphs"]):
             json.dumps(paragraph, ensure_ascii=False).encode()
-            yield f"{language}:a{a:02}p{p}", a, paragraph
+            yield a, p, paragraph
 
 
 def _queries(

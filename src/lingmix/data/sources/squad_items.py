@@ -1,16 +1,14 @@
 """SQuAD and its translations for training: questions are queries, the paragraph they are about is
 their passage."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from lingmix.data.download import fetch
-from lingmix.data.files import distinct
 from lingmix.data.items import Item
+from lingmix.data.sources.squad import paragraphs, squad_form
 from lingmix.data.text_lines import lines
-from lingmix.errors import InputError
 
 FORM = "SQuAD form, articles with paragraphs of context and qas"
 
@@ -47,15 +45,11 @@ def read_squad(
 def _paragraphs(path: Path) -> Iterator[_Paragraph]:
     """Those that answer a question."""
     content = "\n".join(line for _, line in lines(path, form=FORM))
-    try:
-        for article in json.loads(content, object_pairs_hook=distinct)["data"]:
-            for paragraph in article["paragraphs"]:
-                context, questions = paragraph["context"].strip(), {}
-                for qa in paragraph["qas"]:
-                    if qa["question"].strip() and not qa.get("is_impossible"):
-                        questions[qa["id"]] = qa["question"].strip()
-                "".join([context, *questions, *questions.values()]).encode()
-                if context and questions:
-                    yield _Paragraph(context, questions)
-    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: expected {FORM}, stopped at {error!r:.100}") from error
+    with squad_form(str(path), FORM):
+        for _, _, paragraph in paragraphs(content):
+            context, questions = paragraph["context"].strip(), {}
+            for qa in paragraph["qas"]:
+                if qa["question"].strip() and not qa.get("is_impossible"):
+                    questions[qa["id"]] = qa["question"].strip()
+            if context and questions:
+                yield _Paragraph(context, questions)
