@@ -6,9 +6,10 @@ What cells print to standard error is not seen: for that, start the command itse
 import multiprocessing
 import os
 import sys
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from operator import methodcaller
 from pathlib import Path
 from pkgutil import resolve_name
 from subprocess import CompletedProcess
@@ -32,9 +33,8 @@ class Forked:
         self._process.start()
         for stream in theirs:
             stream.close()
-        pool = ThreadPoolExecutor(2)
-        self._texts: list[Future[str]] = [pool.submit(_text, stream) for stream in ours]
-        pool.shutdown(wait=False)
+        self.pid = self._process.pid
+        self.stdout, self.stderr = (os.fdopen(os.dup(stream.fileno())) for stream in ours)
 
     def poll(self) -> int | None:
         return self._process.exitcode
@@ -42,11 +42,14 @@ class Forked:
     returncode = property(poll)
 
     def send_signal(self, number: int) -> None:
-        os.kill(self._process.pid, number)
+        os.kill(self.pid, number)
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
-        said, wrong = (text.result(timeout) for text in self._texts)
-        self._process.join(timeout)
+        with ThreadPoolExecutor(2) as pool, self.stdout, self.stderr:
+            said, wrong = pool.map(
+                methodcaller("read"), (self.stdout, self.stderr), timeout=timeout
+            )
+            self._process.join(timeout)
         return said, wrong
 
 
@@ -59,11 +62,6 @@ def command(name: str, *arguments: str) -> CompletedProcess[str]:
 
 def torchrun(*arguments: str) -> Forked:
     return Forked("torch.distributed.run:main", *arguments)
-
-
-def _text(stream: Connection) -> str:
-    with os.fdopen(os.dup(stream.fileno())) as file:
-        return file.read()
 
 
 def _main(place: str, arguments: tuple[str, ...], streams: tuple[Connection, ...]) -> None:

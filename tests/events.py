@@ -5,13 +5,15 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from tests.commands import Forked
+
 T = TypeVar("T")
 
 HANGS = 900.0
 """Seconds after which something is taken never to come."""
 
 
-def until(happened: Callable[[], T], *, process: subprocess.Popen | None = None) -> T:
+def until(happened: Callable[[], T], *, process: subprocess.Popen | Forked | None = None) -> T:
     """What it gives as soon as that is true; asks as long as the process runs."""
     began = time.monotonic()
     while not (found := happened()):

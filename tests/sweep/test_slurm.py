@@ -1,9 +1,7 @@
 """Sweeps on a real Slurm: `.ci/slurm run .venv/bin/python -m pytest -m slurm`."""
 
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from lingmix.tracking.history import runs
 from lingmix.tracking.identity import HASH
 from lingmix.tracking.lifecycle import STATE
 from lingmix.tracking.system_metrics import SYSTEM
+from tests.commands import Forked
 from tests.conftest import FAILURE, QUICK
 from tests.events import HANGS, until
 
@@ -47,13 +46,10 @@ class Sweep:
         self.work = output_dir / "runs" / name
         self._name = name
         self._client = MlflowClient(f"sqlite:///{output_dir}/mlflow.db")
-        script = Path(sys.executable).parent / "lingmix-train"
-        self._command = [script, "-m", f"output_dir={output_dir}", f"name={name}", *overrides]
+        self._arguments = ("-m", f"output_dir={output_dir}", f"name={name}", *overrides)
 
-    def start(self) -> subprocess.Popen[str]:
-        settings = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(self._command, env=settings, text=True, **pipes)
+    def start(self) -> Forked:
+        return Forked("lingmix.train:main", *self._arguments)
 
     def run(self) -> tuple[int, str, str]:
         return ended(self.start())
@@ -88,7 +84,7 @@ class Sweep:
         }
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+def ended(process: Forked) -> tuple[int, str, str]:
     said, wrong = process.communicate(timeout=HANGS)
     return process.returncode, said, wrong
 
@@ -226,7 +222,7 @@ def test_jobs_outlive_the_command_and_the_same_command_follows_them(sweep, undis
     until(lambda: list(sweep.work.glob("*/state-*.ckpt")))
     (job,) = queue()
     slurm("scontrol", "suspend", job)
-    following.kill()
+    following.send_signal(signal.SIGKILL)
     ended(following)
     again = sweep.start()
     assert any("1 cells are running in jobs of an earlier start" in line for line in again.stdout)

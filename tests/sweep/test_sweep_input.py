@@ -21,6 +21,7 @@ from lingmix.sweep.local import run_locally
 from lingmix.tracking.history import complete_runs, runs
 from lingmix.tracking.identity import HASH, config_hash
 from lingmix.tracking.lifecycle import KIND, STATE
+from tests.commands import Forked, command
 from tests.conftest import QUICK
 from tests.events import HANGS, until
 from tests.rounds import ROUNDS
@@ -45,8 +46,11 @@ class Sweep:
         command = [*before, *self.command]
         return subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True)
 
+    def fork(self) -> Forked:
+        return Forked("lingmix.train:main", *self.command[1:])
+
     def run(self, *before: str) -> tuple[int, str, str]:
-        return ended(self.start(*before))
+        return ended(self.start(*before) if before else self.fork())
 
     @property
     def experiment(self) -> str | None:
@@ -68,7 +72,7 @@ class Sweep:
         return [run.info.run_name for run in found]
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+def ended(process: subprocess.Popen[str] | Forked) -> tuple[int, str, str]:
     said, wrong = process.communicate(timeout=HANGS)
     return process.returncode, said, wrong
 
@@ -139,11 +143,10 @@ def test_a_cell_waits_for_another_process_at_work_on_it_and_is_complete_then(out
     folder = output_dir / "runs" / "waits"
     folder.mkdir(parents=True)
     with FileLock(folder / f"{identity(sweep)}.lock"):
-        process = sweep.start()
+        process = sweep.fork()
         told = "another process is at work on this configuration; this cell waits for it"
         assert any(told in line for line in process.stdout)
-        single = [one for one in sweep.command if one != "-m"]
-        refused = subprocess.run(single, capture_output=True, text=True, check=False)
+        refused = command("train", *sweep.command[2:])
         assert refused.returncode == 1
         assert "another process is at work on this configuration; wait for it" in refused.stderr
         assert process.poll() is None
@@ -155,10 +158,10 @@ def test_a_cell_waits_for_another_process_at_work_on_it_and_is_complete_then(out
 def test_a_sweep_of_other_cells_of_the_same_keys_waits_its_turn(output_dir):
     one = Sweep(output_dir, "turns", *CELL, "seed=0,1")
     other = Sweep(output_dir, "turns", *CELL, "seed=1,2")
-    first = one.start()
+    first = one.fork()
     until(lambda: [*(output_dir / "runs" / "turns").glob("*/journal.jsonl")], process=first)
     first.send_signal(signal.SIGSTOP)
-    second = other.start()
+    second = other.fork()
     line = second.stdout.readline()
     assert (
         line
@@ -270,7 +273,7 @@ def test_no_process_of_a_sweep_shows_the_password_of_its_store(server, tmp_path)
     """Neither the command, which is given it, nor a cell, nor a rank that a cell starts."""
     server.start()
     uri = with_password(server.uri)
-    devices = ("trainer.devices=2", "trainer.max_steps=60", "checkpoint.every_steps=1")
+    devices = ("trainer.devices=2", "trainer.max_steps=12", "checkpoint.every_steps=1")
     sweep = Sweep(tmp_path, "listed", *CELL, *devices, "seed=0", uri=uri)
     process = sweep.start()
     until(lambda: [*tmp_path.glob("runs/listed/*/state-*.ckpt")], process=process)
@@ -317,8 +320,8 @@ def test_a_server_that_goes_away_during_a_sweep_misses_nothing_once_synced(serve
         assert files_with("s3cret", tmp_path) == []
         assert "s3cret" not in said + wrong
         proxy.repair()
-        synced = [TRAIN.replace("train", "sync"), f"output_dir={tmp_path}", f"tracking.uri='{uri}'"]
-        subprocess.run(synced, check=True, capture_output=True)
+        synced = (f"output_dir={tmp_path}", f"tracking.uri='{uri}'")
+        assert command("sync", *synced).returncode == 0
         assert len(sweep.complete) == 1
         assert sweep.parent.data.tags[STATE] == "running"
         status, said, wrong = sweep.run()
