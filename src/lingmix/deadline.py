@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
 from threading import Thread
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ def within(seconds: float, call: Callable[[], T]) -> T:
         except BaseException as error:
             outcome.set_exception(error)
 
-    Thread(target=work, name="call", daemon=True).start()
+    Thread(target=copy_context().run, args=(work,), name="call", daemon=True).start()
     try:
         return outcome.result(timeout=seconds)
     except TimeoutError:

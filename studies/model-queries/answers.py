@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import altair as alt
@@ -14,6 +15,7 @@ from lingmix.analysis.table import TextTable, ranged, score, signed, text_table
 
 HERE = Path(__file__).parent
 QUESTIONS = pl.read_parquet(HERE / "scores" / "questions.parquet")
+UNTRAINED = json.loads((HERE / "scores" / "untrained.json").read_text("utf-8"))
 YIELDS = json.loads((HERE / "scores" / "yields.json").read_text("utf-8"))
 DOMAINS = {"python_docs": "python-docs", "tico19": "tico19"}
 MODEL = "model"
@@ -22,13 +24,15 @@ KINDS = {
     "tico19": {"titles": "the set's own", "cloze": "inverse cloze", "crops": "crops"},
 }
 """What the model's queries are compared with, by domain."""
+READY_MADE = {"bm25": "BM25", "tfidf": "character TF-IDF", "me5": "E5 small, untrained"}
+ENCODERS = {"static": "static", "e5": "E5 small"}
 SCALES = (100, None)
 SETTINGS = ("monolingual", "crosslingual")
 LEVEL, DRAWS = 0.95, 20_000
 
 
 def blocks() -> dict[str, TextTable]:
-    return {"yields": yields(), "scores": scores()}
+    return {"yields": yields(), "untrained": untrained(), "scores": scores()}
 
 
 def figures() -> dict[str, alt.Chart]:
@@ -43,21 +47,35 @@ def yields() -> TextTable:
     return text_table(("after", *DOMAINS.values()), rows)
 
 
+def untrained() -> TextTable:
+    """mAP of what has learned nothing of these passages."""
+    rows = [
+        [name, shown, *(score(found[one]) if one in found else "" for one in SETTINGS)]
+        for domain, name in DOMAINS.items()
+        for encoder, shown in READY_MADE.items()
+        for found in [UNTRAINED[domain][encoder]]
+    ]
+    return text_table(("domain", "encoder", "monolingual", "cross-lingual"), rows)
+
+
 def scores() -> TextTable:
     """mAP, and what the model's queries gain in the mean of the settings that are measured."""
     rows = [
-        [name, *row]
-        for domain, name in DOMAINS.items()
+        [name, shown, *row]
+        for (encoder, shown), (domain, name) in product(ENCODERS.items(), DOMAINS.items())
         for scale in SCALES
-        for row in _rows(domain, scale)
+        for row in _rows(QUESTIONS.filter(domain=domain, encoder=encoder), domain, scale)
     ]
-    head = ("domain", "queries", "items", "monolingual", "cross-lingual", "the model's instead")
+    settings = ("monolingual", "cross-lingual")
+    head = ("domain", "encoder", "queries", "items", *settings, "the model's instead")
     return text_table(head, rows)
 
 
-def _rows(domain: str, scale: int | None) -> Iterator[list[str]]:
-    """Those of a domain at a scale, a row for each kind of queries."""
-    runs = QUESTIONS.filter(pl.col("domain") == domain, pl.col("scale").eq_missing(scale))
+def _rows(runs: pl.DataFrame, domain: str, scale: int | None) -> Iterator[list[str]]:
+    """Those at a scale, a row for each kind of queries; none where none was trained."""
+    runs = runs.filter(pl.col("scale").eq_missing(scale))
+    if runs.is_empty():
+        return
     gains = _gains(runs, len(SCALES) * len(KINDS[domain]))
     for kind, name in {**KINDS[domain], MODEL: "the model's"}.items():
         of_kind = runs.filter(queries=kind)

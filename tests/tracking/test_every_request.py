@@ -192,6 +192,16 @@ def test_a_busy_server_is_left_alone_for_as_long_as_it_asks_for(
     assert stored(here.sync.tracking.uri, here.config["name"]) == record
 
 
+def test_a_record_that_is_closed_asks_for_nothing_any_more(place, proxy, monkeypatch):
+    """Its thread waits for its next attempt; another process may send the same records."""
+    monkeypatch.setattr(bounded, "FIRST_PAUSE", 3.0)
+    proxy.arm(fault=GONE, at=1)
+    command(place("closed"))
+    proxy.repair()
+    quiet()
+    assert [*proxy.requests] == []
+
+
 @pytest.mark.chaos
 @pytest.mark.parametrize(("which", "fault"), CASES)
 def test_any_request_may_fail(which, fault, disturbed, undisturbed):

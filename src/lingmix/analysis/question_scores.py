@@ -1,8 +1,6 @@
 """The table of scores: one row a ranking of a question, made of MLflow and `per_query.parquet`.
 
-The sampling unit is the question. Its translations are questions of one name, as the ids of
-queries are `<language>:<name>` or `<name>-<language>`; an id of another form is a question of its
-own.
+The sampling unit is the question, whose translations have one name.
 """
 
 from pathlib import Path
@@ -12,6 +10,7 @@ import polars as pl
 from lingmix.analysis.groups import keys, measured
 from lingmix.analysis.metric_columns import evaluation_sets
 from lingmix.analysis.scored_runs import RANKING
+from lingmix.data.question_names import question_name
 from lingmix.evaluation.metric_names import MAP
 from lingmix.tracking.history import experiment_named
 from lingmix.tracking.per_query import per_query_files
@@ -92,9 +91,6 @@ def with_questions(scores: pl.LazyFrame) -> pl.LazyFrame:
         "setting",
         pl.when(passage.is_not_null()).then(query + "-" + passage).alias("pair"),
         query.alias("language"),
-        pl.col("query_id")
-        .str.strip_prefix(query + ":")
-        .str.strip_suffix("-" + query)
-        .alias("question"),
+        question_name(pl.col("query_id"), query).alias("question"),
         pl.exclude("setting", "query_id", "query_language", "passage_language"),
     )

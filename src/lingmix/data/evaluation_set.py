@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from lingmix.data.languages import require_language
+from lingmix.data.question_names import question_name
 from lingmix.data.text_column import Repeated, TextColumn
 from lingmix.errors import InputError
 
@@ -110,13 +111,12 @@ class EvaluationSet:
             pl.Series(self.grade_J > 0)
         )
         first = relevant.group_by("query").agg(pl.col("passage").min())
-        language = pl.col("language")
-        id = pl.col("id").str.strip_prefix(language + ":").str.strip_suffix("-" + language)
+        name = question_name(pl.col("id"), pl.col("language"))
         return (
             pl.DataFrame({"id": self.query_ids, "language": self.query_languages})
             .with_columns(query=pl.int_range(pl.len(), dtype=pl.Int32))
             .join(first, on="query", how="left", maintain_order="left")
-            .select(pl.struct(id, "passage").rank("dense"))
+            .select(pl.struct(name, "passage").rank("dense"))
             .to_series()
             .to_numpy()
             .astype(np.int64)

@@ -21,6 +21,7 @@ from lingmix.tracking.outbox.journal import JOURNAL, Journal, last_begin
 from lingmix.tracking.outbox.recorder import RunRecorder
 from lingmix.tracking.secrets import mask_secrets
 from lingmix.tracking.store.bounded import FIRST_PAUSE, UnavailableError
+from lingmix.tracking.store.closing import calls_until
 from lingmix.tracking.store.retry_after import requested_pause
 
 log = logging.getLogger(__name__)
@@ -106,10 +107,11 @@ class Sender:
             after=self._failed,
             retry_error_callback=lambda _: None,
         )
-        while not self._closed.is_set():
-            retrying(self._delivery.send)
-            self._succeeded()
-            self._pause(SECONDS_BETWEEN_CALLS)
+        with calls_until(self._closed):
+            while not self._closed.is_set():
+                retrying(self._delivery.send)
+                self._succeeded()
+                self._pause(SECONDS_BETWEEN_CALLS)
 
     def _pause(self, seconds: float) -> None:
         self._wake.wait(seconds)

@@ -27,6 +27,7 @@ from tenacity import (
 from lingmix.deadline import within
 from lingmix.errors import InputError
 from lingmix.tracking.secrets import mask_secrets
+from lingmix.tracking.store.closing import closed
 from lingmix.tracking.store.contention import CALLS
 from lingmix.tracking.store.retry_after import requested_pause
 
@@ -82,7 +83,8 @@ def with_retries(call: Callable[[], T], *, seconds: float = CALL) -> T:
             lambda error: isinstance(error, UnavailableError) and not error.lasting
         ),
         wait=_pause,
-        stop=lambda state: exhausted(state) or _deadline_passes(state),
+        stop=lambda state: exhausted(state) or _deadline_passes(state) or closed().is_set(),
+        sleep=closed().wait,
         reraise=True,
     )
     try:
@@ -103,7 +105,10 @@ def startup_deadline() -> Iterator[None]:
 
 
 def within_deadline(seconds: float, call: Callable[[], T]) -> T:
-    """Return the result of the call; raise TimeoutError after `seconds` or the startup deadline."""
+    """Return the result of the call; raise TimeoutError after `seconds`, the startup deadline, or
+    at once where the record is closed."""
+    if closed().is_set():
+        raise TimeoutError("the record is closed")
     return within(max(0.0, min(seconds, _deadline.get() - time.monotonic())), call)
 
 

@@ -8,6 +8,8 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import DBAPIError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random_exponential
 
+from lingmix.tracking.store.closing import closed
+
 PATIENCE, QUEUE = 600.0, 630.0
 """Seconds that a call waits for a locked file, and its time limit in all."""
 
@@ -60,10 +62,11 @@ def with_lock_retries(client: MlflowClient) -> MlflowClient:
 
     MLflow itself gives up after 20 s.
     """
+    patience = stop_after_delay(PATIENCE)
     retrying = retry(
         retry=retry_if_exception(_is_busy),
         wait=wait_random_exponential(multiplier=0.05, max=2.0),
-        stop=stop_after_delay(PATIENCE),
+        stop=lambda state: patience(state) or closed().is_set(),
         reraise=True,
     )
     for name in CALLS:
