@@ -21,13 +21,12 @@ help:
 
 install: $(INSTALLED)
 
-# compiled on all processors, but for templates that are no Python
+# compiled on all processors, but for what is rarely imported or no Python
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lingmix needs Python 3.11 or newer, found " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[$(EXTRA),dev]'
-	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
+	$(BIN)/python -m compileall -q -j 0 -x '/(models|tasks|tests|testing)/' $(VENV)/lib >/dev/null || true
 	touch $@
 
 demo: install
