@@ -36,3 +36,8 @@ def test_a_key_that_follows_another_is_named_as_it_is():
         "augmentation.seed": "3",
         "seed": "3",
     }
+
+
+def test_a_source_is_named_by_the_short_key_that_it_is_taken_from():
+    cell = plan("experiment=small", "data.path=a.jsonl", data={"sets": {"items": {"path": "a"}}})
+    assert chosen_values(cell, ["data.sets.items.path"]) == {"data.path": "a.jsonl"}

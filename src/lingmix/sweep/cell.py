@@ -91,11 +91,13 @@ def chosen_values(plan: Plan, keys: Sequence[str]) -> dict[str, str]:
 
 
 def _deciding_key(key: str, written: Mapping[str, str]) -> str:
-    """The override that sets the key: of the key itself, of a part above it, or of `experiment`,
-    whose files set keys anywhere."""
+    """The override that sets the key: of the key itself, of a part above it, of the short key that
+    it is taken from (`data.path` of `data.sets.items.path`), or of `experiment`, whose files set
+    keys anywhere."""
     parts = key.split(".")
     around = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
-    return next((name for name in (*around, "experiment") if name in written), key)
+    short = f"{parts[0]}.{parts[-1]}"
+    return next((name for name in (*around, short, "experiment") if name in written), key)
 
 
 def _name(chosen: Mapping[str, str]) -> str:
