@@ -32,7 +32,7 @@ EXPERIMENTS = {
 """The domain and the encoder of each."""
 DOMAINS = ("python_docs", "tico19")
 SET = "beir"
-SETTINGS = ("monolingual", "crosslingual")
+SETTINGS = ("monolingual", "crosslingual", "multilingual")
 
 
 def main(uri: str) -> None:
