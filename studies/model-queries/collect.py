@@ -54,7 +54,7 @@ def _untrained(client: MlflowClient, name: str) -> dict[str, dict[str, float]]:
     found = complete_runs(client, experiment_named(client, name).experiment_id).values()
     return {
         Path(run.data.params["encoder.name"]).name: {
-            setting: round(run.data.metrics[metric], 4)
+            setting: round(run.data.metrics[metric], 6)
             for setting in SETTINGS
             if (metric := f"test/{SET}/{setting}/{MAP}") in run.data.metrics
         }
