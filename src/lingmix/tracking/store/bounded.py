@@ -18,6 +18,7 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception,
+    sleep_using_event,
     stop_after_attempt,
     stop_any,
     stop_before_delay,
@@ -84,7 +85,7 @@ def with_retries(call: Callable[[], T], *, seconds: float = CALL) -> T:
         ),
         wait=_pause,
         stop=lambda state: exhausted(state) or _deadline_passes(state) or closed().is_set(),
-        sleep=closed().wait,
+        sleep=sleep_using_event(closed()),
         reraise=True,
     )
     try:
