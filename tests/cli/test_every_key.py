@@ -25,9 +25,6 @@ WRONG: tuple[Any, ...] = (
     *(nan, inf, -inf, [], [1, 2], [None], {}, {"a": 1}, [{"a": [1]}], "${", "é" * 5000),
 )
 
-FIRST = [(command, choice) for choice, command in {b: a for a, b in reversed(CHOICES)}.items()]
-"""Each choice with the first command that takes it: its keys are checked alike by the others."""
-
 COMMANDS = ("train", "evaluate", "mine", "augment", "analyze", "export", "sync", "sweeps")
 FORMS = ("~{}", "{}=null", "{}=[1,2]", "{}={{a: 1}}", "{}=abc", "{}=nan", "{}=-1", "{}.0=1")
 FORMS += (
@@ -103,7 +100,7 @@ def ended(values: dict[str, Any], command: str) -> str:
 
 @pytest.mark.parametrize(
     ("command", "choice"),
-    [*((command, "") for command in COMMANDS), *FIRST],
+    [*((command, "") for command in COMMANDS), *CHOICES],
 )
 def test_a_key_of_a_choice_is_valid_or_refused_in_one_line(command, choice):
     """Where the default of a command has the same keys, only those of the choice are tried."""
